@@ -1,0 +1,136 @@
+"""What is known of one inbound stream: packets, loss, jitter, reports of its sender. Pure."""
+
+from quality.jitter import BREAK_SECONDS
+from quality.loss import LossInterval, PacketLoss, clamp_cumulative_lost
+from quality.round_trip import LastReport, round_trip_time
+from quality.sequence import MAX_DROPOUT, MAX_MISORDER, SEQUENCE_MODULUS, nearest
+
+
+class ReceiveStatistics:
+    """Statistics of one inbound stream, in the W3C's names and units where it has them.
+
+    `add` runs once a packet. It holds the arithmetic of `SequenceTracker` and `InterarrivalJitter` in its own slots,
+    as calling them would cost more than what they do; tests hold it equal to them. `packets_received` and
+    `bytes_received` are totals; `last_arrival` is monotonic seconds, None before the first packet. Reading changes
+    nothing; `take_interval` is the consuming read.
+    """
+
+    __slots__ = (
+        "_base",
+        "_break",
+        "_candidate",
+        "_highest",
+        "_jitter",
+        "_loss",
+        "_rtp_timestamp",
+        "bytes_received",
+        "clock_rate",
+        "last_arrival",
+        "last_sender_report",
+        "packets_received",
+        "round_trip_time",
+    )
+
+    def __init__(self, clock_rate: int) -> None:
+        self.clock_rate = clock_rate
+        self.packets_received = 0
+        self.bytes_received = 0
+        self.last_arrival: float | None = None
+        self.last_sender_report = LastReport()
+        self.round_trip_time: float | None = None
+        self._base = 0
+        self._highest = 0
+        self._candidate = -1
+        self._rtp_timestamp = 0
+        self._jitter = 0.0
+        self._break = BREAK_SECONDS * clock_rate
+        self._loss = PacketLoss()
+
+    def add(self, sequence: int, rtp_timestamp: int, arrival: float, size: int) -> int:
+        """Take one packet, in order of arrival; answer its extended sequence number.
+
+        RFC 3550 appendices A.1, A.3 and A.8. `size` is octets of payload without header and padding (W3C
+        `bytes_received`); `arrival` is monotonic seconds.
+        """
+        last_arrival = self.last_arrival
+        self.last_arrival = arrival
+        self.packets_received += 1
+        self.bytes_received += size
+        if last_arrival is None:
+            self._base = self._highest = sequence
+            self._rtp_timestamp = rtp_timestamp
+            return sequence
+        deviation = (arrival - last_arrival) * self.clock_rate - (
+            ((rtp_timestamp - self._rtp_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        )
+        self._rtp_timestamp = rtp_timestamp
+        if deviation < 0.0:
+            deviation = -deviation
+        if deviation < self._break:
+            self._jitter += (deviation - self._jitter) * 0.0625
+        highest = self._highest
+        ahead = (sequence - highest) & 0xFFFF
+        if ahead < MAX_DROPOUT:
+            self._highest = highest = highest + ahead
+            return highest
+        return self._astray(sequence, ahead)
+
+    def _astray(self, sequence: int, ahead: int) -> int:
+        """Place a packet that does not carry the stream forward: late, or the start of a new run."""
+        if ahead > SEQUENCE_MODULUS - MAX_MISORDER:
+            return self._highest + ahead - SEQUENCE_MODULUS
+        if sequence == self._candidate:
+            self._candidate = -1
+            self._highest += ahead
+            self._base += ahead - 2
+            return self._highest
+        self._candidate = (sequence + 1) & 0xFFFF
+        return nearest(sequence, self._highest)
+
+    def sender_reported(self, middle: int, arrival: float) -> None:
+        """Take a sender report: the middle 32 bits of its NTP timestamp, and when it came."""
+        self.last_sender_report.update(middle, arrival)
+
+    def reference_echoed(self, arrival: int, last_report: int, delay: int) -> None:
+        """Take the echo of our receiver reference time (RFC 3611 section 4.5); arguments as `round_trip_time`.
+
+        An echo that gives no sensible time leaves the last one standing.
+        """
+        measured = round_trip_time(arrival, last_report, delay)
+        if measured is not None:
+            self.round_trip_time = measured
+
+    @property
+    def jitter(self) -> float:
+        """Interarrival jitter in seconds (W3C)."""
+        return self._jitter / self.clock_rate
+
+    @property
+    def interarrival_jitter(self) -> int:
+        """Interarrival jitter in clock ticks (RFC 3550)."""
+        return int(self._jitter)
+
+    @property
+    def expected(self) -> int:
+        """Packets that should have arrived so far."""
+        return 0 if self.last_arrival is None else self._highest - self._base + 1
+
+    @property
+    def packets_lost(self) -> int:
+        """Packets lost so far (W3C); negative when duplicates outnumber losses."""
+        return self.expected - self.packets_received
+
+    @property
+    def cumulative_lost(self) -> int:
+        """The same within the signed 24 bits of a report block."""
+        return clamp_cumulative_lost(self.packets_lost)
+
+    @property
+    def highest_sequence(self) -> int:
+        """The extended highest sequence number received, as the 32 bits of a report block; 0 before any packet."""
+        return self._highest & 0xFFFFFFFF
+
+    def take_interval(self) -> LossInterval:
+        """Expected and lost since the last call; the next call starts from here."""
+        self._loss.update(self.expected, self.packets_received)
+        return self._loss.take_interval()

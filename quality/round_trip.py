@@ -1,0 +1,46 @@
+"""Round trips from reports (RFC 3550 section 6.4.1; RFC 3611 sections 4.4 and 4.5). Pure."""
+
+from quality.ntp import from_short, to_short
+
+MAX_ROUND_TRIP_SECONDS = 10.0
+ROUNDING = 2
+"""Units of 1/65536 s that three rounded timestamps may take from a round trip of nothing."""
+
+
+def round_trip_time(arrival: int, last_report: int, delay: int) -> float | None:
+    """Seconds from our report to its echo and back, without the time that it lay with the peer; None when unknown.
+
+    RFC 3550 section 6.4.1 with LSR and DLSR, RFC 3611 section 4.5 with LRR and DLRR. All three in units of 1/65536 s
+    modulo 2**32; `arrival` is the middle of our own NTP clock when the echo came. A `last_report` of 0 says that the
+    peer has had none. A negative result, or one over 10 s, comes from a wrong clock or a false report and is refused.
+    """
+    if last_report == 0:
+        return None
+    elapsed = (arrival - last_report - delay) & 0xFFFFFFFF
+    if elapsed >= 0x100000000 - ROUNDING:
+        return 0.0
+    seconds = from_short(elapsed)
+    return seconds if seconds <= MAX_ROUND_TRIP_SECONDS else None
+
+
+class LastReport:
+    """The latest report with an NTP timestamp from one peer, to be echoed.
+
+    A sender report gives LSR and DLSR (RFC 3550 section 6.4.1), a receiver reference time LRR and DLRR
+    (RFC 3611 section 4.5). Before the first report both are 0, as the RFCs ask.
+    """
+
+    __slots__ = ("arrival", "middle")
+
+    def __init__(self) -> None:
+        self.middle = 0
+        self.arrival: float | None = None
+
+    def update(self, middle: int, arrival: float) -> None:
+        """Take the middle 32 bits of the report's NTP timestamp and its arrival in monotonic seconds."""
+        self.middle = middle
+        self.arrival = arrival
+
+    def delay(self, now: float) -> int:
+        """Time since it came, in units of 1/65536 s."""
+        return 0 if self.arrival is None else to_short(now - self.arrival)

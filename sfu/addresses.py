@@ -1,0 +1,42 @@
+"""The machine's own addresses: which are bound, and in which order an answer names them."""
+
+import ipaddress
+from collections.abc import Iterable
+
+import ifaddr
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def local_addresses(*, loopback: bool) -> tuple[str, ...]:
+    """Every address of this machine that a client may reach, in the order of `preferred`."""
+    found = []
+    for adapter in ifaddr.get_adapters():
+        for entry in adapter.ips:
+            found.append(entry.ip if isinstance(entry.ip, str) else entry.ip[0])
+    return preferred(address for address in found if usable(address, loopback=loopback))
+
+
+def usable(address: str, *, loopback: bool) -> bool:
+    """Whether a media socket can serve this address: neither link-local nor multicast, loopback only if asked for."""
+    parsed = ipaddress.ip_address(address)
+    if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
+        return False
+    return loopback or not parsed.is_loopback
+
+
+def preferred(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The order of candidates: IPv4 before IPv6, as some clients use only the first; loopback last; no repeats."""
+
+    def place(address: str) -> tuple[bool, bool, bool]:
+        parsed = ipaddress.ip_address(address)
+        return parsed.is_loopback, parsed.version == 6, not parsed.is_global
+
+    return tuple(sorted(dict.fromkeys(addresses), key=place))
+
+
+def candidate_priority(position: int, address: str) -> int:
+    """The priority of a host candidate (RFC 8445 section 5.1.2.1): type preference 126, then our order."""
+    family_bonus = 32 if ipaddress.ip_address(address).version == 4 else 0
+    local_preference = max(0, 65535 - 64 * position - (32 - family_bonus))
+    return (126 << 24) + (local_preference << 8) + 255

@@ -1,0 +1,206 @@
+"""One peer connection as the shell holds it: the endpoint's engine, its DTLS session, its way to the wire. No rules.
+
+Every change of the engine is followed by `pump`, which carries out what it says.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sfu.answer import AnswerParameters, HostCandidate, SlotStream, build_answer, choose_setup, negotiate
+from sfu.dtls import DtlsSession
+from sfu.endpoint import (
+    Arriving,
+    Endpoint,
+    Event,
+    Flooding,
+    Gone,
+    MidsKnown,
+    Record,
+    Send,
+    StreamBegan,
+    StreamEnded,
+)
+from sfu.ice import AddressBound, CredentialsForgotten, IceLite, SelectedMoved, Source, make_credentials
+from sfu.offer import Fingerprint, Offer
+from sfu.reports import Reports
+from sfu.room import Room
+from sfu.slot import Route
+from sfu.srtp import SrtpContext
+
+if TYPE_CHECKING:
+    from sfu.answer import Setup
+    from sfu.mmsg import PinnedSockaddr
+    from sfu.server import MediaServer
+
+
+class Peer:
+    """Whose packets come from one address: what the receive loop looks up. `selected` is where we send, too."""
+
+    __slots__ = ("connection", "endpoint", "selected", "source")
+
+    def __init__(self, connection: "Connection", source: Source) -> None:
+        """An authentic check has bound `source` to `connection`."""
+        self.connection = connection
+        self.endpoint = connection.endpoint
+        self.source = source
+        self.selected = False
+
+
+class Connection:
+    """One endpoint with everything that it needs of the process."""
+
+    def __init__(self, server: "MediaServer", room: Room, participant_id: str, offer: Offer, now: float) -> None:
+        """Begin for a first offer; `answer` makes the answer to it."""
+        self.server = server
+        self.room = room
+        self.participant = participant_id
+        self.fingerprints = offer.fingerprints
+        self.cname = secrets.token_hex(8)
+        self._session_id = secrets.randbits(62)
+        self._version = 0
+        self._setup: Setup | None = None
+        self._pinned: PinnedSockaddr | None = None
+        self._peers: dict[Source, Peer] = {}
+        chance = server.chance
+        reports = Reports(chance.randrange(1, 1 << 32), self.cname, server.epoch)
+        ice = IceLite(make_credentials(secrets.token_bytes), offer.ice, now)
+        self.endpoint = Endpoint(participant_id, ice, reports, chance)
+        self.dtls = DtlsSession(server.certificate, self._send_record, self._connected, self._dtls_ended)
+
+    @property
+    def connected(self) -> bool:
+        """Whether keys are agreed."""
+        return self.endpoint.srtp is not None
+
+    def continues(self, offer: Offer) -> bool:
+        """Whether an offer goes on with this peer connection: the same certificate, and we have not given it up."""
+        return not self.endpoint.gone and set(offer.fingerprints) == set(self.fingerprints)
+
+    def check_answerable(self, offer: Offer) -> None:
+        """Raise `BadOffer` when `answer` would."""
+        negotiate(offer)
+        choose_setup(offer, self._setup)
+
+    def answer(self, offer: Offer, now: float) -> str:
+        """The answer to a first or a changed offer, or an ICE restart. Raises `BadOffer`; then nothing has changed."""
+        lines = negotiate(offer)
+        setup = choose_setup(offer, self._setup)
+        endpoint = self.endpoint
+        if offer.ice != endpoint.ice.remote:
+            endpoint.restart_ice(offer.ice, make_credentials(secrets.token_bytes), now)
+        self._setup = setup
+        self._version += 1
+        endpoint.negotiate(offer, lines, self.server.settings.slots)
+        self.server.name_connection(self)
+        self._route_slots()
+        self.room.set_slots(self.participant, endpoint.slots, now)
+        self.pump()
+        return build_answer(offer, self._parameters(setup))
+
+    def _parameters(self, setup: "Setup") -> AnswerParameters:
+        server = self.server
+        return AnswerParameters(
+            session_id=self._session_id,
+            version=self._version,
+            ice=self.endpoint.ice.local,
+            fingerprint=Fingerprint("sha-256", server.certificate.fingerprint),
+            setup=setup,
+            candidates=[HostCandidate(address, server.port) for address in server.advertised],
+            slots={
+                slot.form.mid: SlotStream(slot.ssrc, f"slot-{slot.form.mid}", f"audio-{slot.form.mid}")
+                for slot in self.endpoint.slots
+            },
+            cname=self.cname,
+        )
+
+    def pump(self) -> None:
+        """Carry out what the engine has decided."""
+        for output in self.endpoint.drain():
+            if isinstance(output, Send):
+                self.server.send(output.data, output.to)
+            else:
+                self._take(output)
+        self.server.schedule(self)
+
+    def _take(self, event: Event) -> None:
+        """One event of the engine."""
+        server, now = self.server, self.server.now()
+        match event:
+            case Record(data):
+                self.dtls.receive(data)
+            case StreamBegan(stream):
+                self.room.add_stream(self.participant, stream, now)
+            case StreamEnded(stream):
+                self.room.remove_stream(self.participant, stream, now)
+            case AddressBound(source, forgotten):
+                self._peers[source] = server.bind(self, source)
+                if forgotten is not None:
+                    self._forget(forgotten)
+            case SelectedMoved(source, previous):
+                self._move(source, previous)
+            case CredentialsForgotten(ufrag):
+                server.forget_name(ufrag)
+            case MidsKnown():
+                self.room.route_changed(self.participant)
+            case Arriving(arriving):
+                server.observer.media_arriving(self.participant, arriving)
+            case Flooding():
+                server.observer.flooding(self.participant)
+            case Gone(reason):
+                server.connection_gone(self, reason)
+
+    def _forget(self, source: Source) -> None:
+        self._peers.pop(source, None)
+        self.server.unbind(source)
+
+    def _move(self, source: Source, previous: Source | None) -> None:
+        """Send to `source` from now on; the first time, the handshake can begin."""
+        for peer in self._peers.values():
+            peer.selected = peer.source == source
+        self._pinned = self.server.pin(source)
+        self._route_slots()
+        self.room.route_changed(self.participant)
+        if previous is None:
+            self.dtls.start([(f.algorithm, f.value) for f in self.fingerprints], server=self._setup == "passive")
+
+    def _send_record(self, data: bytes) -> None:
+        selected = self.endpoint.ice.selected
+        if selected is not None:
+            self.server.send(data, selected)
+
+    def _connected(self, context: SrtpContext) -> None:
+        self.endpoint.connected(context, self.server.now())
+        self._route_slots()
+        self.room.route_changed(self.participant)
+        self.pump()
+        self.server.observer.media_connected(self.participant)
+
+    def _dtls_ended(self, reason: str) -> None:
+        self.server.connection_gone(self, reason)
+
+    def _route_slots(self) -> None:
+        """Give the slots their way to the wire, once address and keys are known."""
+        selected, context, pinned = self.endpoint.ice.selected, self.endpoint.srtp, self._pinned
+        if selected is None or context is None or pinned is None:
+            return
+        route = Route(context.outbound, self.server.sending(selected), pinned.address)
+        for slot in self.endpoint.slots:
+            slot.route = route
+
+    def close(self, now: float) -> Sequence[str]:
+        """End it: undo what the room and the receive loop know of it; our username fragments, to be forgotten."""
+        endpoint = self.endpoint
+        names = endpoint.ice.usernames()
+        self.room.set_slots(self.participant, (), now)
+        for stream in endpoint.streams.values():
+            self.room.remove_stream(self.participant, stream, now)
+        endpoint.streams.clear()
+        endpoint.close()
+        for output in endpoint.drain():
+            if isinstance(output, Send):
+                self.server.send(output.data, output.to)
+        self.dtls.close()
+        for source in list(self._peers):
+            self._forget(source)
+        return names

@@ -1,0 +1,45 @@
+"""What can go wrong in the SFU, as one tree whose first fork says who is wrong.
+
+`PeerMistake`: the other side sent something that a standard or our limits forbid; answer it, and go on.
+`HostProblem`: the machine or its settings do not let us work; the operator must act.
+Bytes from the network never raise past their parser: only these leave it.
+"""
+
+
+class SfuError(Exception):
+    """The root of the tree. `code` is stable and machine-readable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class PeerMistake(SfuError):
+    """The peer is wrong. Answer it; the session and everybody else go on."""
+
+
+class MalformedPacket(PeerMistake):
+    """A datagram that is not what its first bytes say it is (STUN, RTP, RTCP)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("malformed_packet", message)
+
+
+class BadOffer(PeerMistake):
+    """An SDP offer that cannot be answered."""
+
+
+class UnknownParticipant(PeerMistake):
+    """A participant id that no room of this server has."""
+
+    def __init__(self, participant_id: str) -> None:
+        super().__init__("no_such_participant", f"no participant {participant_id!r} here")
+
+
+class HostProblem(SfuError):
+    """The machine is wrong. Say what happened, why, and what to do next."""
+
+
+class PortUnavailable(HostProblem):
+    """The media port could not be bound on any address."""

@@ -1,0 +1,77 @@
+"""The receive side of one RTP packet: from a lane of the receive batch to the inbound stream.
+
+Every drop is counted under a name. What an endpoint may send is looked at before anything is decrypted: an SSRC too
+many costs a table look-up, not a search through libsrtp's list of streams.
+"""
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from sfu.errors import MalformedPacket
+from sfu.mmsg import ReceiveBatch
+from sfu.rtp import LEVEL_MASK, find_extension, parse_header
+from sfu.srtp import STATUS_REPLAYED, unprotect_in_place
+from sfu.voice import estimate_level
+
+if TYPE_CHECKING:
+    from sfu.connection import Peer
+
+MAX_STREAMS = 8
+"""SSRCs that one endpoint may send."""
+
+MARKER = 0x80
+_PAYLOAD_TYPE = 0x7F
+_SHORTEST = 12 + 10
+_ssrc_at = Struct("!I").unpack_from
+
+
+def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> None:
+    """Handle the SRTP packet in `lane`, which came from an address bound to `peer`'s endpoint."""
+    endpoint = peer.endpoint
+    size = batch.lengths[lane]
+    datagram = batch.datagrams[lane]
+    drops = endpoint.drops
+    context = endpoint.srtp
+    if context is None or size < _SHORTEST:
+        drops["unready" if context is None else "malformed"] += 1
+        return
+    (ssrc,) = _ssrc_at(datagram, 8)
+    stream = endpoint.streams.get(ssrc)
+    if stream is None and len(endpoint.streams) >= MAX_STREAMS:
+        drops["ssrc_limit"] += 1
+        return
+    if not endpoint.budget.allow(now):
+        endpoint.flooded(now)
+        return
+    status = unprotect_in_place(context.inbound, batch.pointers[lane], batch.length_pointers[lane])
+    if status:
+        drops["replayed" if status in STATUS_REPLAYED else "unauthentic"] += 1
+        return
+    if peer.selected:
+        endpoint.heard_at = now
+    else:
+        endpoint.heard(peer.source, now)
+    endpoint.packets_in += 1
+    endpoint.octets_in += size
+    try:
+        second, sequence, timestamp, _, profile, extension, start, end = parse_header(datagram[: batch.lengths[lane]])
+        if second & _PAYLOAD_TYPE not in endpoint.payload_types:
+            drops["payload_type"] += 1
+            return
+        level = -1
+        if profile and endpoint.level_id is not None:
+            at, length = find_extension(datagram, profile, extension, start, endpoint.level_id)
+            if length:
+                level = datagram[at] & LEVEL_MASK
+    except MalformedPacket:
+        drops["malformed"] += 1
+        return
+    if stream is None:
+        stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
+    packet = stream.packet
+    payload = packet.payload = bytes(datagram[start:end])
+    packet.sequence = stream.statistics.add(sequence, timestamp, now, end - start)
+    packet.timestamp = timestamp
+    packet.marker = second & MARKER
+    packet.level = level if level >= 0 else estimate_level(len(payload))
+    stream.take(now)

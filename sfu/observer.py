@@ -1,0 +1,44 @@
+"""What the SFU tells whoever runs it: an observer, called on the event loop, that must not raise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAssignment:
+    """Which participant is heard through the slot of m-line `mid`; `gain` is a hint (1.0 = as sent)."""
+
+    mid: str
+    participant: str | None
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Somebody who is speaking. `level` is linear, 0..1, as the W3C's audioLevel."""
+
+    participant: str
+    level: float
+
+
+class MediaObserver(Protocol):
+    """The SFU's only way upwards."""
+
+    def media_connected(self, participant_id: str) -> None:
+        """The peer connection is up: ICE checked, DTLS done, keys in place."""
+
+    def media_gone(self, participant_id: str, reason: str) -> None:
+        """The peer connection has ended: consent_expired, dtls_failed, dtls_timeout, closed_by_peer or flood."""
+
+    def media_arriving(self, participant_id: str, arriving: bool) -> None:
+        """RTP from this person has started or stopped to arrive."""
+
+    def slots_changed(self, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
+        """Somebody else is in one of this listener's slots; all of them are named."""
+
+    def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
+        """Who speaks in the room, loudest first; told on change, at most a few times a second."""
+
+    def flooding(self, participant_id: str) -> None:
+        """This person sends more packets than audio needs; the surplus is dropped."""

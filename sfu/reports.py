@@ -1,0 +1,161 @@
+"""RTCP of one endpoint: what it is told about once a second, and what is learnt from what it tells.
+
+Sender reports to slots, receiver reports to publishers, SDES with the CNAME, BYE (RFC 3550 section 6), receiver
+reference times and their echoes (RFC 3611 sections 4.4 and 4.5) where `rcvr-rtt` was offered. Pure: `now` is monotonic
+seconds, and `epoch` is what is added to it to get Unix time, fixed for the life of the server so that no step of the
+machine's clock reaches a report.
+"""
+
+from collections.abc import Iterable
+
+from quality.ntp import middle, to_ntp
+from sfu.rtcp import (
+    ExtendedReport,
+    Goodbye,
+    LastReceiverReport,
+    LastReceiverReports,
+    ReceiverReferenceTime,
+    ReceiverReport,
+    ReportBlock,
+    RtcpPacket,
+    SenderReport,
+)
+from sfu.rtcp_build import build, describe
+from sfu.slot import Slot
+from sfu.stream import InboundStream
+
+INTERVAL = 1.0
+"""Seconds between reports, varied by a quarter either way so that endpoints do not move in step."""
+
+SPREAD = 0.25
+
+
+class Reports:
+    """The reporting of one endpoint. `ssrc` names us where no slot sends."""
+
+    def __init__(self, ssrc: int, cname: str, epoch: float) -> None:
+        """Begin with nothing to tell."""
+        self.ssrc = ssrc
+        self.cname = cname
+        self.receiver_rtt = False
+        self.packets_in = 0
+        self._epoch = epoch
+        self._reference: tuple[int, int, float] | None = None
+        self._reported: dict[int, int] = {}
+
+    def compose(self, streams: Iterable[InboundStream], slots: Iterable[Slot], now: float) -> list[bytes]:
+        """The datagrams to send now: one compound packet, and none when there is nobody to tell of.
+
+        A slot that has sent nothing since the last report gets no sender report.
+        """
+        ntp = to_ntp(now + self._epoch)
+        blocks = tuple(self._block(stream, now) for stream in streams)
+        senders = []
+        for slot in slots:
+            packets, octets = slot.sent()
+            if packets and self._reported.get(slot.ssrc) != packets:
+                self._reported[slot.ssrc] = packets
+                senders.append(
+                    SenderReport(slot.ssrc, ntp, slot.timestamp_at(now), packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
+                )
+        packets_out: list[RtcpPacket] = []
+        if senders:
+            first = senders[0]
+            packets_out.append(
+                SenderReport(first.ssrc, ntp, first.rtp_timestamp, first.packet_count, first.octet_count, blocks)
+            )
+            packets_out += senders[1:]
+        else:
+            packets_out.append(ReceiverReport(self.ssrc, blocks))
+        packets_out.append(describe([sender.ssrc for sender in senders] or [self.ssrc], self.cname))
+        extended = self._extended(ntp, now, sending=bool(senders))
+        if extended is not None:
+            packets_out.append(extended)
+        if not senders and not blocks and extended is None:
+            return []
+        return [build(*packets_out)]
+
+    def goodbye(self, slots: Iterable[Slot]) -> bytes:
+        """A last compound packet that ends all our streams (RFC 3550 section 6.6)."""
+        ssrcs = tuple(slot.ssrc for slot in slots)[:31] or (self.ssrc,)
+        return build(ReceiverReport(self.ssrc), describe([self.ssrc], self.cname), Goodbye(ssrcs))
+
+    def _block(self, stream: InboundStream, now: float) -> ReportBlock:
+        """Our report on a publisher's stream.
+
+        Its loss is the greater of its own way to us and of what its listeners lose at the 90th percentile: an encoder
+        adds in-band FEC only for loss that it hears of.
+        """
+        statistics = stream.statistics
+        lost = max(statistics.take_interval().fraction_lost_octet, min(255, int(stream.downlink_loss * 256)))
+        return ReportBlock(
+            stream.ssrc,
+            lost,
+            statistics.cumulative_lost,
+            statistics.highest_sequence,
+            statistics.interarrival_jitter,
+            statistics.last_sender_report.middle,
+            statistics.last_sender_report.delay(now),
+        )
+
+    def _extended(self, ntp: int, now: float, *, sending: bool) -> ExtendedReport | None:
+        """XR where it was negotiated: our reference time while we send nothing, and the echo of theirs."""
+        if not self.receiver_rtt:
+            return None
+        blocks: list[ReceiverReferenceTime | LastReceiverReports] = []
+        if not sending:
+            blocks.append(ReceiverReferenceTime(ntp))
+        if self._reference is not None:
+            ssrc, last, arrival = self._reference
+            delay = min(0xFFFFFFFF, round((now - arrival) * 65536))
+            blocks.append(LastReceiverReports((LastReceiverReport(ssrc, last, delay),)))
+            self._reference = None
+        return ExtendedReport(self.ssrc, tuple(blocks)) if blocks else None
+
+    def take(
+        self, packets: Iterable[RtcpPacket], streams: dict[int, InboundStream], slots: dict[int, Slot], now: float
+    ) -> list[int]:
+        """Learn from the peer's packets, and answer the SSRCs that said BYE.
+
+        What speaks of streams that are neither the peer's nor in its slots is ignored.
+        """
+        arrival = middle(to_ntp(now + self._epoch))
+        gone: list[int] = []
+        for packet in packets:
+            self.packets_in += 1
+            match packet:
+                case SenderReport():
+                    stream = streams.get(packet.ssrc)
+                    if stream is not None:
+                        stream.statistics.sender_reported(middle(packet.ntp), now)
+                    self._take_blocks(packet.blocks, slots, arrival, now)
+                case ReceiverReport():
+                    self._take_blocks(packet.blocks, slots, arrival, now)
+                case ExtendedReport():
+                    self._take_extended(packet, streams, arrival, now)
+                case Goodbye():
+                    gone += [ssrc for ssrc in packet.ssrcs if ssrc in streams]
+                case _:
+                    pass
+        return gone
+
+    def _take_blocks(self, blocks: Iterable[ReportBlock], slots: dict[int, Slot], arrival: int, now: float) -> None:
+        for block in blocks:
+            slot = slots.get(block.ssrc)
+            if slot is not None:
+                slot.remote.update(block, arrival, now)
+
+    def _take_extended(
+        self, report: ExtendedReport, streams: dict[int, InboundStream], arrival: int, now: float
+    ) -> None:
+        for block in report.blocks:
+            if isinstance(block, ReceiverReferenceTime):
+                self._reference = (report.ssrc, middle(block.ntp), now)
+                continue
+            for echo in block.reports:
+                if echo.ssrc != self.ssrc:
+                    continue
+                for stream in streams.values():
+                    stream.statistics.reference_echoed(
+                        arrival, echo.last_receiver_report, echo.delay_since_last_receiver_report
+                    )

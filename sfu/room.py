@@ -1,0 +1,295 @@
+"""A room of the SFU: its participants, what they send, and who hears it. Pure; `now` is in monotonic seconds.
+
+A participant is not an endpoint: it may have none, or for a moment two. A room knows sources (inbound streams) and
+listeners (`sfu/listener.py`); its own first listener is the one that keeps the slots filled.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sfu.flags import MuteFlags
+from sfu.listener import Listener
+from sfu.observer import Speaker
+from sfu.selection import Candidate, assign, rank
+from sfu.slot import Slot
+from sfu.slot_table import SlotTable
+from sfu.stream import InboundStream
+
+REVIEW_SECONDS = 0.2
+"""How often levels are told, and claims to slots compared while more people speak than somebody has slots."""
+
+
+@dataclass(slots=True, eq=False)
+class Participant:
+    """One person in the room: what they send, the slots through which they hear, what silences them."""
+
+    id: str
+    flags: MuteFlags
+    streams: list[InboundStream] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    tables: dict[int, SlotTable] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> InboundStream | None:
+        """The stream that is heard: the newest."""
+        return self.streams[-1] if self.streams else None
+
+
+class Room:
+    """Who hears whom in one room. Every change is followed by `_reassign`; packets never decide anything."""
+
+    def __init__(self, room_id: str) -> None:
+        """Begin empty."""
+        self.id = room_id
+        self.participants: dict[str, Participant] = {}
+        self.listeners: list[Listener] = []
+        self._dirty: set[str] = set()
+        self._ranking: list[str] = []
+        self._review_at = 0.0
+        self._speakers: tuple[tuple[str, int], ...] = ()
+        self._told: list[Speaker] | None = None
+        self._smallest = 0
+
+    # people
+
+    def add(self, participant_id: str, flags: MuteFlags, now: float) -> Participant:
+        """Somebody joins."""
+        participant = self.participants[participant_id] = Participant(participant_id, flags)
+        self._rank()
+        self._reassign(now)
+        return participant
+
+    def remove(self, participant_id: str, now: float) -> None:
+        """Somebody leaves; whom they heard and who heard them is undone."""
+        participant = self.participants.get(participant_id)
+        if participant is None:
+            return
+        self.set_slots(participant_id, (), now)
+        for stream in list(participant.streams):
+            self.remove_stream(participant_id, stream, now)
+        del self.participants[participant_id]
+        self._dirty.discard(participant_id)
+        self._rank()
+        self._reassign(now)
+
+    def set_flags(self, participant_id: str, flags: MuteFlags, now: float) -> None:
+        """A mute or deafen changes what is delivered from the next packet on."""
+        participant = self.participants[participant_id]
+        before, participant.flags = participant.flags, flags
+        if before.may_speak != flags.may_speak:
+            for stream in participant.streams:
+                self._set_heard(participant, stream, now)
+            self._rank()
+        self._reassign(now)
+
+    # what they send
+
+    def add_stream(self, participant_id: str, stream: InboundStream, now: float) -> None:
+        """A participant has begun to send; a newer stream takes the place of an older one in the slots."""
+        participant = self.participants[participant_id]
+        participant.streams.append(stream)
+        participant.tables[stream.id] = SlotTable(stream)
+        stream.on_voice = self._voice_changed
+        for older in participant.streams[:-1]:
+            self._move_slots(participant.tables[older.id], participant.tables[stream.id], now)
+        self._set_heard(participant, stream, now)
+
+    def remove_stream(self, participant_id: str, stream: InboundStream, now: float) -> None:
+        """A stream has ended (BYE, a changed SSRC, a lost endpoint)."""
+        participant = self.participants[participant_id]
+        if stream not in participant.streams:
+            return
+        if stream.handlers:
+            self._tell_left(stream, now)
+        stream.handlers = ()
+        stream.on_voice = None
+        table = participant.tables.pop(stream.id)
+        participant.streams.remove(stream)
+        if participant.stream is not None and participant.flags.may_speak:
+            self._move_slots(table, participant.tables[participant.stream.id], now)
+        table.clear()
+
+    # who hears
+
+    def set_slots(self, participant_id: str, slots: Iterable[Slot], now: float) -> None:
+        """The slots through which a participant hears from now on; those that they had are emptied."""
+        participant = self.participants[participant_id]
+        slots = list(slots)
+        for slot in participant.slots:
+            if slot not in slots:
+                self._put(slot, None, now, speaking=False)
+        participant.slots = slots
+        self._smallest = min((len(other.slots) for other in self.participants.values() if other.slots), default=0)
+        self._reassign(now)
+        self._dirty.add(participant_id)
+
+    def route_changed(self, participant_id: str) -> None:
+        """The way to a listener has changed (address, keys, negotiated extensions): packet steps are drawn up anew."""
+        for slot in self.participants[participant_id].slots:
+            table = self.table_of(slot)
+            if table is not None:
+                table.rebuild()
+
+    def table_of(self, slot: Slot) -> SlotTable | None:
+        """The slot table that a slot is in now."""
+        if slot.stream is None:
+            return None
+        owner = self.participants.get(slot.stream.participant)
+        return None if owner is None else owner.tables.get(slot.stream.id)
+
+    def attach(self, listener: Listener, now: float) -> None:
+        """Let somebody hear the whole room: a recorder, a meter, a probe."""
+        self.listeners.append(listener)
+        for participant in self.participants.values():
+            for stream in participant.streams:
+                if stream.handlers:
+                    stream.handlers = (*stream.handlers, listener.packet)
+                    listener.joined(stream, now)
+
+    def detach(self, listener: Listener, reason: str) -> None:
+        """Undo `attach`."""
+        self.listeners.remove(listener)
+        for participant in self.participants.values():
+            for stream in participant.streams:
+                stream.handlers = tuple(handler for handler in stream.handlers if handler != listener.packet)
+        listener.closed(reason)
+
+    def close(self, reason: str) -> None:
+        """The room has ended; every listener is told."""
+        for listener in list(self.listeners):
+            self.detach(listener, reason)
+
+    # time
+
+    def advance(self, now: float) -> None:
+        """Do what is due: let speakers fall silent, compare claims, note who speaks."""
+        for participant in self.participants.values():
+            for stream in participant.streams:
+                if stream.voice.expire(now):
+                    self._voice_changed(stream, now)
+        if now < self._review_at:
+            return
+        self._review_at = now + REVIEW_SECONDS
+        for participant in self.participants.values():
+            for stream in participant.streams:
+                stream.downlink_loss = participant.tables[stream.id].loss_percentile(now)
+        speaking = [p.stream for p in self.participants.values() if p.stream is not None and p.stream.voice.voiced]
+        if self._contended and len(speaking) > self._smallest:
+            self._rank()
+            self._reassign(now)
+        levels = tuple((stream.participant, round(stream.voice.loudness / 3)) for stream in speaking)
+        if levels != self._speakers:
+            self._speakers = levels
+            told = [Speaker(stream.participant, stream.voice.audio_level) for stream in speaking]
+            self._told = sorted(told, key=lambda speaker: -speaker.level)
+
+    def take_speakers(self) -> list[Speaker] | None:
+        """Who speaks, loudest first, if that has changed since the last call."""
+        told, self._told = self._told, None
+        return told
+
+    @property
+    def restless(self) -> bool:
+        """Whether somebody's slots have changed and nobody was told."""
+        return bool(self._dirty)
+
+    def take_changed_slots(self) -> set[str]:
+        """The participants whose slots have changed since the last call."""
+        changed, self._dirty = self._dirty, set()
+        return changed
+
+    # the rules' consequences
+
+    @property
+    def _contended(self) -> bool:
+        """Whether somebody has fewer slots than there are others."""
+        return 0 < self._smallest < len(self.participants) - 1
+
+    def _voice_changed(self, stream: InboundStream, now: float) -> None:
+        """Somebody has begun or ended to speak: in a room with too few slots that decides who is heard."""
+        if not stream.voice.voiced:
+            self.participants[stream.participant].tables[stream.id].pause()
+        elif self._contended:
+            self._rank()
+            self._reassign(now, speaking=stream)
+
+    def _rank(self) -> None:
+        """Order everybody by their claim to a slot."""
+        people = self.participants.values()
+        capacity = max((len(participant.slots) for participant in people), default=0)
+        incumbents = frozenset(self._ranking[:capacity])
+        self._ranking = rank((self._candidate(participant) for participant in people), incumbents)
+
+    @staticmethod
+    def _candidate(participant: Participant) -> Candidate:
+        stream = participant.stream
+        if stream is None or not participant.flags.may_speak:
+            return Candidate(participant.id, False, 0.0, float("-inf"))
+        voice = stream.voice
+        return Candidate(participant.id, voice.voiced, voice.loudness, voice.last_voiced)
+
+    def _reassign(self, now: float, speaking: InboundStream | None = None) -> None:
+        """Give every listener the people that the ranking says; only what differs is touched."""
+        for listener in self.participants.values():
+            slots = listener.slots
+            if not slots:
+                continue
+            current = [slot.participant for slot in slots]
+            wanted = assign(self._ranking, listener.id, current)
+            for slot, participant_id in zip(slots, wanted, strict=True):
+                if slot.participant != participant_id:
+                    fresh = speaking is not None and speaking.participant == participant_id
+                    self._put(slot, participant_id, now, speaking=fresh)
+                    self._dirty.add(listener.id)
+            self._bind_all(listener, now)
+
+    def _put(self, slot: Slot, participant_id: str | None, now: float, *, speaking: bool) -> None:
+        """Assign a slot to a participant, or to nobody."""
+        table = self.table_of(slot)
+        if table is not None:
+            table.remove(slot)
+        slot.participant = participant_id
+        if speaking and participant_id is not None:
+            self._bind(slot, participant_id, now, speaking=True)
+
+    def _bind_all(self, listener: Participant, now: float) -> None:
+        """Put streams into assigned slots that have none, and take them out where the listener may not hear."""
+        if not listener.flags.may_hear:
+            for slot in listener.slots:
+                table = self.table_of(slot)
+                if table is not None:
+                    table.remove(slot)
+            return
+        for slot in listener.slots:
+            if slot.stream is None and slot.participant is not None:
+                self._bind(slot, slot.participant, now, speaking=False)
+
+    def _bind(self, slot: Slot, participant_id: str, now: float, *, speaking: bool) -> None:
+        source = self.participants.get(participant_id)
+        if source is None or source.stream is None or not source.flags.may_speak:
+            return
+        source.tables[source.stream.id].add(slot, now, speaking=speaking)
+
+    def _move_slots(self, old: SlotTable, new: SlotTable, now: float) -> None:
+        for slot in list(old.slots):
+            old.remove(slot)
+            new.add(slot, now, speaking=False)
+
+    def _set_heard(self, participant: Participant, stream: InboundStream, now: float) -> None:
+        """Open or close the way from a stream to everybody who hears it."""
+        if participant.flags.may_speak:
+            table = participant.tables[stream.id]
+            stream.handlers = (table.packet, *(listener.packet for listener in self.listeners))
+            for listener in self.listeners:
+                listener.joined(stream, now)
+            self._rank()
+            self._reassign(now)
+        else:
+            self._tell_left(stream, now)
+            stream.handlers = ()
+            stream.hush()
+            participant.tables[stream.id].clear()
+
+    def _tell_left(self, stream: InboundStream, now: float) -> None:
+        for listener in self.listeners:
+            listener.left(stream, now)

@@ -1,0 +1,350 @@
+"""The media server: the shell that owns the sockets, the clock and the timers, and joins rooms to connections.
+
+Few wake-ups: all sockets are drained in batches, one timer serves every endpoint and room, and what has changed is told
+to the observer once a batch.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from sfu.addresses import local_addresses, preferred
+from sfu.connection import Connection, Peer
+from sfu.dtls import Certificate
+from sfu.errors import MalformedPacket, UnknownParticipant
+from sfu.flags import MuteFlags
+from sfu.forward import SendingSocket
+from sfu.ice import Source
+from sfu.ingress import receive_rtp
+from sfu.limits import SourceLimiter
+from sfu.mmsg import LANE, PinnedSockaddr, host_and_port
+from sfu.observer import MediaObserver, SlotAssignment
+from sfu.room import Room
+from sfu.sdp import parse_offer
+from sfu.settings import MediaSettings
+from sfu.statistics import connection_statistics
+from sfu.stun import parse_request
+from sfu.udp import MediaSocket, open_sockets
+
+TICK_SECONDS = 0.05
+"""How often deadlines are looked at; none of them is nearer than that."""
+
+BATCHES_A_WAKE_UP = 4
+"""Full batches that one socket may take before the others and the timers have their turn."""
+
+
+class MediaServer:
+    """Terminates peer connections and forwards audio between the participants of rooms."""
+
+    def __init__(self, settings: MediaSettings, observer: MediaObserver) -> None:
+        """Prepare; nothing is bound until `start`."""
+        self.settings = settings
+        self.observer = observer
+        self.certificate: Certificate = Certificate.generateCertificate()
+        self.chance = random.SystemRandom()
+        self.epoch = time.time() - time.monotonic()
+        self.now = time.monotonic
+        self.advertised: tuple[str, ...] = ()
+        self._sockets: list[MediaSocket] = []
+        self._rooms: dict[str, Room] = {}
+        self._room_of: dict[str, Room] = {}
+        self._connections: dict[str, Connection] = {}
+        self._by_name: dict[str, Connection] = {}
+        self._limiter = SourceLimiter()
+        self._counts: Counter[str] = Counter()
+        self._deadlines: list[tuple[float, int, Connection]] = []
+        self._scheduled: dict[Connection, float] = {}
+        self._order = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._lag = 0.0
+        self._closing: set[asyncio.Task[None]] = set()
+
+    # life
+
+    async def start(self) -> None:
+        """Bind the media port. Raises `PortUnavailable`."""
+        settings = self.settings
+        addresses = settings.bind or local_addresses(loopback=settings.loopback)
+        self._sockets = open_sockets(preferred(addresses), settings.port, settings.socket_buffer)
+        self.advertised = settings.advertise or self.addresses
+        self.certificate.prepare()
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.add_reader(sock.descriptor, self._readable, sock)
+        self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
+
+    async def close(self) -> None:
+        """Say goodbye to every peer, end all rooms, and close the sockets."""
+        for participant_id in list(self._room_of):
+            self.remove_participant(participant_id)
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.remove_reader(sock.descriptor)
+            sock.close()
+        self._sockets = []
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that are bound."""
+        return tuple(sock.host for sock in self._sockets)
+
+    @property
+    def port(self) -> int:
+        """The media port; 0 before `start`."""
+        return self._sockets[0].port if self._sockets else 0
+
+    def set_advertised(self, addresses: Sequence[str]) -> None:
+        """The addresses that answers name from now on, the first one first."""
+        self.advertised = tuple(dict.fromkeys(addresses))
+
+    # people
+
+    def room(self, room_id: str) -> Room:
+        """The room of this id; made when there is none, gone when its last participant leaves."""
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = Room(room_id)
+        return room
+
+    def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
+        """Somebody is in a room from now on, with or without media."""
+        room = self.room(room_id)
+        self._room_of[participant_id] = room
+        room.add(participant_id, flags, self.now())
+        self._tell(room)
+
+    def remove_participant(self, participant_id: str) -> None:
+        """Somebody has left. May be called for one who is not here."""
+        room = self._room_of.pop(participant_id, None)
+        if room is None:
+            return
+        self._close_connection(participant_id)
+        room.remove(participant_id, self.now())
+        self._tell(room)
+        if not room.participants:
+            room.close("empty")
+            self._rooms.pop(room.id, None)
+
+    def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
+        """Mute, deafen, suppress, or lift it; in force from the next packet on. Raises `UnknownParticipant`."""
+        room = self._room(participant_id)
+        room.set_flags(participant_id, flags, self.now())
+        self._tell(room)
+
+    def answer(self, participant_id: str, offer_sdp: str) -> str:
+        """Answer an offer: a first or a changed one, an ICE restart, or that of a new peer connection.
+
+        Raises `BadOffer` or `UnknownParticipant`; then everything is as it was.
+        """
+        room = self._room(participant_id)
+        offer = parse_offer(offer_sdp)
+        now = self.now()
+        current = self._connections.get(participant_id)
+        if current is not None and current.continues(offer):
+            return current.answer(offer, now)
+        fresh = Connection(self, room, participant_id, offer, now)
+        fresh.check_answerable(offer)
+        self._close_connection(participant_id)
+        self._connections[participant_id] = fresh
+        answer = fresh.answer(offer, now)
+        self._tell(room)
+        return answer
+
+    def statistics(self, participant_id: str) -> list[dict[str, object]]:
+        """What is measured of this participant's streams, each way, in the names of W3C webrtc-stats."""
+        connection = self._connections.get(participant_id)
+        if connection is None:
+            return []
+        return connection_statistics(connection.endpoint, connection.dtls.state, self.now(), self.epoch)
+
+    def counters(self) -> dict[str, int]:
+        """What has been counted since the start: packets in and out, and every kind of drop."""
+        counts = Counter(self._counts)
+        for connection in self._connections.values():
+            counts.update(_counts_of(connection))
+        counts["packets_out"] = sum(sock.sending.sent for sock in self._sockets)
+        counts["packets_out_failed"] = sum(sock.sending.failed for sock in self._sockets)
+        counts["dropped_stun_rate"] = self._limiter.refused
+        return dict(counts)
+
+    def gauges(self) -> dict[str, float]:
+        """How things are now."""
+        connected = sum(connection.connected for connection in self._connections.values())
+        return {
+            "rooms": len(self._rooms),
+            "participants": len(self._room_of),
+            "endpoints": len(self._connections),
+            "endpoints_connected": connected,
+            "loop_lag_seconds": self._lag,
+        }
+
+    # what connections ask for
+
+    def bind(self, connection: Connection, source: Source) -> Peer:
+        """Packets from `source` belong to `connection` from now on."""
+        sock = self._sockets[source.socket]
+        peer = sock.peers[sock.name_of(source.address[0], source.address[1])] = Peer(connection, source)
+        return peer
+
+    def unbind(self, source: Source) -> None:
+        """Nobody's packets come from `source` any more."""
+        sock = self._sockets[source.socket]
+        sock.peers.pop(sock.name_of(source.address[0], source.address[1]), None)
+
+    def pin(self, source: Source) -> PinnedSockaddr:
+        """The address for the packet step."""
+        sock = self._sockets[source.socket]
+        return PinnedSockaddr(sock.name_of(source.address[0], source.address[1]))
+
+    def sending(self, source: Source) -> SendingSocket:
+        """The socket through which `source` is reached."""
+        return self._sockets[source.socket].sending
+
+    def send(self, data: bytes, to: Source) -> None:
+        """Send one datagram."""
+        self._sockets[to.socket].send(data, (to.address[0], to.address[1]))
+
+    def name_connection(self, connection: Connection) -> None:
+        """Checks for the connection's username fragments find it."""
+        for name in connection.endpoint.ice.usernames():
+            self._by_name[name] = connection
+
+    def forget_name(self, name: str) -> None:
+        """A username fragment is no longer valid."""
+        self._by_name.pop(name, None)
+
+    def schedule(self, connection: Connection) -> None:
+        """Wake the connection at its deadline. An earlier entry stays, and does nothing when its time comes."""
+        deadline = connection.endpoint.deadline()
+        if deadline < self._scheduled.get(connection, float("inf")):
+            self._scheduled[connection] = deadline
+            heapq.heappush(self._deadlines, (deadline, next(self._order), connection))
+
+    def connection_gone(self, connection: Connection, reason: str) -> None:
+        """A connection has ended by itself; the participant stays."""
+        if self._connections.get(connection.participant) is connection:
+            self._close_connection(connection.participant)
+            self._tell(connection.room)
+            self.observer.media_gone(connection.participant, reason)
+
+    # inside
+
+    def _room(self, participant_id: str) -> Room:
+        room = self._room_of.get(participant_id)
+        if room is None:
+            raise UnknownParticipant(participant_id)
+        return room
+
+    def _close_connection(self, participant_id: str) -> None:
+        connection = self._connections.pop(participant_id, None)
+        if connection is None:
+            return
+        self._counts.update(_counts_of(connection))
+        for name in connection.close(self.now()):
+            self.forget_name(name)
+        self._scheduled.pop(connection, None)
+        closing = asyncio.get_running_loop().create_task(connection.dtls.wait_closed())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    def _readable(self, sock: MediaSocket) -> None:
+        """The socket has datagrams: take them in batches. This is where every packet comes in."""
+        batch = sock.receive
+        peers, names, datagrams, lengths = sock.peers, batch.names, batch.datagrams, batch.lengths
+        for _ in range(BATCHES_A_WAKE_UP):
+            count = batch.receive(sock.descriptor)
+            now = self.now()
+            for lane in range(count):
+                datagram = datagrams[lane]
+                if 128 <= datagram[0] <= 191 and not 192 <= datagram[1] <= 223 and lengths[lane]:
+                    peer = peers.get(names[lane].tobytes())
+                    if peer is None:
+                        self._counts["dropped_unknown_address"] += 1
+                        continue
+                    receive_rtp(peer, batch, lane, now)
+                    if peer.endpoint.outputs:
+                        peer.connection.pump()
+                else:
+                    self._receive_other(sock, bytes(datagram[: lengths[lane]]), names[lane].tobytes(), now)
+            if count < batch.count:
+                break
+        for room in self._rooms.values():
+            if room.restless:
+                self._tell(room)
+
+    def _receive_other(self, sock: MediaSocket, datagram: bytes, name: bytes, now: float) -> None:
+        """A datagram that is not RTP. Only an authentic check may come from an address that nobody has bound."""
+        size = len(datagram)
+        if size == 0 or size >= LANE:
+            self._counts["dropped_size"] += 1
+            return
+        if datagram[0] <= 3:
+            self._receive_check(sock, datagram, name, now)
+            return
+        peer = sock.peers.get(name)
+        if peer is None:
+            self._counts["dropped_unknown_address"] += 1
+            return
+        peer.endpoint.receive(datagram, peer.source, now)
+        peer.connection.pump()
+
+    def _receive_check(self, sock: MediaSocket, datagram: bytes, name: bytes, now: float) -> None:
+        if not self._limiter.allow(name, now):
+            return
+        try:
+            request = parse_request(datagram)
+        except MalformedPacket:
+            self._counts["dropped_malformed_stun"] += 1
+            return
+        if request is None:
+            return
+        connection = self._by_name.get(request.local_ufrag)
+        if connection is None:
+            self._counts["dropped_unknown_username"] += 1
+            return
+        connection.endpoint.check(request, Source(sock.index, host_and_port(name)), now)
+        connection.pump()
+
+    def _tick(self, due: float) -> None:
+        """Look at the deadlines of connections and rooms."""
+        loop = asyncio.get_running_loop()
+        self._lag = max(0.0, loop.time() - due)
+        now = self.now()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, _, connection = heapq.heappop(self._deadlines)
+            if self._scheduled.get(connection) != deadline:
+                continue
+            del self._scheduled[connection]
+            connection.endpoint.advance(now)
+            connection.pump()
+        for room in list(self._rooms.values()):
+            room.advance(now)
+            speakers = room.take_speakers()
+            if speakers is not None:
+                self.observer.speakers_changed(room.id, speakers)
+            self._tell(room)
+        self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
+
+    def _tell(self, room: Room) -> None:
+        """Tell the observer whose slots have changed."""
+        for participant_id in room.take_changed_slots():
+            participant = room.participants.get(participant_id)
+            if participant is not None:
+                slots = [SlotAssignment(slot.form.mid, slot.participant) for slot in participant.slots]
+                self.observer.slots_changed(participant_id, slots)
+
+
+def _counts_of(connection: Connection) -> Counter[str]:
+    """What one connection has counted, under the names of the whole server."""
+    endpoint = connection.endpoint
+    counts = Counter({f"dropped_{kind}": count for kind, count in endpoint.drops.items()})
+    counts["packets_in"] = endpoint.packets_in
+    counts["octets_in"] = endpoint.octets_in
+    return counts

@@ -1,0 +1,178 @@
+"""A slot: one outgoing audio stream of an endpoint, through which now this participant is sent, now that one.
+
+Its SSRC lasts as long as the connection. A switch of speaker continues the sequence without a gap and moves the
+timestamp by the elapsed time, with the marker bit set (RFC 3550 section 5.1, RFC 3551 section 4.1), so that a receiver
+sees one stream that never restarts. Pure: counters are derived from those of the source's slot table, as nothing is
+counted per packet and slot.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from quality.send import RemoteReceiveStatistics
+from sfu.forward import NO_EXTENSION, ExtensionBlock, SendingSocket, Target, extension_block
+from sfu.stream import OPUS_CLOCK, InboundPacket, InboundStream
+
+MARKER = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFormat:
+    """What the receiver negotiated for a slot's m-line; ids are the receiver's own."""
+
+    mid: str
+    payload_type: int
+    level_id: int | None = None
+    mid_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How packets reach an endpoint: its outbound SRTP session, the socket, and its pinned socket address."""
+
+    session: Any
+    socket: SendingSocket
+    address: int
+
+
+class Counter(Protocol):
+    """Counts what goes to all slots of a stream at once, so that nothing is counted per packet and slot."""
+
+    packets: int
+    octets: int
+
+
+class Slot:
+    """The state of one slot.
+
+    `participant` is who is assigned to it, `stream` whose packets go through it just now. `owed` is the delay in ticks
+    by which the present speaker is sent late, because their first syllable was sent first; `rested` the (sequence,
+    timestamp) after which a pause is left out to give it back.
+    """
+
+    def __init__(self, form: SlotFormat, ssrc: int, first_sequence: int, first_timestamp: int) -> None:
+        """Make an empty slot; the first numbers are random (RFC 3550 section 5.1)."""
+        self.form = form
+        self.ssrc = ssrc
+        self.route: Route | None = None
+        self.participant: str | None = None
+        self.stream: InboundStream | None = None
+        self.fresh = False
+        self.owed = 0
+        self.rested: tuple[int, int] | None = None
+        self.base = 0
+        self._mid_seen = form.mid_id is None
+        self._extension = extension_block(form.mid, form.mid_id, form.level_id)
+        self._sequence_offset = 0
+        self._timestamp_offset = 0
+        self._next_sequence = first_sequence
+        self._last_timestamp = first_timestamp
+        self._last_at: float | None = None
+        self.remote = RemoteReceiveStatistics(OPUS_CLOCK)
+        self._counter: Counter | None = None
+        self._packets = 0
+        self._octets = 0
+
+    def bind(self, stream: InboundStream, base: int, timestamp: int, now: float) -> None:
+        """Continue with `stream` from its extended sequence number `base`, whose RTP timestamp is `timestamp`."""
+        elapsed = 0 if self._last_at is None else max(1, round((now - self._last_at) * OPUS_CLOCK))
+        self.stream = stream
+        self.fresh = True
+        self.base = base
+        self.owed = 0
+        self.rested = None
+        self._sequence_offset = self._next_sequence - base
+        self._timestamp_offset = self._last_timestamp + elapsed - timestamp
+
+    def unbind(self) -> None:
+        """Stop sending the present stream; the next one continues where it ended."""
+        stream = self.stream
+        if stream is None:
+            return
+        sequence, timestamp = (stream.highest, stream.highest_timestamp) if self.rested is None else self.rested
+        if sequence >= self.base:
+            self._next_sequence = sequence + 1 + self._sequence_offset
+            self._last_timestamp = timestamp + self._timestamp_offset
+            self._last_at = stream.highest_arrival
+        self.stream = None
+        self.owed = 0
+        self.rested = None
+
+    def rest(self) -> None:
+        """The speaker pauses: send nothing until the delay that this slot owes is given back."""
+        if self.stream is not None:
+            self.rested = (self.stream.highest, self.stream.highest_timestamp)
+
+    def rested_enough(self, packet: InboundPacket, *, voiced: bool) -> bool:
+        """Whether `packet` ends the rest: all of the delay is given back, or the speaker goes on."""
+        return self.rested is not None and (voiced or self._paused(packet, self.rested[1]) > self.owed)
+
+    def resume(self, packet: InboundPacket) -> None:
+        """Go on with `packet`: no gap in the sequence, and the timestamps nearer to their own time again."""
+        if self.rested is None:
+            return
+        sequence, timestamp = self.rested
+        given = max(0, min(self.owed, self._paused(packet, timestamp) - 1))
+        self._sequence_offset -= packet.sequence - sequence - 1
+        self._timestamp_offset -= given
+        self.owed -= given
+        self.base = packet.sequence
+        self.rested = None
+
+    @staticmethod
+    def _paused(packet: InboundPacket, since: int) -> int:
+        """Ticks from `since` to `packet`, over the wrap at 2**32; 0 for one from before."""
+        ticks = (packet.timestamp - since) & 0xFFFFFFFF
+        return ticks if ticks < 1 << 31 else 0
+
+    def target(self) -> tuple[SendingSocket, ExtensionBlock, Target] | None:
+        """This slot for the packet step, or None while it has no route."""
+        route = self.route
+        if route is None:
+            return None
+        kind = self.form.payload_type | (MARKER if self.fresh else 0)
+        target = Target(route.session, self.ssrc, self._sequence_offset, self._timestamp_offset, kind, route.address)
+        return route.socket, self._extension, target
+
+    def receiver_knows_mid(self) -> bool:
+        """A report on our SSRC has come, so its MID need not be sent any longer (RFC 8843 section 9.2). True once."""
+        if self._mid_seen:
+            return False
+        self._mid_seen = True
+        form = self.form
+        self._extension = NO_EXTENSION if form.level_id is None else extension_block(None, None, form.level_id)
+        return True
+
+    def timestamp_at(self, now: float) -> int:
+        """The slot's RTP timestamp at `now`, for a sender report (RFC 3550 section 6.4.1)."""
+        if self.stream is not None and self.stream.highest >= self.base:
+            return (self.stream.timestamp_at(now) + self._timestamp_offset) & 0xFFFFFFFF
+        if self._last_at is None:
+            return self._last_timestamp & 0xFFFFFFFF
+        return (self._last_timestamp + round((now - self._last_at) * OPUS_CLOCK)) & 0xFFFFFFFF
+
+    def sent(self) -> tuple[int, int]:
+        """(packets, payload octets) sent through this slot in its whole life (RFC 3550 section 6.4.1)."""
+        if self._counter is None:
+            return self._packets, self._octets
+        return self._packets + self._counter.packets, self._octets + self._counter.octets
+
+    def begin_counting(self, counter: Counter) -> None:
+        """From now on whatever `counter` counts went through this slot."""
+        self._counter = counter
+        self.count(-counter.packets, -counter.octets)
+
+    def end_counting(self) -> None:
+        """Undo `begin_counting`, keeping what was counted."""
+        self._packets, self._octets = self.sent()
+        self._counter = None
+
+    def count(self, packets: int, octets: int) -> None:
+        """Correct the count: some were sent that the counter does not know of, or fewer than it says."""
+        self._packets += packets
+        self._octets += octets
+
+    @property
+    def source_sequence_offset(self) -> int:
+        """What is added to the source's sequence numbers now; maps acknowledgements back to the source's packets."""
+        return self._sequence_offset

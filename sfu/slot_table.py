@@ -1,0 +1,127 @@
+"""The slot table of an inbound stream: all slots that it is in now, kept in the form that the packet step walks.
+
+The usual packet takes one line: it is the newest, and nothing is due. Everything else (a late packet, the first packet
+after a switch, a pause in which delay is given back) takes `_carefully`.
+"""
+
+import math
+
+from sfu.forward import Fan, build_fan, forward
+from sfu.slot import Slot
+from sfu.stream import InboundPacket, InboundStream
+
+PREROLL_PACKETS = 5
+"""Packets from before the first voiced one that are sent too when a speaker is switched in: about 100 ms."""
+
+REPORT_AGE = 10.0
+"""Seconds for which a listener's report on a slot is believed."""
+
+
+class SlotTable:
+    """Forwards one stream to its slots.
+
+    `packets` and `octets` (payload only, RFC 3550 section 6.4.1) count what was forwarded since the stream began.
+    """
+
+    def __init__(self, stream: InboundStream) -> None:
+        """Begin with no slots."""
+        self.stream = stream
+        self.slots: list[Slot] = []
+        self.packets = 0
+        self.octets = 0
+        self._fan: Fan = ()
+        self._settled = True
+
+    def add(self, slot: Slot, now: float, *, speaking: bool) -> None:
+        """Put the stream into `slot`, from its next packet on.
+
+        When the switch happens because the speaker has just begun (`speaking`, called while their first voiced packet
+        is handled), that packet and the few before it are sent too, and the delay is owed.
+        """
+        stream = self.stream
+        slot.begin_counting(self)
+        if speaking:
+            self._preroll(slot, now)
+        else:
+            slot.bind(stream, stream.highest + 1, stream.timestamp_at(now), now)
+        self.slots.append(slot)
+        self.rebuild()
+
+    def _preroll(self, slot: Slot, now: float) -> None:
+        """Bind at the oldest packet of the ring that belongs to this beginning, and send up to the present one."""
+        stream = self.stream
+        ring = list(stream.ring)[-PREROLL_PACKETS:]
+        if not ring:
+            slot.bind(stream, stream.highest, stream.highest_timestamp, now)
+            return
+        sequence, timestamp, _, _ = ring[0]
+        slot.bind(stream, sequence, timestamp, now)
+        slot.owed = (stream.highest_timestamp - timestamp) & 0xFFFFFFFF
+        for sequence, timestamp, level, payload in ring:
+            entry = slot.target()
+            if entry is not None:
+                forward(build_fan((entry,)), sequence, timestamp, 0, level, payload)
+                slot.fresh = False
+                slot.count(1, len(payload))
+
+    def remove(self, slot: Slot) -> None:
+        """Take the stream out of `slot`."""
+        if slot not in self.slots:
+            return
+        self.slots.remove(slot)
+        slot.unbind()
+        slot.end_counting()
+        self.rebuild()
+
+    def clear(self) -> None:
+        """Take the stream out of all its slots."""
+        for slot in list(self.slots):
+            self.remove(slot)
+
+    def rebuild(self) -> None:
+        """Draw up the packet step's list again: a slot, its route or its extensions have changed."""
+        entries = (slot.target() for slot in self.slots if slot.rested is None)
+        self._fan = build_fan(entry for entry in entries if entry is not None)
+        self._settled = not any(slot.fresh or slot.rested is not None for slot in self.slots)
+
+    def pause(self) -> None:
+        """The speaker has fallen silent: slots that owe delay leave out a part of the pause."""
+        owing = [slot for slot in self.slots if slot.owed > 0 and slot.rested is None]
+        for slot in owing:
+            slot.rest()
+        if owing:
+            self.rebuild()
+
+    def packet(self, stream: InboundStream, packet: InboundPacket, arrival: float) -> None:
+        """Forward one packet (`Listener.packet`)."""
+        if self._settled and packet.sequence == stream.highest:
+            forward(self._fan, packet.sequence, packet.timestamp, packet.marker, packet.level, packet.payload)
+        else:
+            self._carefully(stream, packet, arrival)
+        self.packets += 1
+        self.octets += len(packet.payload)
+
+    def _carefully(self, stream: InboundStream, packet: InboundPacket, _arrival: float) -> None:
+        """The unusual packet. A late one of before a switch is dropped, never sent: its number is another's now."""
+        for slot in self.slots:
+            if slot.rested is not None and slot.rested_enough(packet, voiced=stream.voice.voiced):
+                slot.resume(packet)
+        takers = [slot for slot in self.slots if slot.rested is None and packet.sequence >= slot.base]
+        entries = (slot.target() for slot in takers)
+        fan = build_fan(entry for entry in entries if entry is not None)
+        forward(fan, packet.sequence, packet.timestamp, packet.marker, packet.level, packet.payload)
+        for slot in self.slots:
+            if slot in takers:
+                slot.fresh = False
+            else:
+                slot.count(-1, -len(packet.payload))
+        self.rebuild()
+
+    def loss_percentile(self, now: float) -> float:
+        """What nine in ten listeners lose no more than, 0..1, by their reports of the last few seconds."""
+        lost = sorted(
+            slot.remote.fraction_lost
+            for slot in self.slots
+            if slot.remote.last_report is not None and now - slot.remote.last_report < REPORT_AGE
+        )
+        return lost[math.ceil(0.9 * len(lost)) - 1] if lost else 0.0

@@ -1,0 +1,53 @@
+"""One endpoint's statistics, each way, under the names of W3C webrtc-stats (snake_case; seconds, 0..1)."""
+
+from quality.w3c import (
+    Moment,
+    SentTotals,
+    StreamIdentity,
+    TransportTotals,
+    inbound_rtp,
+    outbound_rtp,
+    remote_inbound_rtp,
+    transport,
+)
+from sfu.endpoint import Endpoint
+
+_RTP_HEADER = 12
+
+
+def connection_statistics(endpoint: Endpoint, dtls_state: str, now: float, epoch: float) -> list[dict[str, object]]:
+    """The transport, every inbound stream and every slot that has sent, with what its listener reports of it."""
+    moment = Moment(now, now + epoch)
+    transport_id = "transport"
+    report = [transport(transport_id, _totals(endpoint, dtls_state), moment)]
+    for stream in endpoint.streams.values():
+        identity = StreamIdentity(f"inbound-{stream.id}", stream.ssrc, transport_id=transport_id)
+        entry = inbound_rtp(identity, stream.statistics, moment)
+        entry["audio_level"] = stream.voice.audio_level
+        report.append(entry)
+    for slot in endpoint.slots:
+        packets, octets = slot.sent()
+        if not packets:
+            continue
+        mid = slot.form.mid
+        ours, theirs = f"outbound-{mid}", f"remote-inbound-{mid}"
+        identity = StreamIdentity(ours, slot.ssrc, mid, transport_id)
+        report.append(outbound_rtp(identity, SentTotals(packets, octets, packets * _RTP_HEADER), moment, theirs))
+        if slot.remote.reports_received:
+            identity = StreamIdentity(theirs, slot.ssrc, mid, transport_id)
+            report.append(remote_inbound_rtp(identity, slot.remote, moment, ours))
+    return report
+
+
+def _totals(endpoint: Endpoint, dtls_state: str) -> TransportTotals:
+    sent = [slot.sent() for slot in endpoint.slots]
+    ice = endpoint.ice
+    return TransportTotals(
+        packets_sent=sum(packets for packets, _ in sent),
+        packets_received=endpoint.packets_in,
+        bytes_sent=sum(octets + packets * _RTP_HEADER for packets, octets in sent),
+        bytes_received=endpoint.octets_in,
+        dtls_state=dtls_state,
+        ice_state="failed" if ice.expired else "connected" if ice.selected is not None else "new",
+        srtp_cipher=endpoint.srtp.profile.name if endpoint.srtp is not None else None,
+    )

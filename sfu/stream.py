@@ -1,0 +1,114 @@
+"""An inbound stream: one RTP stream that a participant sends (RFC 7656 section 2.1.10), under an id of our own.
+
+An SSRC may change and may collide with another participant's, so nothing is keyed by it outside its endpoint.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from quality.receive import ReceiveStatistics
+from quality.sequence import MAX_DROPOUT
+from sfu.voice import VoiceActivity
+
+OPUS_CLOCK = 48000
+"""Hz; RFC 7587 section 4.1, whatever the audio bandwidth."""
+
+RING_PACKETS = 20
+"""About 400 ms of 20 ms packets: what a speaker said just before they were switched in."""
+
+
+class InboundPacket:
+    """The packet being handled: one record for each stream, filled again for every packet.
+
+    `sequence` is extended (RFC 3550 appendix A.1); `timestamp` in clock ticks; `marker` 0 or 0x80; `level` 0..127
+    (-dBov, RFC 6464), an estimate where the client sends none; `payload` the Opus packet, opaque to us.
+    """
+
+    __slots__ = ("level", "marker", "payload", "sequence", "timestamp")
+
+    def __init__(self, sequence: int = 0, timestamp: int = 0, marker: int = 0, level: int = 127) -> None:
+        """Start as an empty packet."""
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.marker = marker
+        self.level = level
+        self.payload = b""
+
+
+PacketHandler = Callable[["InboundStream", InboundPacket, float], None]
+
+
+class InboundStream:
+    """State of one inbound stream: what was received, who speaks in it, and who is told of each packet.
+
+    `handlers` is empty while the participant may not be heard, so that a mute costs nothing and cannot be overlooked.
+    `downlink_loss` (0..1) is what its listeners lose, at the 90th percentile.
+    """
+
+    __slots__ = (
+        "downlink_loss",
+        "handlers",
+        "highest",
+        "highest_arrival",
+        "highest_timestamp",
+        "id",
+        "level_at",
+        "on_voice",
+        "packet",
+        "participant",
+        "ring",
+        "ssrc",
+        "statistics",
+        "voice",
+    )
+
+    def __init__(
+        self, stream_id: int, participant: str, ssrc: int, first_sequence: int, first_timestamp: int, now: float
+    ) -> None:
+        """Begin a stream that nobody hears yet, just before its first packet."""
+        self.id = stream_id
+        self.participant = participant
+        self.ssrc = ssrc
+        self.statistics = ReceiveStatistics(OPUS_CLOCK)
+        self.voice = VoiceActivity()
+        self.packet = InboundPacket()
+        self.handlers: tuple[PacketHandler, ...] = ()
+        self.on_voice: Callable[[InboundStream, float], None] | None = None
+        self.ring: deque[tuple[int, int, int, bytes]] = deque(maxlen=RING_PACKETS)
+        self.highest = first_sequence - 1
+        self.highest_timestamp = first_timestamp
+        self.highest_arrival = now
+        self.level_at = 0
+        self.downlink_loss = 0.0
+
+    def take(self, arrival: float) -> None:
+        """Handle `self.packet`, which has just been filled: voice first, so that its first packet finds its slots."""
+        packet = self.packet
+        sequence = packet.sequence
+        if sequence > self.highest:
+            if sequence - self.highest >= MAX_DROPOUT and self._is_stray(sequence):
+                return
+            self.highest = sequence
+            self.highest_timestamp = packet.timestamp
+            self.highest_arrival = arrival
+        handlers = self.handlers
+        if not handlers:
+            return
+        if self.voice.add(packet.level, arrival) and self.on_voice is not None:
+            self.on_voice(self, arrival)
+        for handle in handlers:
+            handle(self, packet, arrival)
+        self.ring.append((sequence, packet.timestamp, packet.level, packet.payload))
+
+    def _is_stray(self, sequence: int) -> bool:
+        """Far ahead, and not where the statistics say that the stream goes on: one odd packet (RFC 3550 A.1)."""
+        return sequence & 0xFFFFFFFF != self.statistics.highest_sequence
+
+    def hush(self) -> None:
+        """Forget what was said: nobody may hear it, now or later."""
+        self.ring.clear()
+        self.voice.silence()
+
+    def timestamp_at(self, now: float) -> int:
+        """The source's RTP timestamp at local time `now`, reckoned from its newest packet."""
+        return self.highest_timestamp + round((now - self.highest_arrival) * OPUS_CLOCK)

@@ -1,0 +1,45 @@
+"""The programs that tests drive. Where one is missing, a test is skipped on a person's machine; CI=true fails it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def _on_path(*names: str) -> Callable[[], Path | None]:
+    return lambda: next((Path(path) for name in names if (path := shutil.which(name))), None)
+
+
+def _chromium() -> Path | None:
+    # Playwright's own build is what `make setup` falls back to where apt only has a snap.
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache" / "ms-playwright"))
+    built = sorted(cache.glob("chromium-*/chrome-linux*/chrome"))
+    return _on_path("chromium", "google-chrome")() or (built[-1] if built else None)
+
+
+def _postgresql() -> Path | None:
+    # Debian keeps the server's programs out of PATH, by version.
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return versions[-1] if versions else _on_path("postgres")()
+
+
+FINDERS: dict[str, Callable[[], Path | None]] = {
+    "chromium": _chromium,
+    "postgresql": _postgresql,
+    "redis-server": _on_path("redis-server"),
+    "coturn": _on_path("turnserver"),
+    "nodejs": _on_path("node"),
+}
+"""By the name of Debian's package."""
+
+
+def require(package: str) -> Path:
+    """The program of a package; where it is missing, the test ends here with the line that installs it."""
+    if path := FINDERS[package]():
+        return path
+    line = f"{package} is missing; install it with: make setup   (or: sudo apt-get install {package})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(line, pytrace=False)
+    pytest.skip(line)
