@@ -159,7 +159,6 @@ def build_answer(offer: Offer, parameters: AnswerParameters) -> str:
     """The answer as text with CRLF. Raises `BadOffer` as `negotiate` does."""
     accepted = {line.index: line.mid for line in negotiate(offer)}
     mids = [mid for mid in offer.bundle if mid in accepted.values()]
-    first = next(index for index, mid in accepted.items() if not mids or mid == mids[0])
     lines = [
         "v=0",
         f"o=- {parameters.session_id} {parameters.version} IN IP4 127.0.0.1",
@@ -173,7 +172,7 @@ def build_answer(offer: Offer, parameters: AnswerParameters) -> str:
     candidates = _ipv4_first(parameters.candidates)
     for media in offer.media:
         if media.index in accepted:
-            lines += _accept(media, parameters, candidates, with_candidates=True)
+            lines += _accept(media, parameters, candidates)
         else:
             lines += _reject(media)
     return "\r\n".join(lines) + "\r\n"
@@ -224,9 +223,7 @@ def _connection(candidates: Sequence[HostCandidate]) -> tuple[int, str]:
     return candidates[0].port, f"c=IN {family} {candidates[0].address}"
 
 
-def _accept(
-    media: OfferedMedia, parameters: AnswerParameters, candidates: Sequence[HostCandidate], *, with_candidates: bool
-) -> list[str]:
+def _accept(media: OfferedMedia, parameters: AnswerParameters, candidates: Sequence[HostCandidate]) -> list[str]:
     chosen = _codec(media)
     assert chosen is not None
     codec, taken = chosen
@@ -240,8 +237,8 @@ def _accept(
         f"a=rtpmap:{codec.payload_type} {taken.name}/{taken.clock_rate}/{taken.channels}",
         f"a=fmtp:{codec.payload_type} {taken.parameters}",
         *(_extmap(extension) for extension in _taken_extensions(media)),
-        # RFC 9143 wants the transport on the bundle's first m-line alone. Every browser repeats it, and some
-        # libraries look for it on each m-line. Candidates are not repeated.
+        # RFC 9143 wants the transport on the bundle's first m-line alone. Browsers repeat it, and some libraries look
+        # for it on each m-line: of the candidates aiortc takes the last m-line's under max-bundle, else the first's.
         "a=rtcp-mux",
         *(["a=rtcp-rsize"] if media.rtcp_rsize else []),
         *(["a=rtcp-xr:rcvr-rtt=all"] if media.rtcp_xr else []),
@@ -249,7 +246,7 @@ def _accept(
         f"a=ice-pwd:{parameters.ice.pwd}",
         f"a=fingerprint:{parameters.fingerprint.algorithm} {parameters.fingerprint.value}",
         f"a=setup:{parameters.setup}",
-        *(_candidates(candidates) if with_candidates else []),
+        *_candidates(candidates),
         *(_stream(slot, parameters.cname) if slot else []),
     ]
 

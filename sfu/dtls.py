@@ -8,7 +8,7 @@ ends this endpoint only. The underscore names of aiortc used here are kept by a 
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from aiortc.rtcdtlstransport import (
     SRTP_PROFILES,
@@ -19,6 +19,7 @@ from aiortc.rtcdtlstransport import (
     SRTPProtectionProfile,
     State,
 )
+from aiortc.rtcicetransport import RTCIceTransport
 from OpenSSL import SSL
 
 from sfu.srtp import PROFILES, SrtpContext, derive_keys
@@ -89,13 +90,14 @@ class _Transport(RTCDtlsTransport):
 
     def _setup_srtp(self) -> None:
         """Make our sessions from the exported keys (RFC 5764 section 4.2); fail without a common profile."""
-        name = self._ssl.get_selected_srtp_profile().decode()
+        connection: Any = self._ssl
+        name = connection.get_selected_srtp_profile().decode()
         profile = PROFILES.get(name)
         if profile is None:
             self._set_state(State.FAILED)
             return
         size = 2 * (profile.key_length + profile.salt_length)
-        material = self._ssl.export_keying_material(_EXPORTER_LABEL, size)
+        material = connection.export_keying_material(_EXPORTER_LABEL, size)
         self.context = SrtpContext(profile, *derive_keys(material, profile, server=self._role == "server"))
 
 
@@ -115,7 +117,7 @@ class DtlsSession:
     ) -> None:
         """Prepare; nothing is sent until `start`."""
         self._ice = _IceSide(send)
-        self._transport = _Transport(self._ice, [certificate])
+        self._transport = _Transport(cast(RTCIceTransport, self._ice), [certificate])
         self._send = send
         self._connected = connected
         self._ended = ended

@@ -13,8 +13,8 @@ everything is sent:
 | selected one was heard (`advance`)                             |                                        |
 | anything else                                                  | stays                                  |
 
-The last two make NAT rebinding work for clients whose later checks carry no USE-CANDIDATE and come every 5 s. Two living
-pairs, each checked every 5 s, do not take turns: one of the two gaps between them is shorter than `SILENCE`.
+The last two make NAT rebinding work for clients whose later checks carry no USE-CANDIDATE and come every 5 s. Two
+living pairs, each checked every 5 s, do not take turns: one of the two gaps between them is shorter than `SILENCE`.
 
 A check is valid under our current credentials or, after a restart, also under the former ones until the first
 nominated check under the new (RFC 8445 section 9). It must have MESSAGE-INTEGRITY. The client's half of USERNAME is not

@@ -68,6 +68,7 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
         return
     if stream is None:
         stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
+        peer.connection.pump()  # so that whoever hears it hears its first packet, too
     packet = stream.packet
     payload = packet.payload = bytes(datagram[start:end])
     packet.sequence = stream.statistics.add(sequence, timestamp, now, end - start)

@@ -18,6 +18,9 @@ from sfu.stream import InboundStream
 REVIEW_SECONDS = 0.2
 """How often levels are told, and claims to slots compared while more people speak than somebody has slots."""
 
+LOSS_REVIEW_SECONDS = 1.0
+"""How often it is reckoned what the listeners of a stream lose, which its publisher is told."""
+
 
 @dataclass(slots=True, eq=False)
 class Participant:
@@ -38,14 +41,16 @@ class Participant:
 class Room:
     """Who hears whom in one room. Every change is followed by `_reassign`; packets never decide anything."""
 
-    def __init__(self, room_id: str) -> None:
-        """Begin empty."""
+    def __init__(self, room_id: str, restless: "set[Room] | None" = None) -> None:
+        """Begin empty. The room puts itself into `restless` when somebody's slots have changed."""
         self.id = room_id
+        self._restless = set() if restless is None else restless
         self.participants: dict[str, Participant] = {}
         self.listeners: list[Listener] = []
         self._dirty: set[str] = set()
         self._ranking: list[str] = []
         self._review_at = 0.0
+        self._loss_review_at = 0.0
         self._speakers: tuple[tuple[str, int], ...] = ()
         self._told: list[Speaker] | None = None
         self._smallest = 0
@@ -121,7 +126,7 @@ class Room:
         participant.slots = slots
         self._smallest = min((len(other.slots) for other in self.participants.values() if other.slots), default=0)
         self._reassign(now)
-        self._dirty.add(participant_id)
+        self._mark(participant_id)
 
     def route_changed(self, participant_id: str) -> None:
         """The way to a listener has changed (address, keys, negotiated extensions): packet steps are drawn up anew."""
@@ -170,9 +175,11 @@ class Room:
         if now < self._review_at:
             return
         self._review_at = now + REVIEW_SECONDS
-        for participant in self.participants.values():
-            for stream in participant.streams:
-                stream.downlink_loss = participant.tables[stream.id].loss_percentile(now)
+        if now >= self._loss_review_at:
+            self._loss_review_at = now + LOSS_REVIEW_SECONDS
+            for participant in self.participants.values():
+                for stream in participant.streams:
+                    stream.downlink_loss = participant.tables[stream.id].loss_percentile(now)
         speaking = [p.stream for p in self.participants.values() if p.stream is not None and p.stream.voice.voiced]
         if self._contended and len(speaking) > self._smallest:
             self._rank()
@@ -188,15 +195,16 @@ class Room:
         told, self._told = self._told, None
         return told
 
-    @property
-    def restless(self) -> bool:
-        """Whether somebody's slots have changed and nobody was told."""
-        return bool(self._dirty)
-
     def take_changed_slots(self) -> set[str]:
         """The participants whose slots have changed since the last call."""
         changed, self._dirty = self._dirty, set()
+        self._restless.discard(self)
         return changed
+
+    def _mark(self, participant_id: str) -> None:
+        """Note that somebody's slots have changed."""
+        self._dirty.add(participant_id)
+        self._restless.add(self)
 
     # the rules' consequences
 
@@ -240,7 +248,7 @@ class Room:
                 if slot.participant != participant_id:
                     fresh = speaking is not None and speaking.participant == participant_id
                     self._put(slot, participant_id, now, speaking=fresh)
-                    self._dirty.add(listener.id)
+                    self._mark(listener.id)
             self._bind_all(listener, now)
 
     def _put(self, slot: Slot, participant_id: str | None, now: float, *, speaking: bool) -> None:

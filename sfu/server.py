@@ -51,6 +51,7 @@ class MediaServer:
         self.advertised: tuple[str, ...] = ()
         self._sockets: list[MediaSocket] = []
         self._rooms: dict[str, Room] = {}
+        self._restless: set[Room] = set()
         self._room_of: dict[str, Room] = {}
         self._connections: dict[str, Connection] = {}
         self._by_name: dict[str, Connection] = {}
@@ -110,7 +111,7 @@ class MediaServer:
         """The room of this id; made when there is none, gone when its last participant leaves."""
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = Room(room_id)
+            room = self._rooms[room_id] = Room(room_id, self._restless)
         return room
 
     def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
@@ -275,9 +276,8 @@ class MediaServer:
                     self._receive_other(sock, bytes(datagram[: lengths[lane]]), names[lane].tobytes(), now)
             if count < batch.count:
                 break
-        for room in self._rooms.values():
-            if room.restless:
-                self._tell(room)
+        for room in tuple(self._restless):
+            self._tell(room)
 
     def _receive_other(self, sock: MediaSocket, datagram: bytes, name: bytes, now: float) -> None:
         """A datagram that is not RTP. Only an authentic check may come from an address that nobody has bound."""

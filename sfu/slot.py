@@ -135,7 +135,7 @@ class Slot:
         return route.socket, self._extension, target
 
     def receiver_knows_mid(self) -> bool:
-        """A report on our SSRC has come, so its MID need not be sent any longer (RFC 8843 section 9.2). True once."""
+        """A report on our SSRC has come, so its MID need not be sent any longer (RFC 9143 section 15). True once."""
         if self._mid_seen:
             return False
         self._mid_seen = True

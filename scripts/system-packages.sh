@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# The programs that the tests drive: Chromium, PostgreSQL, Redis and coturn. Installs by apt what is missing, where it may
+# (root, or sudo without a password); elsewhere prints the command to run. A second call only looks.
+# Under CI=true a program that is still missing afterwards is a failure.
+#
+# Only the programs are wanted: the tests start their own servers, on free ports. So no service is started by the
+# installation, and none that it brought is left to start with the machine.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+have_chromium() {
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null ||
+        compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-${HOME:-}/.cache/ms-playwright}/chromium-*/chrome-linux*/chrome" >/dev/null
+}
+have_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+have_redis() { command -v redis-server >/dev/null; }
+have_coturn() { command -v turnserver >/dev/null; }
+
+missing() {
+    have_chromium || echo chromium
+    have_postgresql || echo postgresql
+    have_redis || echo redis-server
+    have_coturn || echo coturn
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
+
+# Ubuntu's package `chromium` only fetches a snap, which sees neither /tmp nor hidden folders.
+apt_has_chromium() {
+    local candidate
+    candidate=$(apt-cache policy chromium 2>/dev/null | awk '/Candidate:/ {print $2}')
+    [ -n "$candidate" ] && [ "$candidate" != "(none)" ] && [[ "$candidate" != *snap* ]]
+}
+
+# While a file policy-rc.d answers 101, no package may start its service (Debian policy, invoke-rc.d).
+policy=/usr/sbin/policy-rc.d
+hold_services() {
+    [ -e $policy ] && return
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod 755 $policy
+    trap 'as_root rm -f $policy' EXIT
+}
+
+keep_off() {
+    local service
+    command -v systemctl >/dev/null || return 0
+    for service in "$@"; do
+        case $service in postgresql | redis-server | coturn) as_root systemctl disable --quiet "$service" 2>/dev/null || true ;; esac
+    done
+}
+
+install() {
+    local options=(-y -qq --no-install-recommends -o DPkg::Lock::Timeout=300) packages=() name
+    as_root apt-get update -qq
+    for name in "$@"; do
+        if [ "$name" != chromium ]; then
+            packages+=("$name")
+        elif apt_has_chromium; then
+            packages+=(chromium fonts-liberation)
+        fi
+    done
+    if [ ${#packages[@]} -gt 0 ]; then
+        echo "Installing ${packages[*]} (apt)"
+        hold_services
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${packages[@]}"
+        keep_off "$@"
+    fi
+    if ! have_chromium; then
+        echo "No Chromium package here: installing Playwright's own build"
+        .venv/bin/python -m playwright install --with-deps chromium
+    fi
+}
+
+mapfile -t wanted < <(missing)
+[ ${#wanted[@]} -eq 0 ] && exit 0
+
+if may_install; then
+    install "${wanted[@]}" || echo "The installation did not succeed; see above." >&2
+    mapfile -t wanted < <(missing)
+    [ ${#wanted[@]} -eq 0 ] && exit 0
+fi
+
+echo "Missing for the tests: ${wanted[*]}. To install:" >&2
+echo "    sudo apt-get install --no-install-recommends ${wanted[*]}" >&2
+if [[ " ${wanted[*]} " == *" chromium "* ]] && ! apt_has_chromium; then
+    echo "or, for Chromium where apt only has a snap:  .venv/bin/python -m playwright install --with-deps chromium" >&2
+fi
+if [ "${CI:-}" = true ]; then
+    echo "CI=true: nothing may be missing." >&2
+    exit 1
+fi
+echo "Tests that need them are skipped." >&2

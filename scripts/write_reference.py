@@ -1,0 +1,25 @@
+"""Write what is generated into the manual: the tables of settings and metrics, and the OpenAPI document."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from signaling import metrics, openapi, settings_reference  # noqa: E402 - found by way of the line above
+
+BEGIN, END = "<!-- table -->\n", "\n<!-- end of table -->"
+
+
+def put(page: Path, table: str) -> None:
+    """Put the table between the two marks of the page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}{table}{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    docs = ROOT / "docs"
+    put(docs / "settings.md", settings_reference.reference())
+    put(docs / "metrics.md", metrics.reference())
+    (docs / "openapi.json").write_text(openapi.as_text(), encoding="utf-8")

@@ -1,0 +1,235 @@
+"""The composition root: what the server is made of, the order in which it is opened, and the reverse of it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from signaling import app_keys, http_api, http_files, http_probes, openapi
+from signaling.app_keys import CLOCK, GATEWAY, MEDIA, METRICS, OPENAPI, READINESS, SETTINGS, TOKENS, Media
+from signaling.clock import SYSTEM_CLOCK
+from signaling.gateway import Gateway, GatewaySettings
+from signaling.http_headers import client_address, gatekeeper, identify, security_headers
+from signaling.http_limits import limit_rate, limit_time
+from signaling.http_problems import problems
+from signaling.http_routes import add_endpoints
+from signaling.listening import bind_http, close_all, media_refusal
+from signaling.metrics import Metrics
+from signaling.public_address import advertise, query
+from signaling.readiness import Readiness
+from signaling.settings import Settings, secret_of
+from signaling.tls import CertificateWatcher, make_context
+from signaling.tokens import Tokens
+
+if TYPE_CHECKING:
+    from sfu.observer import MediaObserver
+
+BODY_LIMIT = 256 * 1024
+_PUBLIC_ADDRESS_RETRY = 30.0
+
+_log = structlog.get_logger("signaling.app")
+MediaFactory = Callable[[Settings, "MediaObserver"], Media]
+Announce = Callable[[web.Application, int], None]
+
+
+def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> web.Application:
+    """The application, with nothing opened yet: its `cleanup_ctx` does that. `make_media` replaces the media server.
+
+    Raises Refusal where the settings cannot be worked with.
+    """
+    tokens = Tokens(secret_of(settings), issuer=settings.token_issuer or None, audience=settings.token_audience or None)
+    gateway = Gateway(_gateway_settings(settings), tokens, client_address=client_address)
+    media = (make_media or _media_server)(settings, gateway)
+    app = web.Application(
+        client_max_size=BODY_LIMIT,
+        middlewares=[
+            identify(settings),
+            limit_time(settings),
+            http_probes.count_requests,
+            problems,
+            gatekeeper(settings),
+            limit_rate(settings),
+        ],
+    )
+    app[SETTINGS] = settings
+    app[TOKENS] = tokens
+    app[GATEWAY] = gateway
+    app[MEDIA] = media
+    app[CLOCK] = SYSTEM_CLOCK
+    app[READINESS] = Readiness(SYSTEM_CLOCK.now())
+    app[METRICS] = Metrics((media.counters, media.gauges), (gateway.counters, gateway.gauges))
+    _add_routes(app)
+    app.on_response_prepare.append(security_headers(settings))
+    app.on_shutdown.append(_drain)
+    app.cleanup_ctx.extend([_media, _gateway, _public_address])
+    if settings.tls_certificate and settings.tls_key:
+        context = make_context(settings.tls_certificate, settings.tls_key)
+        app[app_keys.TLS] = context
+        app.cleanup_ctx.append(_certificate_watcher)
+    return app
+
+
+async def serve(app: web.Application, announce: Announce) -> None:
+    """Open the ports, call `announce` with the HTTP port once people can come, and run until SIGTERM or SIGINT.
+
+    Raises Refusal where a port cannot be had.
+    """
+    settings = app[SETTINGS]
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    sockets = bind_http(settings.http_hosts, settings.port)
+    runner = make_runner(app)
+    try:
+        await runner.setup()
+        for one in sockets:
+            await web.SockSite(runner, one, ssl_context=app.get(app_keys.TLS)).start()
+        announce(app, sockets[0].getsockname()[1])
+        await stop.wait()
+        _log.info("stopping", seconds=settings.shutdown_timeout)
+    finally:
+        await runner.cleanup()
+        close_all(sockets)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """aiohttp's runner with our time limits: headers must be complete `read_timeout` after the connection opens."""
+    settings = app[SETTINGS]
+    return web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=settings.read_timeout,
+        lingering_time=min(settings.read_timeout, 2.0),
+        shutdown_timeout=settings.shutdown_timeout,
+    )
+
+
+def run(app: web.Application, announce: Announce) -> None:
+    """Run `serve` on a loop of its own, uvloop's where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(app, announce))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _add_routes(app: web.Application) -> None:
+    endpoints = [*http_probes.ENDPOINTS, *http_api.ENDPOINTS]
+    if app[SETTINGS].dev:
+        endpoints.extend(http_api.DEV_ENDPOINTS)
+    app[OPENAPI] = openapi.as_text().encode()
+    add_endpoints(app, endpoints)
+    app.router.add_get("/ws", app[GATEWAY].handle)
+    http_files.add_files(app, http_files.read_files())
+
+
+def _gateway_settings(settings: Settings) -> GatewaySettings:
+    servers: tuple[dict[str, object], ...] = tuple({"urls": [server]} for server in settings.stun_servers)
+    return GatewaySettings(
+        slots=settings.slots,
+        max_participants=settings.max_participants,
+        duplicate_identity=settings.duplicate_identity,
+        ice_servers=servers,
+        auth_seconds=settings.auth_timeout,
+        seat_seconds=settings.seat_timeout,
+        messages_per_second=settings.messages_per_second,
+        message_burst=max(1, round(settings.messages_per_second * 2)),
+        sockets_per_identity=settings.sockets_per_identity,
+        joins_per_minute=settings.joins_per_minute,
+        failed_auths_per_minute=settings.failed_auths_per_minute,
+        close_grace_seconds=settings.shutdown_timeout,
+    )
+
+
+def _media_server(settings: Settings, observer: "MediaObserver") -> Media:
+    from sfu.server import MediaServer  # noqa: PLC0415 - heavy: only where media is really served
+    from sfu.settings import MediaSettings  # noqa: PLC0415
+
+    return MediaServer(
+        MediaSettings(
+            port=settings.media_port,
+            bind=settings.media_bind,
+            advertise=settings.media_advertise,
+            loopback=settings.loopback_only,
+            slots=settings.slots,
+        ),
+        observer,
+    )
+
+
+async def _media(app: web.Application) -> AsyncIterator[None]:
+    from sfu.errors import PortUnavailable  # noqa: PLC0415
+
+    try:
+        await app[MEDIA].start()
+    except PortUnavailable as error:
+        raise media_refusal(app[SETTINGS].media_port, error.message) from error
+    yield
+    await app[MEDIA].close()
+
+
+async def _gateway(app: web.Application) -> AsyncIterator[None]:
+    app[GATEWAY].start(app[MEDIA])
+    yield
+    await app[GATEWAY].close()
+
+
+async def _drain(app: web.Application) -> None:
+    """Tell balancers and people first, while answers still go out."""
+    app[READINESS].draining = True
+    await app[GATEWAY].close()
+
+
+async def _public_address(app: web.Application) -> AsyncIterator[None]:
+    """Advertise the public address; where it is asked for in vain, keep asking beside the running server."""
+    settings, media = app[SETTINGS], app[MEDIA]
+    local = media.advertised
+    asking: asyncio.Task[None] | None = None
+    if settings.public_address == "auto":
+        if found := await query(settings.stun_servers):
+            media.set_advertised(advertise(found, local))
+        else:
+            asking = asyncio.create_task(_ask_until_found(app, local), name="public-address")
+    elif settings.public_address:
+        media.set_advertised(advertise(settings.public_address, local))
+    yield
+    if asking:
+        await _end(asking)
+
+
+async def _ask_until_found(app: web.Application, local: tuple[str, ...]) -> None:
+    while True:
+        await asyncio.sleep(_PUBLIC_ADDRESS_RETRY)
+        if found := await query(app[SETTINGS].stun_servers):
+            app[MEDIA].set_advertised(advertise(found, local))
+            _log.info("public_address_found", public=found)
+            return
+
+
+async def _certificate_watcher(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    assert settings.tls_certificate is not None
+    assert settings.tls_key is not None
+    watcher = CertificateWatcher(app[app_keys.TLS], settings.tls_certificate, settings.tls_key)
+    task = asyncio.create_task(watcher.run(), name="certificate-watcher")
+    yield
+    await _end(task)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel an owned task and take its outcome; what it failed with is logged, not lost."""
+    task.cancel()
+    outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+    if isinstance(outcome, Exception):
+        _log.error("task_failed", task=task.get_name(), exc_info=outcome)

@@ -1,0 +1,22 @@
+"""The only clock that signaling reads, as an object that tests replace."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Two readings: `now()` for time limits, monotonic seconds; `utc()` for records and tokens, aware."""
+
+    now: Callable[[], float] = time.monotonic
+    utc: Callable[[], datetime] = _utc
+
+
+SYSTEM_CLOCK = Clock()
+"""The machine's."""

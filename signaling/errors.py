@@ -1,0 +1,84 @@
+"""What can go wrong in signaling: one tree whose first fork says who is wrong, and one table of what is answered.
+
+`ClientMistake`: the other side asked for what the protocol, its token or our limits forbid. Answer it, and go on.
+`ClosingMistake`: the same, but the connection ends with the answer.
+`OurMistake`: log it with its traceback; end this connection and no other.
+
+`ERRORS` is the only place where an HTTP status or a WebSocket close code is chosen.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class ErrorRow(NamedTuple):
+    """What an error code means at the edge.
+
+    `status` is the HTTP status (RFC 9110) of the same refusal over REST. `close_code` is what a WebSocket is closed
+    with (RFC 6455 section 7.4) where this error ends it, None for an error that never does. `sentence` is for people.
+    """
+
+    status: int
+    close_code: int | None
+    sentence: str
+
+
+ERRORS: Mapping[str, ErrorRow] = {
+    "bad_message": ErrorRow(400, None, "The message is not what the protocol describes."),
+    "unknown_type": ErrorRow(400, None, "There is no message of this type."),
+    "unexpected_message": ErrorRow(409, None, "The message is not allowed in this state of the session."),
+    "too_large": ErrorRow(413, 1009, "The message is larger than the limit."),
+    "rate_limited": ErrorRow(429, 1008, "Too many requests. Slow down."),
+    "unauthenticated": ErrorRow(401, 4401, "Authentication is needed first."),
+    "token_expired": ErrorRow(401, 4402, "The token has expired. Get a new one."),
+    "token_invalid": ErrorRow(401, 4405, "The token is not valid here."),
+    "forbidden": ErrorRow(403, 4403, "The token does not allow this."),
+    "room_full": ErrorRow(409, None, "The room is full."),
+    "duplicate_identity": ErrorRow(409, 4409, "This identity is in the room from elsewhere."),
+    "not_in_room": ErrorRow(409, None, "This needs a room that you are in."),
+    "no_such_participant": ErrorRow(404, None, "There is no such participant in this room."),
+    "bad_sdp": ErrorRow(400, None, "The session description cannot be understood."),
+    "no_audio": ErrorRow(400, None, "The offer has no audio that could be used."),
+    "no_codec": ErrorRow(400, None, "The offer has no codec in common with the server: Opus is needed."),
+    "slow_consumer": ErrorRow(503, 1013, "Messages were not read fast enough."),
+    "session_taken": ErrorRow(409, 4410, "The session was resumed on another connection."),
+    "server_shutdown": ErrorRow(503, 1001, "The server is shutting down."),
+    "overloaded": ErrorRow(503, None, "The server takes no more joins at the moment. Try again later."),
+    "internal": ErrorRow(500, 4500, "Something went wrong on our side."),
+}
+"""Every error code: stable, and the same on WebSocket and REST."""
+
+
+class SignalingError(Exception):
+    """The root of the tree. `code` is a key of `ERRORS`; `details` go to the client as they are."""
+
+    def __init__(self, code: str, message: str = "", details: dict[str, object] | None = None) -> None:
+        self.row = ERRORS[code]
+        self.code = code
+        self.message = message or self.row.sentence
+        self.details = details
+        super().__init__(self.message)
+
+
+class ClientMistake(SignalingError):
+    """The client is wrong. Answer it; the session goes on, and its state is as it was."""
+
+
+class ClosingMistake(ClientMistake):
+    """The client is wrong, and its connection ends with the answer. Only for codes that have a close code."""
+
+
+class OurMistake(SignalingError):
+    """We are wrong. Log it with its traceback, answer `internal`, end this connection and no other."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("internal", message)
+
+
+class WeakSecret(OurMistake):
+    """The secret for signing tokens is short or well known; nothing may be signed with it."""
+
+
+def code_for_media(code: str) -> str:
+    """The wire code for a code of the SFU's offer parser: itself where the table has it, else `bad_sdp`."""
+    return code if code in ("bad_sdp", "no_audio", "no_codec") else "bad_sdp"

@@ -1,0 +1,44 @@
+"""What a token permits: LiveKit's grant names under the claim `video`, and the role. Pure."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+Role = Literal["member", "moderator", "owner", "operator"]
+"""In the order of their power. An operator runs the server; in a room it counts as an owner."""
+
+RANK: dict[str, int] = {"member": 0, "moderator": 1, "owner": 2, "operator": 3}
+
+
+class Grants(BaseModel):
+    """The claim `video`. Grants with names that we do not know are ignored; those that we know have exact types."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="ignore",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    room: str | None = None
+    room_join: bool = False
+    room_create: bool = False
+    room_list: bool = False
+    room_admin: bool = False
+    room_record: bool = False
+    can_publish: bool = True
+    can_subscribe: bool = True
+    can_publish_data: bool = True
+    hidden: bool = False
+
+    @classmethod
+    def for_room(cls, room: str, *, admin: bool = False) -> Self:
+        """To enter one room, speak and listen; with `admin` to moderate it too."""
+        return cls(room=room, room_join=True, room_admin=admin)
+
+    def as_claim(self) -> dict[str, object]:
+        """The claim as it goes into a token: only what differs from the defaults."""
+        return self.model_dump(by_alias=True, exclude_defaults=True)

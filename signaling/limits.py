@@ -1,0 +1,116 @@
+"""Rate limits: token buckets, one or many by key. Pure; `now` is monotonic seconds."""
+
+from collections import Counter, OrderedDict
+
+
+class TokenBucket:
+    """Allows `rate` a second on average and `burst` at once."""
+
+    __slots__ = ("_at", "_burst", "_left", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._left = float(burst)
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Take one, if there is one."""
+        left = self.left(now)
+        self._at = max(now, self._at)
+        if left < 1.0:
+            self._left = left
+            return False
+        self._left = left - 1.0
+        return True
+
+    def left(self, now: float) -> float:
+        """How many there are. Changes nothing."""
+        return min(self._burst, self._left + max(0.0, now - self._at) * self._rate)
+
+    def full(self, now: float) -> bool:
+        """Whether nothing was taken for so long that the bucket may be forgotten."""
+        return self.left(now) >= self._burst
+
+
+class FloodGuard:
+    """The limit of one session: tells once, drops what is over, and ends what does not stop.
+
+    `check` answers "pass", "tell" (the first one over: say so), "drop", or "close" once `tolerance` messages were
+    dropped since the telling. With a full bucket again, all is forgotten.
+    """
+
+    __slots__ = ("_bucket", "_dropped", "_tolerance")
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self._bucket = TokenBucket(rate, burst, now)
+        self._tolerance = max(1, burst // 2)
+        self._dropped = 0
+
+    def check(self, now: float) -> str:
+        """What to do with one more message."""
+        if self._dropped and self._bucket.full(now):
+            self._dropped = 0
+        if self._bucket.take(now):
+            return "pass"
+        self._dropped += 1
+        if self._dropped == 1:
+            return "tell"
+        return "drop" if self._dropped <= self._tolerance else "close"
+
+
+class KeyedLimit:
+    """One bucket for each key, such as an address or an identity; at most `most_keys`, the longest unused go first."""
+
+    def __init__(self, per_minute: int, most_keys: int = 10_000) -> None:
+        self._per_minute = per_minute
+        self._most_keys = most_keys
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: str, now: float) -> bool:
+        """Take one for `key`, if there is one."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = TokenBucket(self._per_minute / 60.0, self._per_minute, now)
+            if len(self._buckets) > self._most_keys:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(key)
+        return bucket.take(now)
+
+    def exhausted(self, key: str, now: float) -> bool:
+        """Whether the next `take` would fail. Changes nothing."""
+        bucket = self._buckets.get(key)
+        return bucket is not None and bucket.left(now) < 1.0
+
+    def forget_idle(self, now: float) -> None:
+        """Drop the buckets that are full again."""
+        for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
+            del self._buckets[key]
+
+
+class ConcurrencyLimit:
+    """How many of something a key may have at the same time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def acquire(self, key: str) -> bool:
+        """Hold one more, if that is allowed."""
+        if self._held[key] >= self._most:
+            return False
+        self._held[key] += 1
+        return True
+
+    def release(self, key: str) -> None:
+        """Give one back."""
+        self._held[key] -= 1
+        if self._held[key] <= 0:
+            del self._held[key]

@@ -1,0 +1,24 @@
+"""What signaling asks of the media server."""
+
+from typing import Protocol
+
+from sfu.flags import MuteFlags
+
+
+class MediaPort(Protocol):
+    """The part of `sfu.server.MediaServer` that a conversation uses. None of it waits."""
+
+    def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
+        """Somebody has come; an offer may follow."""
+
+    def remove_participant(self, participant_id: str) -> None:
+        """Somebody has gone, and its endpoint with it. Does nothing for who is not there."""
+
+    def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
+        """Silence or unsilence, from the next packet on."""
+
+    def answer(self, participant_id: str, offer_sdp: str) -> str:
+        """The answer to a first offer, a changed one or an ICE restart. Raises sfu.errors.BadOffer."""
+
+    def gauges(self) -> dict[str, float]:
+        """Readings, among them `loop_lag_seconds`."""

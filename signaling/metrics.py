@@ -1,0 +1,174 @@
+"""What `/metrics` says: every name, its kind, its labels and what it means, in one table.
+
+Labels come from bounded sets only (direction, reason, kind, route template): never a room, a person or an address.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from signaling.version import VERSION
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One metric. A counter's name ends in `_total` where it is exposed."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+TABLE = {
+    definition.name: definition
+    for definition in (
+        Definition("parley_build_info", "gauge", ("version",), "Always 1; the version is in the label."),
+        Definition("parley_event_loop_lag_seconds", "gauge", (), "How late the event loop is."),
+        Definition("parley_media_packets_total", "counter", ("direction",), "Media packets taken in and sent out."),
+        Definition("parley_media_bytes_total", "counter", ("direction",), "Media bytes taken in and sent out."),
+        Definition("parley_media_dropped_packets_total", "counter", ("reason",), "Packets dropped, by why."),
+        Definition("parley_media_events_total", "counter", ("kind",), "Everything else that the SFU counts, by what."),
+        Definition("parley_media_objects", "gauge", ("kind",), "What the SFU holds now: endpoints, rooms, streams."),
+        Definition("parley_signaling_messages_total", "counter", ("direction",), "Messages in and out."),
+        Definition("parley_signaling_errors_total", "counter", ("reason",), "Errors told to clients, by code."),
+        Definition("parley_signaling_closed_sockets_total", "counter", ("reason",), "WebSockets closed, by code."),
+        Definition(
+            "parley_signaling_events_total", "counter", ("kind",), "Joins, resumes, sockets opened, failed auths."
+        ),
+        Definition(
+            "parley_signaling_objects",
+            "gauge",
+            ("kind",),
+            "What signaling holds now: sockets, sessions, people, rooms.",
+        ),
+        Definition("parley_http_requests_total", "counter", ("method", "route", "status"), "HTTP requests answered."),
+        Definition(
+            "parley_http_request_duration_seconds", "histogram", ("route",), "Time to answer; WebSockets left out."
+        ),
+        Definition("parley_process_cpu_seconds_total", "counter", (), "User and system CPU time of the process."),
+        Definition("parley_process_max_fds", "gauge", (), "The most files that the process may open."),
+        Definition("parley_process_open_fds", "gauge", (), "Files that the process has open."),
+        Definition("parley_process_resident_memory_bytes", "gauge", (), "Memory that the process really uses."),
+        Definition("parley_process_start_time_seconds", "gauge", (), "When the process started, in Unix time."),
+        Definition("parley_process_virtual_memory_bytes", "gauge", (), "Address space of the process."),
+    )
+}
+
+_LAG = "loop_lag_seconds"
+_DIRECTIONS = ("in", "out")
+
+Counters = Callable[[], Mapping[str, int]]
+Gauges = Callable[[], Mapping[str, float]]
+
+
+class Metrics:
+    """The registry of one application, and the two metrics that HTTP itself feeds."""
+
+    def __init__(self, media: tuple[Counters, Gauges], signaling: tuple[Counters, Gauges]) -> None:
+        disable_created_metrics()  # they say nothing that a rate needs, and double the number of lines
+        self._registry = CollectorRegistry()
+        self._registry.register(_Parley(media, signaling))
+        ProcessCollector(namespace="parley", registry=self._registry)
+        self._requests = Counter(
+            "parley_http_requests",
+            TABLE["parley_http_requests_total"].help,
+            TABLE["parley_http_requests_total"].labels,
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "parley_http_request_duration_seconds",
+            TABLE["parley_http_request_duration_seconds"].help,
+            TABLE["parley_http_request_duration_seconds"].labels,
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+
+    def request_answered(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Count one request. `route` is a template; `seconds` is None where the duration says nothing."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        if seconds is not None:
+            self._durations.labels(route).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """The text format of Prometheus."""
+        return generate_latest(self._registry)
+
+
+class _Parley(Collector):
+    """Reads counters and gauges when asked, so that nothing is counted twice and nothing while nobody asks."""
+
+    def __init__(self, media: tuple[Counters, Gauges], signaling: tuple[Counters, Gauges]) -> None:
+        self._media = media
+        self._signaling = signaling
+
+    def collect(self) -> Iterator[Metric]:
+        """The families at this moment."""
+        yield _gauges("parley_build_info", {VERSION: 1.0})
+        counters, gauges = self._media[0](), dict(self._media[1]())
+        lag = GaugeMetricFamily("parley_event_loop_lag_seconds", TABLE["parley_event_loop_lag_seconds"].help)
+        lag.add_metric((), gauges.pop(_LAG, 0.0))
+        yield lag
+        packets, counters = _take(counters, "packets_", _DIRECTIONS)
+        octets, counters = _take(counters, "octets_", _DIRECTIONS)
+        dropped, counters = _take(counters, "dropped_")
+        yield _counters("parley_media_packets_total", packets)
+        yield _counters("parley_media_bytes_total", octets)
+        yield _counters("parley_media_dropped_packets_total", dropped)
+        yield _counters("parley_media_events_total", counters)
+        yield _gauges("parley_media_objects", gauges)
+        counters = self._signaling[0]()
+        messages, counters = _take(counters, "messages_", _DIRECTIONS)
+        errors, counters = _take(counters, "errors_")
+        closed, counters = _take(counters, "closed_")
+        yield _counters("parley_signaling_messages_total", messages)
+        yield _counters("parley_signaling_errors_total", errors)
+        yield _counters("parley_signaling_closed_sockets_total", closed)
+        yield _counters("parley_signaling_events_total", counters)
+        yield _gauges("parley_signaling_objects", self._signaling[1]())
+
+
+def reference() -> str:
+    """The table of docs/metrics.md."""
+    rows = [
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.help} |"
+        for one in TABLE.values()
+    ]
+    return "\n".join(["| name | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def _take(
+    counters: Mapping[str, int], prefix: str, only: tuple[str, ...] = ()
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Split off the counters of one family, named by what follows the prefix."""
+    taken: dict[str, int] = {}
+    left: dict[str, int] = {}
+    for key, value in counters.items():
+        rest = key.removeprefix(prefix)
+        if rest != key and (not only or rest in only):
+            taken[rest] = value
+        else:
+            left[key] = value
+    return taken, left
+
+
+def _counters(name: str, values: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, TABLE[name].help, labels=TABLE[name].labels)
+    for label, value in sorted(values.items()):
+        family.add_metric((label,), value)
+    return family
+
+
+def _gauges(name: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, TABLE[name].help, labels=TABLE[name].labels)
+    for label, value in sorted(values.items()):
+        family.add_metric((label,), value)
+    return family

@@ -1,0 +1,54 @@
+"""Rules for names that people and tokens bring. Pure.
+
+A display name is cleaned, as people type it; an identity is a key and is refused instead. Control and format
+characters (Unicode categories Cc and Cf, with the overrides of writing direction), surrogates, unassigned code points
+and separators of lines never pass.
+"""
+
+import re
+import unicodedata
+
+from signaling.errors import ClientMistake
+
+ROOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+"""What a room may be called in the protocol; safe in a path and in a file name."""
+
+LONGEST_NAME = 64
+LONGEST_IDENTITY = 128
+
+_JOINERS = "\u200c\u200d"
+_REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_MOST_MARKS = 4
+
+
+def clean_name(text: str) -> str:
+    """A display name without what could disturb a list of names; at most 64 characters, or empty.
+
+    Normalised to NFC, white space collapsed. The joiners that emoji and Persian need are kept between other characters,
+    and no more than four combining marks on one letter.
+    """
+    kept: list[str] = []
+    marks = 0
+    for char in unicodedata.normalize("NFC", text[: LONGEST_NAME * 8]):
+        if char.isspace():
+            kept.append(" ")
+            continue
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if marks > _MOST_MARKS or (category in _REFUSED and char not in _JOINERS):
+            continue
+        kept.append(char)
+    cleaned = " ".join("".join(kept).split())[:LONGEST_NAME].strip(_JOINERS + " ")
+    return cleaned if any(char.isprintable() and not char.isspace() for char in cleaned) else ""
+
+
+def check_identity(text: str) -> str:
+    """The identity itself, if it is 1 to 128 printable characters without white space at its ends.
+
+    Raises ClientMistake (`bad_message`).
+    """
+    if not 1 <= len(text) <= LONGEST_IDENTITY:
+        raise ClientMistake("bad_message", f"an identity has 1 to {LONGEST_IDENTITY} characters")
+    if text != text.strip() or any(unicodedata.category(char) in _REFUSED for char in text):
+        raise ClientMistake("bad_message", "an identity has no control characters and no white space at its ends")
+    return text

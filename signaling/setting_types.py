@@ -1,0 +1,96 @@
+"""The kinds of values that settings have: lists, durations, addresses, networks, origins, STUN servers.
+
+Each accepts what people write in a variable (`a, b`) as well as what YAML gives (a list). Raises ValueError only.
+"""
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+Network = IPv4Network | IPv6Network
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_STUN = re.compile(r"(?:stun:)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]{1,253})(?::(?P<port>\d{1,5}))?")
+STUN_PORT = 3478
+
+
+def split_list(value: Any) -> Any:
+    """`a, b` and `["a", "b"]` are the same list; a single value is a list of one."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    return value
+
+
+def parse_duration(value: Any) -> Any:
+    """Seconds: `10`, `10s`, `1m30s`, `500ms`."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    found = _DURATION.fullmatch(text)
+    if text and found:
+        hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
+        return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("a duration is a number of seconds, or like 10s, 1m30s, 500ms") from None
+
+
+def check_address(value: str) -> str:
+    """An IP address as text, in its short form."""
+    try:
+        return str(ip_address(value.strip().strip("[]")))
+    except ValueError:
+        raise ValueError("this is no IP address; a name is not looked up here") from None
+
+
+def check_public_address(value: str) -> str:
+    """An IP address, `auto`, or nothing."""
+    text = value.strip().lower()
+    return text if text in ("", "auto") else check_address(text)
+
+
+def check_network(value: Any) -> Network:
+    """A network like 10.0.0.0/8; a single address is a network of one."""
+    try:
+        return ip_network(str(value).strip(), strict=False)
+    except ValueError:
+        raise ValueError("this is no network; write one like 10.0.0.0/8 or fd00::/8") from None
+
+
+def check_origin(value: str) -> str:
+    """A web origin as browsers send it, `https://example.org` or with a port. `*` is refused: it lets any site in."""
+    text = value.strip().rstrip("/").lower()
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(
+            "an origin is like https://example.org or https://example.org:8443, without a path; * is refused"
+        )
+    if "@" in parts.netloc:
+        raise ValueError("an origin has no user name")
+    return text
+
+
+def check_stun_server(value: str) -> str:
+    """`stun:host:port`, `host:port` or `host`, given back as `stun:host:port`."""
+    found = _STUN.fullmatch(value.strip())
+    port = int(found["port"] or STUN_PORT) if found else 0
+    if not found or not 0 < port < 65536:
+        raise ValueError("a STUN server is like stun:stun.example.org:3478")
+    return f"stun:{found['host']}:{port}"
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=86_400, allow_inf_nan=False)]
+Address = Annotated[str, AfterValidator(check_address)]
+Origin = Annotated[str, AfterValidator(check_origin)]
+StunServer = Annotated[str, AfterValidator(check_stun_server)]
+CheckedNetwork = Annotated[Network, BeforeValidator(check_network)]
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(split_list)]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_list)]
+StunServers = Annotated[tuple[StunServer, ...], BeforeValidator(split_list)]
+Networks = Annotated[tuple[CheckedNetwork, ...], BeforeValidator(split_list)]

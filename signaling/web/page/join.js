@@ -1,0 +1,134 @@
+// @ts-check
+/** The way in: a name, a room, a microphone that can be tried. */
+import { Microphone } from "../parley.js";
+import { fillMenu } from "./devices.js";
+import { byId, setText } from "./dom.js";
+import { roomFrom, tokenFrom } from "./invitation.js";
+import { recall, remember } from "./memory.js";
+import { Meter } from "./meter.js";
+import { rememberedAudio } from "./settings.js";
+import { problemInWords } from "./words.js";
+
+const FIRST_ROOM = "lobby";
+const METER_EVERY = 60;
+
+/** @typedef {{name: string, room: string, token: string}} Entry */
+
+export class JoinView {
+  #microphone = new Microphone(rememberedAudio());
+  #meter = new Meter(byId("join-meter"));
+  #timer = 0;
+  #busy = false;
+  #tokenNeeded = false;
+
+  /** @param {(entry: Entry) => Promise<void>} onJoin refuses with a `ParleyError` */
+  constructor(onJoin) {
+    this.form = byId("join-form");
+    this.onJoin = onJoin;
+    this.form.name.value = recall("name");
+    this.form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.form.addEventListener("input", (/** @type {Event} */ event) => this.#mark(/** @type {HTMLInputElement} */ (event.target), ""));
+    byId("microphone-open").addEventListener("click", () => this.#try());
+    byId("join-input").addEventListener("change", () => this.#try({ deviceId: { exact: byId("join-input").value } }));
+  }
+
+  /** @param {{room: string, tokenNeeded: boolean, problem?: string}} state */
+  show({ room, tokenNeeded, problem = "" }) {
+    document.title = "Parley";
+    this.#tokenNeeded = tokenNeeded;
+    this.form.room.value = room || this.form.room.value || FIRST_ROOM;
+    byId("token-field").hidden = !tokenNeeded;
+    byId("join").hidden = false;
+    this.#setBusy(false);
+    setText(byId("join-problem"), problem);
+    this.#tryIfAllowed();
+  }
+
+  hide() {
+    byId("join").hidden = true;
+    this.#stop();
+  }
+
+  async #submit() {
+    if (this.#busy) return;
+    const name = this.form.name.value.trim();
+    const room = roomFrom(this.form.room.value);
+    const token = tokenFrom(this.form.token.value);
+    this.form.room.value = room;
+    const problems = /** @type {[HTMLInputElement, string][]} */ ([
+      [this.form.name, name ? "" : "Write the name that others should see."],
+      [this.form.room, room ? "" : "Write a room: letters, digits, - and _."],
+      [this.form.token, this.#tokenNeeded && !token ? problemInWords({ code: "token_missing" }) : ""],
+    ]);
+    for (const [field, words] of problems) this.#mark(field, words);
+    const wrong = problems.find(([, words]) => words);
+    if (wrong) return wrong[0].focus();
+    remember("name", name);
+    setText(byId("join-problem"), "");
+    this.#setBusy(true);
+    this.#stop();
+    try {
+      await this.onJoin({ name, room, token });
+      this.form.token.value = "";
+    } catch (/** @type {any} */ error) {
+      setText(byId("join-problem"), problemInWords(error));
+      this.#tryIfAllowed();
+    } finally {
+      this.#setBusy(false);
+    }
+  }
+
+  /** @param {boolean} busy */
+  #setBusy(busy) {
+    this.#busy = busy;
+    byId("join-button").setAttribute("aria-disabled", String(busy));
+    setText(byId("join-button-words"), busy ? "Joining…" : "Join the room");
+  }
+
+  /** @param {HTMLInputElement} field @param {string} words */
+  #mark(field, words) {
+    const problem = document.getElementById(`${field.id}-problem`);
+    if (!problem) return;
+    setText(problem, words);
+    problem.hidden = !words;
+    if (words) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
+  }
+
+  /** Where the microphone was allowed before, the meter runs at once; otherwise the person asks for it. */
+  async #tryIfAllowed() {
+    const permission = await navigator.permissions?.query({ name: /** @type {any} */ ("microphone") }).catch(() => null);
+    if (permission?.state === "granted" && !byId("join").hidden && !this.#busy) await this.#try();
+  }
+
+  /** @param {MediaTrackConstraints} [changes] */
+  async #try(changes) {
+    const problem = byId("microphone-problem");
+    setText(problem, "");
+    try {
+      const track = await this.#microphone.open(changes);
+      if (byId("join").hidden || this.#busy) return this.#stop();
+      const focused = document.activeElement === byId("microphone-open");
+      byId("microphone-ask").hidden = true;
+      byId("microphone-test").hidden = false;
+      await fillMenu(byId("join-input"), "inputs", track.getSettings().deviceId ?? "");
+      if (changes) remember("input", byId("join-input").value);
+      if (focused) byId("join-input").focus();
+      clearInterval(this.#timer);
+      this.#timer = window.setInterval(() => this.#meter.show(this.#microphone.level), METER_EVERY);
+    } catch (/** @type {any} */ error) {
+      setText(problem, problemInWords(error));
+    }
+  }
+
+  #stop() {
+    clearInterval(this.#timer);
+    this.#microphone.close();
+    this.#meter.show(0);
+    byId("microphone-ask").hidden = false;
+    byId("microphone-test").hidden = true;
+  }
+}

@@ -1,0 +1,143 @@
+"""Stand-ins for the conversation's neighbours: a media server, a line, a clock, a source of chance."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from sfu.errors import BadOffer
+from sfu.flags import MuteFlags
+from signaling.conversation import Conversation
+from signaling.gateway_settings import GatewaySettings
+from signaling.grants import Grants, Role
+from signaling.session import Session
+from signaling.tokens import Tokens
+
+SECRET = "a2V5cyBmb3IgdGVzdHMgb25seSwgbm8gcmVhbCBvbmU"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeMedia:
+    """The surface of the media server; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, MuteFlags] = {}
+        self.removed: list[str] = []
+        self.lag = 0.0
+        self.fault: Exception | None = None
+
+    def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
+        if self.fault:
+            raise self.fault
+        self.people[participant_id] = flags
+
+    def remove_participant(self, participant_id: str) -> None:
+        self.people.pop(participant_id, None)
+        self.removed.append(participant_id)
+
+    def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
+        self.people[participant_id] = flags
+
+    def answer(self, participant_id: str, offer_sdp: str) -> str:
+        if self.fault:
+            raise self.fault
+        if not offer_sdp.startswith("v=0"):
+            raise BadOffer("no_codec" if offer_sdp == "pcmu" else "duplicate_mid", "not an offer")
+        return f"answer to {participant_id}"
+
+    def gauges(self) -> dict[str, float]:
+        return {"loop_lag_seconds": self.lag}
+
+
+class FakeLine:
+    """A carrier that keeps what it is given."""
+
+    def __init__(self, address: str = "192.0.2.1") -> None:
+        self.session: Session | None = None
+        self.address = address
+        self.frames: list[dict[str, Any]] = []
+        self.closed: str | None = None
+
+    def deliver(self, frame: bytes) -> None:
+        assert self.closed is None, "nothing is delivered after close"
+        self.frames.append(orjson.loads(frame))
+
+    def close(self, code: str) -> None:
+        self.closed = self.closed or code
+
+    def take(self, kind: str | None = None) -> Any:
+        """All frames so far, and they are gone; with `kind` the payload of the only one of that type."""
+        frames, self.frames = self.frames, []
+        if kind is None:
+            return frames
+        (only,) = [frame["payload"] for frame in frames if frame["type"] == kind]
+        return only
+
+    @property
+    def types(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+
+class House:
+    """A conversation with fake neighbours and a clock that stands until it is moved."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.now = 1000.0
+        self.tokens = Tokens(SECRET)
+        self.media = FakeMedia()
+        seeds = itertools.count(1)
+        self.talk = Conversation(
+            GatewaySettings(**settings),
+            self.tokens,
+            self.media,
+            self.utc,
+            lambda size: next(seeds).to_bytes(size, "big"),
+        )
+        self._ids = itertools.count(1)
+
+    def utc(self) -> datetime:
+        return START + timedelta(seconds=self.now - 1000.0)
+
+    def token(self, identity: str, room: str = "lobby", role: Role | None = None, **grants: Any) -> str:
+        granted = Grants(room=room, room_join=True, **grants)
+        return self.tokens.issue(identity, grants=granted, utc=self.utc(), role=role)
+
+    def line(self, token: str | None = None) -> FakeLine:
+        line = FakeLine()
+        self.talk.open(line, self.now, token)
+        return line
+
+    def say(self, line: FakeLine, kind: str, payload: dict[str, Any] | None = None, *, quiet: bool = False) -> None:
+        """Send one message; with an id unless `quiet`."""
+        message: dict[str, Any] = {"type": kind, "payload": payload or {}}
+        if not quiet:
+            message["id"] = next(self._ids)
+        self.talk.receive(line, orjson.dumps(message).decode(), self.now)
+
+    def enter(self, identity: str, room: str = "lobby", role: Role | None = None, **grants: Any) -> FakeLine:
+        """Somebody who has joined; what was sent so far is kept in `line.frames`."""
+        line = self.line(self.token(identity, room, role, **grants))
+        self.say(line, "join", {"room": room})
+        assert line.frames[-1]["type"] == "joined", line.frames
+        return line
+
+    def people(self, *identities: str) -> list[FakeLine]:
+        """Several who have joined, with nothing unread."""
+        lines = [self.enter(identity) for identity in identities]
+        for line in lines:
+            line.take()
+        return lines
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass and do what is due."""
+        self.now += seconds
+        for session in self.talk.due(self.now):
+            self.talk.expire(session, self.now)
+
+
+def pid(line: FakeLine) -> str:
+    """The participant id of whoever is on this line."""
+    assert line.session is not None
+    assert line.session.participant_id is not None
+    return line.session.participant_id

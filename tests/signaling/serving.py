@@ -1,0 +1,91 @@
+"""A real HTTP server on a free loopback port, with the real application and a media server that only remembers."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from signaling.app import build_app, make_runner
+from signaling.settings import Settings
+
+SECRET = "Zk3-9vQ_8sLw2Xy7Rt5Bn1Mc4Hd6Gf0Pa"
+
+
+class RememberingMedia:
+    """Stands in for the media server; `lag` and `addresses` can be set."""
+
+    port = 7882
+
+    def __init__(self) -> None:
+        self.lag = 0.0
+        self.addresses: tuple[str, ...] = ()
+        self.advertised: tuple[str, ...] = ()
+        self.started = 0
+        self.closed = 0
+        self.fails: Exception | None = None
+
+    async def start(self) -> None:
+        if self.fails:
+            raise self.fails
+        self.started += 1
+        self.addresses = self.advertised = ("127.0.0.1", "::1")
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    def set_advertised(self, addresses: Sequence[str]) -> None:
+        self.advertised = tuple(addresses)
+
+    def counters(self) -> dict[str, int]:
+        return {"packets_in": 3, "packets_out": 4, "octets_in": 300, "dropped_replay": 2, "packets_out_failed": 1}
+
+    def gauges(self) -> dict[str, float]:
+        return {"loop_lag_seconds": self.lag, "rooms": 1.0}
+
+    def add_participant(self, room_id: str, participant_id: str, flags: object) -> None: ...
+
+    def remove_participant(self, participant_id: str) -> None: ...
+
+    def set_flags(self, participant_id: str, flags: object) -> None: ...
+
+    def answer(self, participant_id: str, offer_sdp: str) -> str:
+        return offer_sdp
+
+
+class Served:
+    """What a test asks of the running server."""
+
+    def __init__(
+        self, app: web.Application, media: RememberingMedia, port: int, session: aiohttp.ClientSession
+    ) -> None:
+        self.app = app
+        self.media = media
+        self.port = port
+        self.host = f"127.0.0.1:{port}"
+        self.session = session
+
+    async def ask(self, path: str, method: str = "GET", **options: Any) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with self.session.request(method, f"http://{self.host}{path}", **options) as response:
+            return response, await response.read()
+
+
+def settings_for(folder: Path, **changes: Any) -> Settings:
+    return Settings(**{"host": "127.0.0.1", "port": 0, "jwt_secret": SECRET, "data_dir": folder, **changes})
+
+
+@asynccontextmanager
+async def served(folder: Path, **changes: Any) -> AsyncIterator[Served]:
+    media = RememberingMedia()
+    app = build_app(settings_for(folder, **changes), make_media=lambda _settings, _observer: media)
+    runner = make_runner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Served(app, media, runner.addresses[0][1], session)
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,151 @@
+import asyncio
+import os
+import signal
+import socket
+import ssl
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from sfu.errors import PortUnavailable
+from signaling import app as composition
+from signaling.app import BODY_LIMIT, build_app, run, serve
+from signaling.app_keys import MEDIA, READINESS
+from signaling.refusals import PortTaken
+from tests.signaling.certificates import make_certificate
+from tests.signaling.serving import RememberingMedia, served, settings_for
+
+
+async def test_what_is_opened_is_closed_in_reverse(tmp_path):
+    async with served(tmp_path) as server:
+        assert (server.media.started, server.media.closed) == (1, 0)
+        assert not server.app[READINESS].draining
+    assert server.media.closed == 1
+    assert server.app[READINESS].draining
+
+
+async def test_the_public_address_is_advertised_first(tmp_path):
+    async with served(tmp_path, public_address="198.51.100.7") as server:
+        assert server.app[MEDIA].advertised == ("198.51.100.7", "127.0.0.1", "::1")
+
+
+async def test_the_public_address_is_asked_for(tmp_path, monkeypatch):
+    async def found(servers):
+        return "198.51.100.8" if servers == ("stun:192.0.2.1:3478",) else None
+
+    monkeypatch.setattr(composition, "query", found)
+    async with served(tmp_path, public_address="auto", stun_servers=["192.0.2.1"]) as server:
+        assert server.app[MEDIA].advertised[0] == "198.51.100.8"
+
+
+async def test_a_public_address_not_found_is_asked_for_again(tmp_path, monkeypatch):
+    answers = iter([None, None, "198.51.100.9"])
+
+    async def later(_servers):
+        return next(answers)
+
+    monkeypatch.setattr(composition, "query", later)
+    monkeypatch.setattr(composition, "_PUBLIC_ADDRESS_RETRY", 0.001)
+    async with served(tmp_path, public_address="auto", stun_servers=["192.0.2.1"]) as server:
+        await asyncio.wait_for(server.media.told.wait(), 5)
+        assert server.app[MEDIA].advertised[0] == "198.51.100.9"
+
+
+async def test_a_task_that_died_is_said_when_it_is_taken():
+    async def broken():
+        raise RuntimeError("broken")
+
+    task = asyncio.create_task(broken(), name="some-work")
+    await asyncio.wait([task])
+    with capture_logs() as lines:
+        await composition._end(task)
+    assert lines[0]["event"] == "task_failed"
+    assert lines[0]["task"] == "some-work"
+
+
+async def test_a_taken_media_port_is_a_refusal_with_a_remedy(tmp_path):
+    media = RememberingMedia()
+    media.fails = PortUnavailable("port_unavailable", "another process has this port")
+    app = build_app(settings_for(tmp_path), make_media=lambda _settings, _observer: media)
+    with pytest.raises(PortTaken) as caught:
+        await serve(app, lambda _app, _port: None)
+    assert "UDP port 7882" in caught.value.what
+    assert "ss -lunp" in caught.value.remedy
+
+
+async def test_a_taken_http_port_is_a_refusal_and_opens_nothing(tmp_path):
+    media = RememberingMedia()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = settings_for(tmp_path, port=taken.getsockname()[1])
+        app = build_app(settings, make_media=lambda _settings, _observer: media)
+        with pytest.raises(PortTaken):
+            await serve(app, lambda _app, _port: None)
+    assert media.started == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_runs_until_it_is_told_to_stop(tmp_path, number):
+    media = RememberingMedia()
+    app = build_app(settings_for(tmp_path), make_media=lambda _settings, _observer: media)
+    ports = []
+
+    def announce(_app, port):
+        ports.append(port)
+        os.kill(os.getpid(), number)
+
+    run(app, announce)
+    assert ports[0] > 0
+    assert media.closed == 1
+
+
+async def test_https_is_served_with_the_certificate(tmp_path):
+    make_certificate(tmp_path / "c.pem", tmp_path / "k.pem", "localhost")
+    settings = settings_for(tmp_path, tls_certificate=tmp_path / "c.pem", tls_key=tmp_path / "k.pem")
+    media = RememberingMedia()
+    app = build_app(settings, make_media=lambda _settings, _observer: media)
+    ports: asyncio.Queue[int] = asyncio.Queue()
+    serving = asyncio.create_task(serve(app, lambda _app, port: ports.put_nowait(port)))
+    port = await ports.get()
+    trust = ssl.create_default_context(cafile=tmp_path / "c.pem")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"https://localhost:{port}/live", ssl=trust, headers={"Host": "voice.example"}) as response,
+    ):
+        assert response.status == 200
+        assert response.headers["Strict-Transport-Security"].startswith("max-age=")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await serving
+
+
+async def test_a_body_over_the_limit_is_refused(tmp_path):
+    async with served(tmp_path, dev=True) as server:
+        body = b'{"name": "' + b"x" * BODY_LIMIT + b'"}'
+        response, answer = await server.ask(
+            "/dev/token", "POST", data=body, headers={"Content-Type": "application/json"}
+        )
+        assert response.status == 413
+        assert b'"too_large"' in answer
+
+
+async def test_headers_that_do_not_come_in_time_end_the_connection(tmp_path):
+    async with served(tmp_path, read_timeout=0.1) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_what_the_gateway_is_told_comes_from_the_settings(tmp_path):
+    settings = settings_for(
+        tmp_path, stun_servers=["stun.example.org"], slots=5, trusted_proxies=[ip_network("10.0.0.0/8")]
+    )
+    told = composition._gateway_settings(settings)
+    assert told.slots == 5
+    assert told.ice_servers == ({"urls": ["stun:stun.example.org:3478"]},)
+
+
+def test_the_real_media_server_is_built_from_the_settings(tmp_path):
+    app = build_app(settings_for(tmp_path, media_port=0))
+    assert app[MEDIA].addresses == ()

@@ -1,0 +1,33 @@
+import pytest
+
+from signaling.errors import ERRORS, ClientMistake, ClosingMistake, OurMistake, WeakSecret, code_for_media
+
+
+def test_every_row_has_a_status_and_a_sentence() -> None:
+    for row in ERRORS.values():
+        assert 400 <= row.status <= 599
+        assert row.sentence.endswith(".")
+
+
+def test_rfc_6455_section_7_4_close_codes_are_ours_or_registered_and_never_shared() -> None:
+    codes = [row.close_code for row in ERRORS.values() if row.close_code is not None]
+    assert len(codes) == len(set(codes))
+    assert all(code in (1001, 1008, 1009, 1013) or 4000 <= code <= 4999 for code in codes)
+
+
+def test_an_error_says_its_sentence_unless_it_knows_better() -> None:
+    assert ClientMistake("forbidden").message == ERRORS["forbidden"].sentence
+    assert ClientMistake("forbidden", "not you").message == "not you"
+    assert ClosingMistake("internal").row.close_code == 4500
+    assert OurMistake("a fault").code == "internal"
+    assert isinstance(WeakSecret("short"), OurMistake)
+
+
+def test_a_code_that_is_not_in_the_table_cannot_be_raised() -> None:
+    with pytest.raises(KeyError):
+        ClientMistake("no_such_code")
+
+
+def test_codes_of_the_offer_parser_are_mapped() -> None:
+    assert code_for_media("no_audio") == "no_audio"
+    assert code_for_media("bad_fingerprint") == "bad_sdp"

@@ -1,0 +1,60 @@
+"""The watch that conftest keeps over every test does bark."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+OFFENCES = {
+    "a task": (
+        """
+import asyncio
+async def test_offends():
+    asyncio.get_running_loop().create_task(asyncio.Event().wait(), name="stray task")
+""",
+        "tasks left behind",
+    ),
+    "a failed task": (
+        """
+import asyncio
+async def fail():
+    raise ValueError("lost")
+async def test_offends():
+    asyncio.get_running_loop().create_task(fail())
+    await asyncio.sleep(0)
+""",
+        "Task exception was never retrieved",
+    ),
+    "a failed callback": (
+        """
+import asyncio
+async def test_offends():
+    asyncio.get_running_loop().call_soon(int, "no number")
+    await asyncio.sleep(0)
+""",
+        "the event loop reported",
+    ),
+    "a thread": (
+        """
+import threading
+def test_offends():
+    threading.Thread(target=threading.Event().wait, args=(3,), name="stray thread").start()
+""",
+        "threads left behind: stray thread",
+    ),
+}
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_a_test_that_leaves_something_behind_fails(offence: str, tmp_path: Path) -> None:
+    source, said = OFFENCES[offence]
+    test = tmp_path / "test_offence.py"
+    test.write_text(source)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), str(test)]
+    run = subprocess.run(command + options, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert said in run.stdout

@@ -1,0 +1,594 @@
+"""The rules of the house that a machine can see. Each exception stands here by name, with its reason.
+
+A rule that finds nothing to look at passes; an exception that is no longer needed fails, so that the lists stay true.
+"""
+
+import ast
+import gzip
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("quality", "sfu", "recorder", "signaling")
+"""From the bottom up; one that does not exist yet has no modules."""
+
+SHELLS = {
+    "sfu/addresses.py": "lists the machine's network interfaces",
+    "sfu/connection.py": "an engine with its DTLS transport; draws its credentials",
+    "sfu/dtls.py": "drives aiortc's DTLS transport",
+    "sfu/mmsg.py": "recvmmsg and sendmmsg through cffi",
+    "sfu/server.py": "the loop, the timers and the sockets of the media server",
+    "sfu/srtp.py": "libsrtp",
+    "sfu/udp.py": "the sockets of the media port",
+    "signaling/app_keys.py": "aiohttp's typed keys of what the application holds",
+    "signaling/app.py": "composes the server: aiohttp application and its cleanup contexts",
+    "signaling/cli.py": "the command line",
+    "signaling/clock.py": "the one place where signaling reads the clocks",
+    "signaling/dev_secret.py": "keeps the secret of --dev in its folder",
+    "signaling/doctor.py": "looks at the machine: ports, buffers, clock",
+    "signaling/gateway.py": "the tasks and queues behind /ws",
+    "signaling/http_api.py": "aiohttp handlers of the API",
+    "signaling/http_files.py": "serves the page from memory",
+    "signaling/http_headers.py": "an aiohttp middleware",
+    "signaling/http_limits.py": "an aiohttp middleware",
+    "signaling/http_probes.py": "aiohttp handlers of the probes",
+    "signaling/http_problems.py": "makes aiohttp answers of errors",
+    "signaling/http_routes.py": "which aiohttp handler answers which path",
+    "signaling/listening.py": "binds the HTTP sockets",
+    "signaling/log.py": "configures logging and writes lines",
+    "signaling/public_address.py": "asks STUN servers",
+    "signaling/schema.py": "writes the JSON Schema into the tree",
+    "signaling/settings.py": "the one reader of the environment",
+    "signaling/tls.py": "loads certificates and looks whether they changed",
+    "signaling/websocket.py": "aiohttp's WebSocket as a carrier",
+}
+"""Modules that may do I/O and read clocks. All others are pure."""
+
+IMPURE_IMPORTS = re.compile(
+    r"OpenSSL|aiohttp|aioice|aiortc|aiosqlite|asyncio|asyncpg|av|cffi|concurrent|http|ifaddr|multiprocessing|pylibsrtp"
+    r"|redis|select|selectors|shutil|socket|socketserver|sqlalchemy|ssl|subprocess|tempfile|threading|time|typer|uvloop"
+)
+
+ALLOWED_IMPORTS = {
+    ("sfu/stun.py", "aioice"): "its codec for STUN messages, no transport",
+}
+"""(module, what it imports): I/O libraries of which a pure module uses only arithmetic."""
+
+IMPURE_NAMES = re.compile(
+    r"(datetime\.)?datetime\.(now|utcnow|today)|date\.today|(loop|get_running_loop\(\))\.time|os\.(urandom|environ|getenv)"
+    r"|uuid\.uuid[1457]|secrets\.(?!compare_digest)\w+|random\.(?!Random$)[a-z]\w*|Path\.(cwd|home)"
+)
+"""Reads of clocks and of chance. A mention is enough: what is handed on is read later."""
+
+IMPURE_CALLS = re.compile(r"open|input|print|.*\.(read|write)_(text|bytes)")
+
+DECLARATIONS = {
+    "sfu/errors.py": "classes with a code; raised in the tests of whatever raises them",
+    "sfu/observer.py": "a protocol and its values",
+    "signaling/version.py": "one constant",
+}
+"""Modules without a test file of their own."""
+
+LONG_MODULES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+"""`module:function` over FUNCTION_LINES."""
+MANY_ARGUMENTS = {
+    "signaling/cli.py:doctor": "one argument for each flag",
+    "signaling/cli.py:serve": "one argument for each flag",
+    "signaling/cli.py:token_create": "one argument for each flag",
+}
+"""`module:function` over ARGUMENTS."""
+WIDE_CLASSES: dict[str, str] = {}
+"""`module:Class` over PUBLIC_METHODS."""
+
+MODULE_LINES = 400
+FUNCTION_LINES = 50
+ARGUMENTS = 6
+PUBLIC_METHODS = 12
+PURE_SHARE = 0.6
+SDK_BYTES = 12_000
+README_LINES = 3
+DECISION_LINES = 40
+
+ENVIRONMENT_READER = "signaling/settings.py"
+
+TASK_OWNERS = {
+    "sfu/dtls.py": "one handshake each; close() cancels it, wait_closed() awaits it",
+    "sfu/server.py": "the ends of handshakes; close() awaits them",
+    "signaling/app.py": "watcher of certificates, question for the public address; their cleanup contexts end them",
+    "signaling/gateway.py": "the keeper of time limits; close() ends it",
+    "signaling/public_address.py": "one question to each STUN server; awaited before it returns",
+    "signaling/websocket.py": "one writer for each socket; awaited before the handler returns",
+}
+"""Modules that may start asyncio tasks, and how each of theirs ends."""
+
+CATCH_ALL = {
+    "signaling/gateway.py": "one session's time limit or one report from the SFU: logged, and the others go on",
+    "signaling/http_problems.py": "the root of an HTTP request: logged, answered with 500",
+    "signaling/websocket.py": "the root of a client's session: logged, ended, and no other",
+}
+"""Modules that may catch Exception: the roots of one client's work, where a mistake of ours must not end a room."""
+
+WAITING_TESTS: dict[str, str] = {}
+"""Test files that may sleep: where nothing is to happen in some time, and no clock can be given."""
+
+VAGUE = re.compile(r"(utils?|helpers?|managers?|base|common|misc|core)")
+SYNONYMS = re.compile(
+    r"\b(?<!slow )(attendees?|conferences?|mountpoints?|downtracks?|producers?|consumers?)\b", re.IGNORECASE
+)
+RFC = re.compile(r"RFC[ _]?(\d{4,5})", re.IGNORECASE)
+PARSER = re.compile(r"(parse|decode|unpack|from_bytes)\w*")
+UNFINISHED = re.compile(
+    "|".join((r"\bTO" + "DO", r"\bFIX" + "ME", r"\bXX" + "X\\b", r"\bHA" + "CK\\b", "NotImplemented" + "Error"))
+)
+REGISTRIES = (
+    "pypi.org",
+    "pythonhosted.org",
+    "npmjs.org",
+    "npmjs.com",
+    "crates.io",
+    "deb.debian.org",
+    "archive.ubuntu.com",
+    "maven.org",
+)
+MACHINE_PATH = re.compile(r"(?<![\w./-])/(work|root|home/\w+|Users/\w+)/")
+
+SKIPPED_FOLDERS = re.compile(
+    r"\..*cache|\.git|\.venv|\.parley|\.hypothesis|__pycache__|.*\.egg-info|data|dist|build|node_modules"
+)
+TEXT_SUFFIXES = re.compile(r"(\.(py|js|md|toml|html|css|ya?ml|sh|svg|json|txt))?")
+
+
+# -- what there is --------------------------------------------------------------------------------------------------
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            if not SKIPPED_FOLDERS.fullmatch(path.name):
+                yield from _walk(path)
+        else:
+            yield path
+
+
+FILES = [str(path.relative_to(ROOT)) for path in _walk(ROOT) if TEXT_SUFFIXES.fullmatch(path.suffix)]
+SOURCES = [name for name in FILES if name.endswith(".py") and name.partition("/")[0] in PACKAGES]
+MODULES = [name for name in SOURCES if not name.endswith("__init__.py")]
+PURE = [name for name in MODULES if name not in SHELLS]
+TESTS = [name for name in FILES if name.endswith(".py") and name.startswith("tests/") and name != "tests/test_house.py"]
+BENCHES = [name for name in FILES if name.endswith(".py") and name.startswith("bench/")]
+PAGES = [name for name in FILES if name.endswith(".md") and name.startswith("docs/")]
+DECISIONS = [name for name in PAGES if name.startswith("docs/decisions/")]
+
+
+@cache
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(_text(name))
+
+
+def _manual(name: str) -> str:
+    """A page of the manual; an absent page says nothing."""
+    return _text(name) if (ROOT / name).exists() else ""
+
+
+def _nodes(name: str, *kinds: type[ast.AST]) -> Iterator[Any]:
+    return (node for node in ast.walk(_tree(name)) if isinstance(node, kinds))
+
+
+def _functions(name: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Each function with its name, methods as `Class.method`."""
+    owners = {id(item): f"{node.name}." for node in _nodes(name, ast.ClassDef) for item in node.body}
+    for node in _nodes(name, ast.FunctionDef, ast.AsyncFunctionDef):
+        yield f"{name}:{owners.get(id(node), '')}{node.name}", node
+
+
+def _imports(name: str) -> Iterator[tuple[int, str]]:
+    """(line, module) of each import; those that only the type checker sees are left out."""
+    for_types = {
+        id(inner)
+        for node in _nodes(name, ast.If)
+        if ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in _nodes(name, ast.Import, ast.ImportFrom):
+        if id(node) not in for_types:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            yield from ((node.lineno, module) for module in names)
+
+
+def _calls(name: str) -> Iterator[tuple[int, str]]:
+    """(line, callee as written) of each call."""
+    return ((node.lineno, ast.unparse(node.func)) for node in _nodes(name, ast.Call))
+
+
+def _own_test(name: str) -> str:
+    package, _, rest = name.partition("/")
+    folder, _, file = rest.rpartition("/")
+    return "/".join(part for part in ("tests", package, folder, f"test_{file}") if part)
+
+
+def _none(found: Iterable[object], but: Iterable[str] = ()) -> None:
+    """Fail with a line for each thing found but those excepted, and for each exception that was not found."""
+    seen, excepted = set(map(str, found)), set(but)
+    lines = sorted(seen - excepted) + [f"{name} is excepted and need not be" for name in sorted(excepted - seen)]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+each_module = pytest.mark.parametrize("module", MODULES)
+
+
+# -- names, sizes, tests --------------------------------------------------------------------------------------------
+
+
+def test_each_module_has_a_test_file_of_its_own() -> None:
+    _none((name for name in MODULES if not (ROOT / _own_test(name)).exists()), but=DECLARATIONS)
+
+
+def test_every_test_folder_is_a_package() -> None:
+    # Without it `tests/sfu` would stand before the real `sfu` on the import path.
+    folders = {str(Path(name).parent) for name in TESTS}
+    _none([folder for folder in folders if not (ROOT / folder / "__init__.py").exists()])
+
+
+def test_file_names_say_what_is_in_them() -> None:
+    named = [*SOURCES, *BENCHES, *TESTS]
+    vague = [name for name in named if any(VAGUE.fullmatch(part) for part in Path(name).with_suffix("").parts)]
+    _none(vague)
+
+
+@each_module
+def test_one_word_for_one_thing(module: str) -> None:
+    _none(SYNONYMS.findall(_text(module)))
+
+
+def test_modules_are_short() -> None:
+    long = [name for name in [*SOURCES, *BENCHES] if len(_text(name).splitlines()) > MODULE_LINES]
+    _none(long, but=LONG_MODULES)
+
+
+def test_functions_are_short() -> None:
+    long = [
+        where
+        for name in [*SOURCES, *BENCHES]
+        for where, node in _functions(name)
+        if (node.end_lineno or node.lineno) - node.lineno + 1 > FUNCTION_LINES
+    ]
+    _none(long, but=LONG_FUNCTIONS)
+
+
+def test_functions_take_few_arguments() -> None:
+    many = [
+        where
+        for name in [*SOURCES, *BENCHES]
+        for where, node in _functions(name)
+        if len([one for one in _arguments(node.args) if one not in ("self", "cls")]) > ARGUMENTS
+    ]
+    _none(many, but=MANY_ARGUMENTS)
+
+
+def _arguments(arguments: ast.arguments) -> list[str]:
+    return [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+
+
+def test_classes_are_narrow() -> None:
+    wide = [
+        f"{name}:{node.name}"
+        for name in [*SOURCES, *BENCHES]
+        for node in _nodes(name, ast.ClassDef)
+        if len({item.name for item in node.body if hasattr(item, "args") and item.name[0] != "_"}) > PUBLIC_METHODS
+    ]
+    _none(wide, but=WIDE_CLASSES)
+
+
+@each_module
+def test_nothing_private_is_imported(module: str) -> None:
+    private = [
+        f"line {node.lineno}: {alias.name}"
+        for node in _nodes(module, ast.ImportFrom)
+        if (node.module or "").partition(".")[0] in PACKAGES
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    _none(private)
+
+
+# -- pure code ------------------------------------------------------------------------------------------------------
+
+
+def _impurities(module: str) -> list[str]:
+    imported = [
+        f"line {line}: imports {name}"
+        for line, name in _imports(module)
+        if IMPURE_IMPORTS.fullmatch(name.partition(".")[0]) and (module, name.partition(".")[0]) not in ALLOWED_IMPORTS
+    ]
+    whole_modules = {alias.name for node in _nodes(module, ast.Import) for alias in node.names}
+    read = [
+        f"line {node.lineno}: reads {name}"
+        for node in _nodes(module, ast.Attribute)
+        if IMPURE_NAMES.fullmatch(name := ast.unparse(node))
+        # `random` may be the name of an argument.
+        and (name.partition(".")[0] in whole_modules or name.partition(".")[0] not in ("random", "secrets", "uuid"))
+    ]
+    called = [f"line {line}: calls {name}" for line, name in _calls(module) if IMPURE_CALLS.fullmatch(name)]
+    return imported + read + called
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_code_does_no_io_and_reads_no_clock(module: str) -> None:
+    _none(_impurities(module))
+
+
+def test_each_shell_is_there_and_is_one() -> None:
+    _none(f"{name} is not there: strike it from SHELLS" for name in SHELLS if name not in MODULES)
+    _none(f"{name} is pure: strike it from SHELLS" for name in SHELLS if not _impurities(name))
+
+
+def test_each_allowed_import_is_used() -> None:
+    used = {(module, name.partition(".")[0]) for module in MODULES for _, name in _imports(module)}
+    _none(f"{module}: {library}" for module, library in ALLOWED_IMPORTS if (module, library) not in used)
+
+
+def test_all_of_quality_is_pure() -> None:
+    _none([module for module in SHELLS if module.startswith("quality/")])
+
+
+def test_most_code_is_pure() -> None:
+    lines = {name: len(_text(name).splitlines()) for name in MODULES}
+    share = sum(lines[name] for name in PURE) / sum(lines.values())
+    assert share >= PURE_SHARE, f"{share:.0%} of the lines"
+
+
+def test_one_module_reads_the_environment() -> None:
+    pattern = re.compile(r"\bos\.(environ|getenv)\b|\bfrom os import .*\b(environ|getenv)\b|\bBaseSettings\b")
+    readers = [name for name in [*SOURCES, *BENCHES] if pattern.search(_text(name))]
+    assert readers == [name for name in (ENVIRONMENT_READER,) if name in MODULES]
+
+
+# -- errors and tasks -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", [name for name in PACKAGES if (ROOT / name).is_dir()])
+def test_errors_are_one_tree_per_package(package: str) -> None:
+    home = f"{package}/errors.py"
+    classes = {name: list(_nodes(name, ast.ClassDef)) for name in SOURCES if name.startswith(f"{package}/")}
+    roots, elsewhere = [], []
+    for name, nodes in classes.items():
+        for node in nodes:
+            bases = [ast.unparse(base) for base in node.bases]
+            if name == home and "Exception" in bases:
+                roots.append(node.name)
+            if name != home and any(re.search(r"(Error|Exception)$", base) for base in bases):
+                elsewhere.append(f"{name}:{node.name}")
+    _none(elsewhere)
+    assert len(roots) == (1 if home in classes else 0), roots
+
+
+def test_tasks_have_owners() -> None:
+    starters = {
+        name
+        for name in MODULES
+        for _, callee in _calls(name)
+        if re.search(r"(^|\.)(create_task|ensure_future)$", callee)
+    }
+    _none(starters, but=TASK_OWNERS)
+
+
+def test_only_roots_catch_everything() -> None:
+    catchers = {
+        name
+        for name in MODULES
+        for node in _nodes(name, ast.ExceptHandler)
+        if (node.type is None or re.search(r"\b(Base)?Exception\b", ast.unparse(node.type)))
+        and ast.unparse(node.body[-1]) != "raise"
+    }
+    _none(catchers, but=CATCH_ALL)
+
+
+@each_module
+def test_nothing_is_swallowed(module: str) -> None:
+    # `except KeyError: pass` may be right; without a type, or with everything, it never is. Cancellation always passes.
+    swallowed = [
+        node.lineno
+        for node in _nodes(module, ast.ExceptHandler)
+        if all(isinstance(statement, ast.Pass) for statement in node.body)
+        and (node.type is None or re.search(r"\b((Base)?Exception|CancelledError)\b", ast.unparse(node.type)))
+    ]
+    _none(swallowed)
+
+
+@pytest.mark.skipif("sfu/forward.py" not in MODULES, reason="the packet step is not there")
+def test_the_packet_step_is_bare() -> None:
+    module = "sfu/forward.py"
+    awaits = [node.lineno for node in _nodes(module, ast.Await, ast.AsyncFor, ast.AsyncWith)]
+    texts = [node.lineno for node in _nodes(module, ast.JoinedStr)]
+    classes = [
+        node.name
+        for node in _nodes(module, ast.ClassDef)
+        if any("dataclass" in ast.unparse(one) for one in node.decorator_list)
+    ]
+    logs = [line for line, callee in _calls(module) if re.match(r"(logging|structlog|log|logger)\.", callee)]
+    assert (awaits, texts, classes, logs) == ([], [], [], [])
+
+
+# -- tests ----------------------------------------------------------------------------------------------------------
+
+
+def test_tests_wait_for_things_and_never_for_time() -> None:
+    sleepers = {
+        name
+        for name in TESTS
+        for node in _nodes(name, ast.Call)
+        if re.search(r"(^|\.)(sleep|wait_for_timeout)$", ast.unparse(node.func))
+        and [ast.unparse(one) for one in node.args] != ["0"]
+    }
+    _none(sleepers, but=WAITING_TESTS)
+
+
+def _standards(names: Iterable[str]) -> set[str]:
+    return {number for name in names for number in RFC.findall(_text(name))}
+
+
+def test_each_standard_of_the_code_is_named_in_a_test() -> None:
+    _none(f"RFC {number}" for number in _standards(SOURCES) - _standards(TESTS))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        name
+        for name in MODULES
+        if any(PARSER.fullmatch(where.rpartition(":")[2].rpartition(".")[2]) for where, _ in _functions(name))
+    ],
+)
+def test_each_parser_is_tested_with_any_bytes(module: str) -> None:
+    own = _own_test(module)
+    assert "@given" in (_text(own) if (ROOT / own).exists() else ""), own
+
+
+# -- the manual -----------------------------------------------------------------------------------------------------
+
+
+def _settings() -> list[str]:
+    from signaling.settings import Settings
+
+    return list(Settings.model_fields)
+
+
+def _message_types() -> list[str]:
+    from signaling.client_messages import CLIENT_MESSAGES
+    from signaling.server_messages import SERVER_MESSAGES
+
+    return [*CLIENT_MESSAGES, *SERVER_MESSAGES]
+
+
+def _error_codes() -> list[str]:
+    from signaling.errors import ERRORS
+
+    return list(ERRORS)
+
+
+def _metrics() -> list[str]:
+    from signaling.metrics import TABLE
+
+    return list(TABLE)
+
+
+def _exported(module: str, read: Callable[[], list[str]]) -> list[str]:
+    """What `read` finds, once the module that it looks in exists; one that then finds nothing is broken."""
+    if module not in MODULES:
+        pytest.skip(f"{module} is not there")
+    found = read()
+    assert found, f"{module} has none"
+    return found
+
+
+def test_every_setting_is_in_the_manual() -> None:
+    page = _manual("docs/settings.md")
+    names = [f"`PARLEY_{name.upper()}`" for name in _exported("signaling/settings.py", _settings)]
+    _none([name for name in names if name not in page])
+
+
+def test_every_message_is_in_the_manual() -> None:
+    page = _manual("docs/protocol.md")
+    _none([name for name in _exported("signaling/client_messages.py", _message_types) if f"`{name}`" not in page])
+
+
+def test_every_error_code_is_in_the_manual() -> None:
+    page = _manual("docs/protocol.md")
+    _none([code for code in _exported("signaling/errors.py", _error_codes) if f"`{code}`" not in page])
+
+
+def test_every_metric_is_in_the_manual() -> None:
+    manual = "".join(map(_text, PAGES))
+    _none(name for name in _exported("signaling/metrics.py", _metrics) if f"`{name}`" not in manual)
+
+
+def test_the_architecture_page_names_every_module() -> None:
+    page = _manual("docs/architecture.md")
+    _none(name for name in MODULES if f"`{name}`" not in page)
+
+
+def test_pages_name_no_module_that_is_gone() -> None:
+    named = re.compile(rf"`((?:{'|'.join(PACKAGES)})/[\w/]+\.py)`")
+    gone = {
+        f"{page}: {name}"
+        for page in ["README.md", *PAGES]
+        for name in named.findall(_text(page))
+        if not (ROOT / name).exists()
+    }
+    _none(sorted(gone))
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    link = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+    broken = [
+        f"{page}: {target}"
+        for page in [name for name in FILES if name.endswith(".md")]
+        for target in link.findall(_text(page))
+        if not (ROOT / page).parent.joinpath(target).exists()
+    ]
+    _none(broken)
+
+
+@pytest.mark.parametrize("page", DECISIONS)
+def test_decision_is_short_and_has_its_three_parts(page: str) -> None:
+    text = _text(page)
+    assert len(text.splitlines()) <= DECISION_LINES
+    assert re.findall(r"^#+ *(context|decision|consequences)\b", text, re.IGNORECASE | re.MULTILINE) == [
+        "Context",
+        "Decision",
+        "Consequences",
+    ]
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(Path(page).name[:4]) for page in DECISIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_readme_opens_with_a_call() -> None:
+    blocks = re.findall(r"^```\w*\n(.*?)^```", _text("README.md"), re.DOTALL | re.MULTILINE)
+    commands = [line for line in blocks[0].splitlines() if line.strip() and not line.startswith("#")]
+    assert len(commands) <= README_LINES
+    assert any("make run" in line for line in commands)
+    assert any("make test" in block for block in blocks)
+
+
+def test_ci_runs_the_linters_and_the_command_of_the_readme() -> None:
+    commands = [line for line in _text(".ci/run").splitlines() if line.startswith("make ")]
+    assert commands == ["make lint", "make test"]
+    assert "lint-imports" in _text("Makefile")
+
+
+# -- what has no place here -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "tests/test_house.py"])
+def test_nothing_is_unfinished_or_of_one_machine_only(name: str) -> None:
+    text = _text(name)
+    _none(UNFINISHED.findall(text))
+    _none([host for host in REGISTRIES if host in text])
+    _none(MACHINE_PATH.findall(text))
+
+
+def test_nothing_on_the_page_comes_from_elsewhere() -> None:
+    loaded = re.compile(r"""(?:src|href|action)=["']?(?:https?:)?//|@import|url\(["']?(?:https?:)?//""")
+    pages = [name for name in FILES if name.startswith("signaling/web/") and name.endswith((".html", ".css"))]
+    _none([name for name in pages if loaded.search(_text(name))])
+
+
+def test_the_sdk_is_small() -> None:
+    for path in (ROOT / "signaling" / "web").rglob("parley.js"):
+        assert len(gzip.compress(path.read_bytes(), 9, mtime=0)) <= SDK_BYTES

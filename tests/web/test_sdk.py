@@ -1,0 +1,140 @@
+"""The SDK in Chromium against the stand-in server: sessions, resumption, refusals, tidiness."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.web.conftest import OpenPage
+
+START = """async (room) => {
+    const sdk = await import("/parley.js");
+    window.events = [];
+    window.tokens = 0;
+    window.client = new sdk.Client("/ws", () => `stub.ana${++window.tokens}`, {room, microphone: false});
+    for (const name of ["joined", "state", "message", "participant-left", "error", "speakers", "audio-blocked"]) {
+        client.addEventListener(name, ({detail}) => events.push([name, detail.state ?? detail.body ?? detail.code]));
+    }
+    window.next = (name, wanted = () => true) => new Promise((resolve) => {
+        client.addEventListener(name, ({detail}) => { if (wanted(detail)) resolve(detail); });
+    });
+    await client.start();
+    return client.me.name;
+}"""
+
+
+@pytest.fixture
+def page(stub: tuple[str, str], open_page: OpenPage) -> Page:
+    return open_page(stub[0])
+
+
+def test_joins_and_lists_people(page: Page) -> None:
+    assert page.evaluate(START, "lists") == "ana1"
+    assert page.evaluate("[...client.participants.values()].map((one) => one.name)") == ["ana1"]
+    assert page.evaluate("client.state") == "connecting", "no voice flows to a port where nobody listens"
+
+
+def test_offers_the_microphone_first_and_then_the_slots(page: Page) -> None:
+    page.evaluate("""() => {
+        const original = RTCPeerConnection.prototype.setLocalDescription;
+        RTCPeerConnection.prototype.setLocalDescription = function (offer) {
+            window.offer = offer.sdp;
+            return original.call(this, offer);
+        };
+    }""")
+    page.evaluate(START, "offers")
+    directions = page.evaluate("offer.match(/^a=(sendonly|recvonly|sendrecv)/gm)")
+    assert directions == ["a=sendonly"] + ["a=recvonly"] * 8
+    assert page.evaluate("client.slots.map((slot) => slot.track?.kind)") == ["audio"] * 8
+
+
+def test_a_lost_socket_resumes_and_hears_what_was_missed(
+    page: Page, stub: tuple[str, str], open_page: OpenPage
+) -> None:
+    page.evaluate(START, "resumes")
+    me = page.evaluate("client.me.id")
+    other = open_page(stub[0])
+    other.evaluate(START, "resumes")
+    other.evaluate("client.sendMessage('before')")
+    page.evaluate("""() => { window.resumed = new Promise((resolve) => {
+        window.heard = next("message", (detail) => detail.body === "after");
+    }); }""")
+    other.evaluate("() => { client.sendMessage('/drop').catch(() => {}); }")
+    page.wait_for_function("client.signaling.up === false || events.length > 0")
+    page.wait_for_function("client.signaling.up")
+    other.wait_for_function("client.signaling.up")
+    other.evaluate("client.sendMessage('after')")
+    page.evaluate("heard")
+    bodies = page.evaluate("events.filter(([name]) => name === 'message').map(([, body]) => body)")
+    assert bodies == ["before", "after"]
+    assert page.evaluate("client.me.id") == me
+    assert page.evaluate("events.filter(([name]) => name === 'joined').length") == 1
+    assert page.evaluate("tokens") == 1
+
+
+def test_a_server_that_forgot_everything_is_joined_anew(page: Page) -> None:
+    page.evaluate(START, "forgets")
+    me = page.evaluate("client.me.id")
+    page.evaluate("""() => { client.setMicrophone(false); window.again = next("joined"); }""")
+    page.evaluate("() => { client.sendMessage('/forget').catch(() => {}); }")
+    page.evaluate("again")
+    assert page.evaluate("client.me.id") != me
+    page.wait_for_function("client.me.self_mute")
+    assert page.evaluate("tokens") == 1, "the token that is known is used again"
+
+
+def test_a_refused_token_rejects_with_its_code(page: Page) -> None:
+    code = page.evaluate("""async () => {
+        const {connect, ParleyError} = await import("/parley.js");
+        try { await connect("/ws", "expired", {room: "x", microphone: false}); }
+        catch (error) { return [error instanceof ParleyError, error.code]; }
+    }""")
+    assert code == [True, "token_expired"]
+
+
+def test_no_server_rejects_with_connection_failed(page: Page) -> None:
+    code = page.evaluate("""async () => {
+        const {connect} = await import("/parley.js");
+        return connect("/no-such-place", "t", {room: "x", microphone: false}).catch((error) => error.code);
+    }""")
+    assert code == "connection_failed"
+
+
+def test_an_error_of_the_server_rejects_the_call_that_caused_it(page: Page) -> None:
+    page.evaluate(START, "errors")
+    assert page.evaluate("client.moderate('kick', 'nobody').catch((error) => error.code)") == "unknown_type"
+    assert page.evaluate("events.filter(([name]) => name === 'error').length") == 0
+
+
+def test_leave_gives_everything_back(page: Page) -> None:
+    page.evaluate("""() => {
+        window.tracks = []; window.peers = []; window.contexts = []; window.timers = new Set();
+        const media = navigator.mediaDevices, get = media.getUserMedia.bind(media);
+        media.getUserMedia = async (wanted) => {
+            const stream = await get(wanted);
+            tracks.push(...stream.getTracks());
+            return stream;
+        };
+        for (const [name, list] of [["RTCPeerConnection", peers], ["AudioContext", contexts]]) {
+            const original = window[name];
+            window[name] = function (...all) { const one = new original(...all); list.push(one); return one; };
+        }
+        const set = window.setInterval, clear = window.clearInterval;
+        window.setInterval = (...all) => { const id = set(...all); timers.add(id); return id; };
+        window.clearInterval = (id) => { timers.delete(id); clear(id); };
+    }""")
+    page.evaluate(START, "leaves")
+    page.evaluate("client.setMicrophone(true)")
+    assert page.evaluate("tracks.map((one) => one.readyState)") == ["live"]
+    page.evaluate("client.leave()")
+    assert page.evaluate("tracks.map((one) => one.readyState)") == ["ended"]
+    assert page.evaluate("peers.map((one) => one.connectionState)") == ["closed"]
+    assert page.evaluate("contexts.map((one) => one.state)") == ["closed", "closed"]
+    assert page.evaluate("timers.size") == 0
+    assert page.evaluate("events.at(-1)") == ["state", "disconnected"]
+
+
+def test_a_persons_volume_stays_within_its_bounds(page: Page) -> None:
+    page.evaluate(START, "volumes")
+    assert page.evaluate("client.setVolume(client.me.id, 7), client.volume(client.me.id)") == 2
+    assert page.evaluate(
+        "(() => { try { client.setVolume('nobody', 1); } catch (error) { return error.code; } })()"
+    ) == ("no_such_participant")
