@@ -33,10 +33,3 @@ def preferred(addresses: Iterable[str]) -> tuple[str, ...]:
         return parsed.is_loopback, parsed.version == 6, not parsed.is_global
 
     return tuple(sorted(dict.fromkeys(addresses), key=place))
-
-
-def candidate_priority(position: int, address: str) -> int:
-    """The priority of a host candidate (RFC 8445 section 5.1.2.1): type preference 126, then our order."""
-    family_bonus = 32 if ipaddress.ip_address(address).version == 4 else 0
-    local_preference = max(0, 65535 - 64 * position - (32 - family_bonus))
-    return (126 << 24) + (local_preference << 8) + 255

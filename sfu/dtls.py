@@ -8,6 +8,7 @@ ends this endpoint only. The underscore names of aiortc used here are kept by a 
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, cast
 
 from aiortc.rtcdtlstransport import (
@@ -52,7 +53,7 @@ class Certificate(RTCCertificate):
             self._context = context
         return self._context
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """The SHA-256 fingerprint as in `a=fingerprint` (RFC 8122 section 5), without the name of the hash."""
         return str(next(f.value for f in self.getFingerprints() if f.algorithm == "sha-256"))
@@ -133,37 +134,37 @@ class DtlsSession:
         """Begin the handshake; `fingerprints`: (hash, value) of the offer; `server`: our role (RFC 8842, section 5)."""
         self._transport._set_role("server" if server else "client")
         remote = RTCDtlsParameters([RTCDtlsFingerprint(algorithm=name, value=value) for name, value in fingerprints])
-        self._task = asyncio.get_running_loop().create_task(self._run(remote))
+        self._task = asyncio.get_running_loop().create_task(self._handshake(remote))
+        self._task.add_done_callback(self._handshake_done)
 
     def receive(self, record: bytes) -> None:
         """Take one datagram that begins like DTLS, from an address that a valid check has bound."""
         if 0 < len(record) <= LARGEST_RECORD:
             self._ice.put(record)
 
-    async def _run(self, remote: RTCDtlsParameters) -> None:
-        """The handshake; then the reading goes on in aiortc's own task, whose end is ours."""
-        transport = self._transport
-        try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
-                await transport.start(remote)
-        except TimeoutError:
+    async def _handshake(self, remote: RTCDtlsParameters) -> None:
+        """The handshake; then the reading goes on in aiortc's own task."""
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
+            await self._transport.start(remote)
+
+    def _handshake_done(self, task: asyncio.Task[None]) -> None:
+        """The handshake has succeeded, failed, or raised: whatever it was concerns only this endpoint."""
+        if task.cancelled():
+            return
+        transport, error = self._transport, task.exception()
+        if isinstance(error, TimeoutError):
             self._end("dtls_timeout")
-            return
-        except (SSL.Error, ConnectionError, ValueError, OSError):
+        elif error is not None or transport.context is None or transport._task is None:
             self._end("dtls_failed")
-            return
-        if transport.context is None or transport._task is None:
-            self._end("dtls_failed")
-            return
-        transport._task.add_done_callback(self._reading_done)
-        if not self._closed:
-            self._connected(transport.context)
+        else:
+            transport._task.add_done_callback(self._reading_done)
+            if not self._closed:
+                self._connected(transport.context)
 
     def _reading_done(self, task: asyncio.Future[None]) -> None:
-        """aiortc's reading task has ended: close_notify of the peer, or an error that concerns only this endpoint."""
+        """aiortc's reading task has ended, whose end is ours: close_notify of the peer, or something it raised."""
         if not task.cancelled():
-            task.exception()
-        self._end("closed_by_peer")
+            self._end("closed_by_peer" if task.exception() is None else "dtls_failed")
 
     def _end(self, reason: str) -> None:
         if not self._closed:
@@ -175,7 +176,7 @@ class DtlsSession:
         if self._closed:
             return
         self._closed = True
-        if self._task is not None and not self._task.done() and self._task is not asyncio.current_task():
+        if self._task is not None:
             self._task.cancel()
         transport = self._transport
         if transport._task is not None:

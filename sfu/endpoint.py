@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sfu.answer import Negotiated
 from sfu.demux import DTLS, RTCP, STUN, classify_datagram
-from sfu.errors import MalformedPacket
+from sfu.errors import MalformedPacket, SrtpFailure
 from sfu.ice import (
     AddressBound,
     CheckResult,
@@ -29,7 +29,7 @@ from sfu.offer import IceParameters, Offer
 from sfu.reports import INTERVAL, SPREAD, Reports
 from sfu.rtcp_parse import parse as parse_rtcp
 from sfu.slot import Slot, SlotFormat
-from sfu.srtp import SrtpContext, SrtpFailure
+from sfu.srtp import SrtpContext
 from sfu.stream import InboundStream
 from sfu.stun import BindingRequest, parse_request
 
@@ -38,6 +38,9 @@ ARRIVING_SECONDS = 3.0
 
 STREAM_SECONDS = 30.0
 """A stream that has sent nothing for so long is forgotten, so that its place is free for another SSRC."""
+
+ENDED_STREAMS = 64
+"""Ended SSRCs of which libsrtp's state is kept, against replays and for senders that only paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class Endpoint:
         self._chance = chance
         self.outputs: list[Output] = []
         self._stream_count = 0
+        self._ended: dict[int, None] = {}
         self._report_at = math.inf
         self._last_rtp = 0
         self._rtp_seen_at = -math.inf
@@ -132,6 +136,8 @@ class Endpoint:
 
     def receive(self, datagram: bytes, source: Source, now: float) -> None:
         """Handle a datagram that is not RTP: a check, a DTLS record, RTCP."""
+        if self.gone:
+            return
         try:
             kind = classify_datagram(datagram)
             if kind == STUN:
@@ -171,6 +177,8 @@ class Endpoint:
 
     def check(self, request: BindingRequest, source: Source, now: float) -> None:
         """One connectivity check, already parsed (the shell looked up whose it is by its username)."""
+        if self.gone:
+            return
         self._sync_heard()
         result: CheckResult = self.ice.receive(request, source, now)
         if result.response is not None:
@@ -208,6 +216,7 @@ class Endpoint:
         self._stream_count += 1
         stream = InboundStream(self._stream_count, self.participant, ssrc, sequence, timestamp, now)
         self.streams[ssrc] = stream
+        self._ended.pop(ssrc, None)
         self.outputs.append(StreamBegan(stream))
         return stream
 
@@ -313,7 +322,12 @@ class Endpoint:
                 self._forget_stream(ssrc)
 
     def _forget_stream(self, ssrc: int) -> None:
-        stream = self.streams.pop(ssrc)
-        if self.srtp is not None:
-            self.srtp.forget(ssrc)
-        self.outputs.append(StreamEnded(stream))
+        """A stream has ended. Its SRTP state stays a while: without it a sender that goes on after a pause would be
+        taken for another once its sequence has wrapped (RFC 3711 section 3.3.1), and old packets for new ones.
+        """
+        self.outputs.append(StreamEnded(self.streams.pop(ssrc)))
+        self._ended[ssrc] = None
+        if len(self._ended) > ENDED_STREAMS and self.srtp is not None:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self.srtp.forget(oldest)

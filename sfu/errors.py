@@ -37,6 +37,22 @@ class UnknownParticipant(PeerMistake):
         super().__init__("no_such_participant", f"no participant {participant_id!r} here")
 
 
+class SrtpFailure(PeerMistake):
+    """libsrtp refused one packet; `status` is its error code. It goes no further than the endpoint's counts."""
+
+    REPLAYED = (9, 10)
+    """libsrtp's `replay_fail` and `replay_old`."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("srtp_refused", f"libsrtp status {status}")
+        self.status = status
+
+    @property
+    def replayed(self) -> bool:
+        """Whether the packet was refused because it, or a later one, had been taken already."""
+        return self.status in self.REPLAYED
+
+
 class HostProblem(SfuError):
     """The machine is wrong. Say what happened, why, and what to do next."""
 

@@ -7,10 +7,10 @@ many costs a table look-up, not a search through libsrtp's list of streams.
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from sfu.errors import MalformedPacket
+from sfu.errors import MalformedPacket, SrtpFailure
 from sfu.mmsg import ReceiveBatch
 from sfu.rtp import LEVEL_MASK, find_extension, parse_header
-from sfu.srtp import STATUS_REPLAYED, unprotect_in_place
+from sfu.srtp import unprotect_in_place
 from sfu.voice import estimate_level
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
         return
     status = unprotect_in_place(context.inbound, batch.pointers[lane], batch.length_pointers[lane])
     if status:
-        drops["replayed" if status in STATUS_REPLAYED else "unauthentic"] += 1
+        drops["replayed" if status in SrtpFailure.REPLAYED else "unauthentic"] += 1
         return
     if peer.selected:
         endpoint.heard_at = now

@@ -13,7 +13,10 @@ from cffi import FFI
 from pylibsrtp._binding import ffi as srtp_ffi
 
 LANE = 2048
-"""Bytes of a lane. A datagram that fills it was longer, and is not looked at."""
+"""Bytes of a lane to receive in. A datagram that fills it was longer, and is not looked at."""
+
+SEND_LANE = LANE + 512
+"""Bytes of a lane to send from: what came may go out with a longer header and a longer tag."""
 
 RECEIVE_LANES = 64
 SEND_LANES = 64
@@ -77,21 +80,21 @@ class PinnedSockaddr:
 
 
 class _Lanes:
-    """`count` buffers with their iovecs and headers."""
+    """`count` buffers of `size` bytes with their iovecs and headers."""
 
-    def __init__(self, count: int, name_size: int) -> None:
+    def __init__(self, count: int, size: int, name_size: int) -> None:
         self.count = count
-        self._arena = _ffi.new("unsigned char[]", count * LANE)
+        self._arena = _ffi.new("unsigned char[]", count * size)
         self._iovecs = _ffi.new("struct iovec[]", count)
         self._heads = _ffi.new("struct mmsghdr[]", count)
         self.view = memoryview(_ffi.buffer(self._arena)).cast("B")
         self.heads = memoryview(_ffi.buffer(self._heads)).cast("B").cast("Q")
         self.iovecs = memoryview(_ffi.buffer(self._iovecs)).cast("B").cast("Q")
         base = int(_ffi.cast("uintptr_t", self._arena))
-        self.pointers = [srtp_ffi.cast("void *", base + lane * LANE) for lane in range(count)]
+        self.pointers = [srtp_ffi.cast("void *", base + lane * size) for lane in range(count)]
         for lane in range(count):
-            self._iovecs[lane].iov_base = self._arena + lane * LANE
-            self._iovecs[lane].iov_len = LANE
+            self._iovecs[lane].iov_base = self._arena + lane * size
+            self._iovecs[lane].iov_len = size
             head = self._heads[lane].msg_hdr
             head.msg_iov = self._iovecs + lane
             head.msg_iovlen = 1
@@ -104,7 +107,7 @@ class ReceiveBatch(_Lanes):
     def __init__(self, family: int, count: int = RECEIVE_LANES) -> None:
         """Lay out `count` lanes for sockets of `family`."""
         self.name_size = sockaddr_size(family)
-        super().__init__(count, self.name_size)
+        super().__init__(count, LANE, self.name_size)
         self._names = _ffi.new("unsigned char[]", count * _SOCKADDR_SIZE)
         names = memoryview(_ffi.buffer(self._names)).cast("B")
         self.names = [names[lane * _SOCKADDR_SIZE : lane * _SOCKADDR_SIZE + self.name_size] for lane in range(count)]
@@ -136,11 +139,11 @@ class SendBatch(_Lanes):
 
     def __init__(self, family: int, count: int = SEND_LANES) -> None:
         """Lay out `count` lanes for sockets of `family`."""
-        super().__init__(count, sockaddr_size(family))
+        super().__init__(count, SEND_LANE, sockaddr_size(family))
         base = int(_ffi.cast("uintptr_t", self._iovecs))
         self.lanes: list[tuple[int, int, int, Any, Any]] = [
             (
-                lane * LANE,
+                lane * SEND_LANE,
                 2 * lane + 1,
                 _HEAD_WORDS * lane + _WORD_NAME,
                 self.pointers[lane],

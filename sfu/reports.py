@@ -7,9 +7,11 @@ machine's clock reaches a report.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from quality.ntp import middle, to_ntp
+from quality.ntp import middle, to_ntp, to_short
 from sfu.rtcp import (
+    MAX_BLOCKS,
     ExtendedReport,
     Goodbye,
     LastReceiverReport,
@@ -29,6 +31,9 @@ INTERVAL = 1.0
 
 SPREAD = 0.25
 
+MOST_SENDERS = 16
+"""Sender reports in one datagram: with the CNAME of each it stays below 1,200 bytes."""
+
 
 class Reports:
     """The reporting of one endpoint. `ssrc` names us where no slot sends."""
@@ -44,12 +49,26 @@ class Reports:
         self._reported: dict[int, int] = {}
 
     def compose(self, streams: Iterable[InboundStream], slots: Iterable[Slot], now: float) -> list[bytes]:
-        """The datagrams to send now: one compound packet, and none when there is nobody to tell of.
+        """The datagrams to send now: compound packets, usually one, and none when there is nobody to tell of.
 
         A slot that has sent nothing since the last report gets no sender report.
         """
         ntp = to_ntp(now + self._epoch)
         blocks = tuple(self._block(stream, now) for stream in streams)
+        senders = self._senders(slots, ntp, now)
+        extended = self._extended(ntp, now, sending=bool(senders))
+        if not senders:
+            if not blocks and extended is None:
+                return []
+            datagrams = [build(ReceiverReport(self.ssrc, blocks), describe([self.ssrc], self.cname))]
+        else:
+            senders[0] = replace(senders[0], blocks=blocks)
+            datagrams = [self._compound(senders[at : at + MOST_SENDERS]) for at in range(0, len(senders), MOST_SENDERS)]
+        if extended is not None:
+            datagrams[0] += build(extended)
+        return datagrams
+
+    def _senders(self, slots: Iterable[Slot], ntp: int, now: float) -> list[SenderReport]:
         senders = []
         for slot in slots:
             packets, octets = slot.sent()
@@ -58,27 +77,17 @@ class Reports:
                 senders.append(
                     SenderReport(slot.ssrc, ntp, slot.timestamp_at(now), packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
                 )
-        packets_out: list[RtcpPacket] = []
-        if senders:
-            first = senders[0]
-            packets_out.append(
-                SenderReport(first.ssrc, ntp, first.rtp_timestamp, first.packet_count, first.octet_count, blocks)
-            )
-            packets_out += senders[1:]
-        else:
-            packets_out.append(ReceiverReport(self.ssrc, blocks))
-        packets_out.append(describe([sender.ssrc for sender in senders] or [self.ssrc], self.cname))
-        extended = self._extended(ntp, now, sending=bool(senders))
-        if extended is not None:
-            packets_out.append(extended)
-        if not senders and not blocks and extended is None:
-            return []
-        return [build(*packets_out)]
+        return senders
+
+    def _compound(self, senders: list[SenderReport]) -> bytes:
+        """Some sender reports with the CNAME of each, in an SDES packet of its own: aiortc misreads two in one."""
+        return build(*senders, *(describe([sender.ssrc], self.cname) for sender in senders))
 
     def goodbye(self, slots: Iterable[Slot]) -> bytes:
         """A last compound packet that ends all our streams (RFC 3550 section 6.6)."""
-        ssrcs = tuple(slot.ssrc for slot in slots)[:31] or (self.ssrc,)
-        return build(ReceiverReport(self.ssrc), describe([self.ssrc], self.cname), Goodbye(ssrcs))
+        ssrcs = (*(slot.ssrc for slot in slots), self.ssrc)
+        ends = [Goodbye(ssrcs[at : at + MAX_BLOCKS]) for at in range(0, len(ssrcs), MAX_BLOCKS)]
+        return build(ReceiverReport(self.ssrc), describe([self.ssrc], self.cname), *ends)
 
     def _block(self, stream: InboundStream, now: float) -> ReportBlock:
         """Our report on a publisher's stream.
@@ -107,8 +116,7 @@ class Reports:
             blocks.append(ReceiverReferenceTime(ntp))
         if self._reference is not None:
             ssrc, last, arrival = self._reference
-            delay = min(0xFFFFFFFF, round((now - arrival) * 65536))
-            blocks.append(LastReceiverReports((LastReceiverReport(ssrc, last, delay),)))
+            blocks.append(LastReceiverReports((LastReceiverReport(ssrc, last, to_short(now - arrival)),)))
             self._reference = None
         return ExtendedReport(self.ssrc, tuple(blocks)) if blocks else None
 

@@ -71,7 +71,7 @@ class Room:
             return
         self.set_slots(participant_id, (), now)
         for stream in list(participant.streams):
-            self.remove_stream(participant_id, stream, now)
+            self._end_stream(participant, stream, now)
         del self.participants[participant_id]
         self._dirty.discard(participant_id)
         self._rank()
@@ -96,23 +96,16 @@ class Room:
         participant.tables[stream.id] = SlotTable(stream)
         stream.on_voice = self._voice_changed
         for older in participant.streams[:-1]:
-            self._move_slots(participant.tables[older.id], participant.tables[stream.id], now)
+            self._move_slots(participant.tables[older.id], participant.tables[stream.id])
         self._set_heard(participant, stream, now)
 
     def remove_stream(self, participant_id: str, stream: InboundStream, now: float) -> None:
         """A stream has ended (BYE, a changed SSRC, a lost endpoint)."""
         participant = self.participants[participant_id]
-        if stream not in participant.streams:
-            return
-        if stream.handlers:
-            self._tell_left(stream, now)
-        stream.handlers = ()
-        stream.on_voice = None
-        table = participant.tables.pop(stream.id)
-        participant.streams.remove(stream)
-        if participant.stream is not None and participant.flags.may_speak:
-            self._move_slots(table, participant.tables[participant.stream.id], now)
-        table.clear()
+        if stream in participant.streams:
+            self._end_stream(participant, stream, now)
+            self._rank()
+            self._reassign(now)
 
     # who hears
 
@@ -122,15 +115,17 @@ class Room:
         slots = list(slots)
         for slot in participant.slots:
             if slot not in slots:
-                self._put(slot, None, now, speaking=False)
+                self._put(slot, None)
         participant.slots = slots
         self._smallest = min((len(other.slots) for other in self.participants.values() if other.slots), default=0)
         self._reassign(now)
         self._mark(participant_id)
 
     def route_changed(self, participant_id: str) -> None:
-        """The way to a listener has changed (address, keys, negotiated extensions): packet steps are drawn up anew."""
-        for slot in self.participants[participant_id].slots:
+        """The way to a listener is there, or is another (address, keys, extensions): packet steps are drawn up anew."""
+        participant = self.participants[participant_id]
+        self._bind_all(participant)
+        for slot in participant.slots:
             table = self.table_of(slot)
             if table is not None:
                 table.rebuild()
@@ -215,11 +210,12 @@ class Room:
 
     def _voice_changed(self, stream: InboundStream, now: float) -> None:
         """Somebody has begun or ended to speak: in a room with too few slots that decides who is heard."""
-        if not stream.voice.voiced:
+        speaking = stream if stream.voice.voiced else None
+        if speaking is None:
             self.participants[stream.participant].tables[stream.id].pause()
-        elif self._contended:
+        if self._contended:
             self._rank()
-            self._reassign(now, speaking=stream)
+            self._reassign(now, speaking)
 
     def _rank(self) -> None:
         """Order everybody by their claim to a slot."""
@@ -246,42 +242,55 @@ class Room:
             wanted = assign(self._ranking, listener.id, current)
             for slot, participant_id in zip(slots, wanted, strict=True):
                 if slot.participant != participant_id:
-                    fresh = speaking is not None and speaking.participant == participant_id
-                    self._put(slot, participant_id, now, speaking=fresh)
+                    self._put(slot, participant_id)
                     self._mark(listener.id)
-            self._bind_all(listener, now)
+            self._bind_all(listener, speaking, now)
 
-    def _put(self, slot: Slot, participant_id: str | None, now: float, *, speaking: bool) -> None:
+    def _put(self, slot: Slot, participant_id: str | None) -> None:
         """Assign a slot to a participant, or to nobody."""
         table = self.table_of(slot)
         if table is not None:
             table.remove(slot)
         slot.participant = participant_id
-        if speaking and participant_id is not None:
-            self._bind(slot, participant_id, now, speaking=True)
 
-    def _bind_all(self, listener: Participant, now: float) -> None:
-        """Put streams into assigned slots that have none, and take them out where the listener may not hear."""
-        if not listener.flags.may_hear:
-            for slot in listener.slots:
-                table = self.table_of(slot)
+    def _bind_all(self, listener: Participant, speaking: InboundStream | None = None, now: float = 0.0) -> None:
+        """Put streams into assigned slots that have none, and take them out where the listener may not hear.
+
+        `speaking` has just begun at `now`: what they said before that is sent too.
+        """
+        may_hear = listener.flags.may_hear
+        for slot in listener.slots:
+            if slot.stream is not None:
+                table = None if may_hear else self.table_of(slot)
                 if table is not None:
                     table.remove(slot)
-            return
-        for slot in listener.slots:
-            if slot.stream is None and slot.participant is not None:
-                self._bind(slot, slot.participant, now, speaking=False)
+            elif may_hear and slot.participant is not None and slot.route is not None:
+                source = self.participants[slot.participant]
+                if source.stream is None or not source.flags.may_speak:
+                    continue
+                table = source.tables[source.stream.id]
+                if source.stream is speaking:
+                    table.add_speaking(slot, now)
+                else:
+                    table.add(slot)
 
-    def _bind(self, slot: Slot, participant_id: str, now: float, *, speaking: bool) -> None:
-        source = self.participants.get(participant_id)
-        if source is None or source.stream is None or not source.flags.may_speak:
-            return
-        source.tables[source.stream.id].add(slot, now, speaking=speaking)
+    def _end_stream(self, participant: Participant, stream: InboundStream, now: float) -> None:
+        """Undo what the room knows of a stream; the participant's newest other one takes its place."""
+        if stream.handlers:
+            self._tell_left(stream, now)
+        stream.handlers = ()
+        stream.on_voice = None
+        table = participant.tables.pop(stream.id)
+        participant.streams.remove(stream)
+        if participant.stream is not None and participant.flags.may_speak:
+            self._move_slots(table, participant.tables[participant.stream.id])
+        table.clear()
 
-    def _move_slots(self, old: SlotTable, new: SlotTable, now: float) -> None:
+    @staticmethod
+    def _move_slots(old: SlotTable, new: SlotTable) -> None:
         for slot in list(old.slots):
             old.remove(slot)
-            new.add(slot, now, speaking=False)
+            new.add(slot)
 
     def _set_heard(self, participant: Participant, stream: InboundStream, now: float) -> None:
         """Open or close the way from a stream to everybody who hears it."""
@@ -292,11 +301,11 @@ class Room:
                 listener.joined(stream, now)
             self._rank()
             self._reassign(now)
-        else:
+        elif stream.handlers:
             self._tell_left(stream, now)
             stream.handlers = ()
-            stream.hush()
             participant.tables[stream.id].clear()
+            stream.hush()
 
     def _tell_left(self, stream: InboundStream, now: float) -> None:
         for listener in self.listeners:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from quality.send import RemoteReceiveStatistics
 from sfu.forward import NO_EXTENSION, ExtensionBlock, SendingSocket, Target, extension_block
-from sfu.stream import OPUS_CLOCK, InboundPacket, InboundStream
+from sfu.stream import OPUS_CLOCK, USUAL_FRAME, InboundPacket, InboundStream
 
 MARKER = 0x80
 
@@ -45,9 +45,9 @@ class Counter(Protocol):
 class Slot:
     """The state of one slot.
 
-    `participant` is who is assigned to it, `stream` whose packets go through it just now. `owed` is the delay in ticks
-    by which the present speaker is sent late, because their first syllable was sent first; `rested` the (sequence,
-    timestamp) after which a pause is left out to give it back.
+    `participant` is who is assigned to it, `stream` whose packets go through it just now; `fresh` until the first of
+    them is sent. `owed` is the delay in ticks by which the present speaker is sent late, because their first syllable
+    was sent first; `rested` the (sequence, timestamp, arrival) after which a pause is left out to give it back.
     """
 
     def __init__(self, form: SlotFormat, ssrc: int, first_sequence: int, first_timestamp: int) -> None:
@@ -59,7 +59,7 @@ class Slot:
         self.stream: InboundStream | None = None
         self.fresh = False
         self.owed = 0
-        self.rested: tuple[int, int] | None = None
+        self.rested: tuple[int, int, float] | None = None
         self.base = 0
         self._mid_seen = form.mid_id is None
         self._extension = extension_block(form.mid, form.mid_id, form.level_id)
@@ -68,51 +68,66 @@ class Slot:
         self._next_sequence = first_sequence
         self._last_timestamp = first_timestamp
         self._last_at: float | None = None
+        self._frame = USUAL_FRAME
         self.remote = RemoteReceiveStatistics(OPUS_CLOCK)
         self._counter: Counter | None = None
         self._packets = 0
         self._octets = 0
 
-    def bind(self, stream: InboundStream, base: int, timestamp: int, now: float) -> None:
-        """Continue with `stream` from its extended sequence number `base`, whose RTP timestamp is `timestamp`."""
-        elapsed = 0 if self._last_at is None else max(1, round((now - self._last_at) * OPUS_CLOCK))
+    def bind(self, stream: InboundStream, base: int) -> None:
+        """Continue with `stream` from its extended sequence number `base`."""
         self.stream = stream
         self.fresh = True
         self.base = base
-        self.owed = 0
-        self.rested = None
         self._sequence_offset = self._next_sequence - base
-        self._timestamp_offset = self._last_timestamp + elapsed - timestamp
+
+    def begin(self, timestamp: int, arrival: float) -> None:
+        """The first packet since the switch is about to be sent, with the source's RTP timestamp `timestamp`.
+
+        It is sent as long after the last one as it came after it, less the delay that is owed, but never so near that
+        the two would overlap: a receiver would take it for late.
+        """
+        moved = 0
+        if self._last_at is not None:
+            elapsed = round((arrival - self._last_at) * OPUS_CLOCK)
+            moved = max(self._frame, elapsed - self.owed)
+            self.owed += moved - elapsed
+        self._timestamp_offset = self._last_timestamp + moved - timestamp
 
     def unbind(self) -> None:
         """Stop sending the present stream; the next one continues where it ended."""
         stream = self.stream
         if stream is None:
             return
-        sequence, timestamp = (stream.highest, stream.highest_timestamp) if self.rested is None else self.rested
-        if sequence >= self.base:
+        if not self.fresh:
+            newest = (stream.highest, stream.highest_timestamp, stream.highest_arrival)
+            sequence, timestamp, self._last_at = newest if self.rested is None else self.rested
             self._next_sequence = sequence + 1 + self._sequence_offset
             self._last_timestamp = timestamp + self._timestamp_offset
-            self._last_at = stream.highest_arrival
+            self._frame = stream.frame()
         self.stream = None
-        self.owed = 0
+        self.fresh = False
         self.rested = None
 
     def rest(self) -> None:
         """The speaker pauses: send nothing until the delay that this slot owes is given back."""
-        if self.stream is not None:
-            self.rested = (self.stream.highest, self.stream.highest_timestamp)
+        stream = self.stream
+        if stream is not None:
+            self.rested = (stream.highest, stream.highest_timestamp, stream.highest_arrival)
+            self._frame = stream.frame()
 
     def rested_enough(self, packet: InboundPacket, *, voiced: bool) -> bool:
         """Whether `packet` ends the rest: all of the delay is given back, or the speaker goes on."""
-        return self.rested is not None and (voiced or self._paused(packet, self.rested[1]) > self.owed)
+        if self.rested is None or packet.sequence <= self.rested[0]:
+            return False
+        return voiced or self._paused(packet, self.rested[1]) >= self.owed + self._frame
 
     def resume(self, packet: InboundPacket) -> None:
         """Go on with `packet`: no gap in the sequence, and the timestamps nearer to their own time again."""
         if self.rested is None:
             return
-        sequence, timestamp = self.rested
-        given = max(0, min(self.owed, self._paused(packet, timestamp) - 1))
+        sequence, timestamp, _ = self.rested
+        given = max(0, min(self.owed, self._paused(packet, timestamp) - self._frame))
         self._sequence_offset -= packet.sequence - sequence - 1
         self._timestamp_offset -= given
         self.owed -= given
@@ -124,6 +139,15 @@ class Slot:
         """Ticks from `since` to `packet`, over the wrap at 2**32; 0 for one from before."""
         ticks = (packet.timestamp - since) & 0xFFFFFFFF
         return ticks if ticks < 1 << 31 else 0
+
+    def takes(self, sequence: int) -> bool:
+        """Whether the packet of this extended number may go through: a late one of before a switch may not.
+
+        Its number is another's now. In a rest only what is late from before it is sent.
+        """
+        if self.route is None or sequence < self.base:
+            return False
+        return self.rested is None or sequence <= self.rested[0]
 
     def target(self) -> tuple[SendingSocket, ExtensionBlock, Target] | None:
         """This slot for the packet step, or None while it has no route."""
@@ -145,7 +169,7 @@ class Slot:
 
     def timestamp_at(self, now: float) -> int:
         """The slot's RTP timestamp at `now`, for a sender report (RFC 3550 section 6.4.1)."""
-        if self.stream is not None and self.stream.highest >= self.base:
+        if self.stream is not None and not self.fresh:
             return (self.stream.timestamp_at(now) + self._timestamp_offset) & 0xFFFFFFFF
         if self._last_at is None:
             return self._last_timestamp & 0xFFFFFFFF
@@ -171,8 +195,3 @@ class Slot:
         """Correct the count: some were sent that the counter does not know of, or fewer than it says."""
         self._packets += packets
         self._octets += octets
-
-    @property
-    def source_sequence_offset(self) -> int:
-        """What is added to the source's sequence numbers now; maps acknowledgements back to the source's packets."""
-        return self._sequence_offset

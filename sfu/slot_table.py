@@ -5,13 +5,17 @@ after a switch, a pause in which delay is given back) takes `_carefully`.
 """
 
 import math
+from collections.abc import Iterable
 
 from sfu.forward import Fan, build_fan, forward
 from sfu.slot import Slot
-from sfu.stream import InboundPacket, InboundStream
+from sfu.stream import OPUS_CLOCK, InboundPacket, InboundStream
 
 PREROLL_PACKETS = 5
-"""Packets from before the first voiced one that are sent too when a speaker is switched in: about 100 ms."""
+"""Packets from before the first voiced one that are sent too when a speaker is switched in."""
+
+PREROLL_TICKS = OPUS_CLOCK // 10
+"""The delay that these may cause: 100 ms. After DTX, five packets would be two seconds."""
 
 REPORT_AGE = 10.0
 """Seconds for which a listener's report on a slot is believed."""
@@ -32,37 +36,37 @@ class SlotTable:
         self._fan: Fan = ()
         self._settled = True
 
-    def add(self, slot: Slot, now: float, *, speaking: bool) -> None:
-        """Put the stream into `slot`, from its next packet on.
+    def add(self, slot: Slot) -> None:
+        """Put the stream into `slot`, from its next packet on."""
+        slot.bind(self.stream, self.stream.highest + 1)
+        self._take_in(slot)
 
-        When the switch happens because the speaker has just begun (`speaking`, called while their first voiced packet
-        is handled), that packet and the few before it are sent too, and the delay is owed.
+    def add_speaking(self, slot: Slot, arrival: float) -> None:
+        """Put the stream into `slot` because its speaker has just begun, while the first voiced packet is handled.
+
+        That packet and the few before it are sent too, and the delay is owed.
         """
-        stream = self.stream
-        slot.begin_counting(self)
-        if speaking:
-            self._preroll(slot, now)
-        else:
-            slot.bind(stream, stream.highest + 1, stream.timestamp_at(now), now)
-        self.slots.append(slot)
-        self.rebuild()
-
-    def _preroll(self, slot: Slot, now: float) -> None:
-        """Bind at the oldest packet of the ring that belongs to this beginning, and send up to the present one."""
-        stream = self.stream
-        ring = list(stream.ring)[-PREROLL_PACKETS:]
-        if not ring:
-            slot.bind(stream, stream.highest, stream.highest_timestamp, now)
-            return
-        sequence, timestamp, _, _ = ring[0]
-        slot.bind(stream, sequence, timestamp, now)
-        slot.owed = (stream.highest_timestamp - timestamp) & 0xFFFFFFFF
-        for sequence, timestamp, level, payload in ring:
+        stream, packet = self.stream, self.stream.packet
+        newest = packet.timestamp if packet.sequence > stream.highest else stream.highest_timestamp
+        left = PREROLL_TICKS - slot.owed
+        recent = sorted(entry for entry in stream.ring if (newest - entry[1]) & 0xFFFFFFFF <= left)[-PREROLL_PACKETS:]
+        slot.bind(stream, recent[0][0] if recent else packet.sequence)
+        self._take_in(slot)
+        for sequence, timestamp, level, payload in recent:
+            if slot.fresh:
+                slot.begin(timestamp, arrival)
+                slot.owed += (newest - timestamp) & 0xFFFFFFFF
             entry = slot.target()
             if entry is not None:
                 forward(build_fan((entry,)), sequence, timestamp, 0, level, payload)
                 slot.fresh = False
                 slot.count(1, len(payload))
+        self.rebuild()
+
+    def _take_in(self, slot: Slot) -> None:
+        slot.begin_counting(self)
+        self.slots.append(slot)
+        self.rebuild()
 
     def remove(self, slot: Slot) -> None:
         """Take the stream out of `slot`."""
@@ -80,13 +84,17 @@ class SlotTable:
 
     def rebuild(self) -> None:
         """Draw up the packet step's list again: a slot, its route or its extensions have changed."""
-        entries = (slot.target() for slot in self.slots if slot.rested is None)
-        self._fan = build_fan(entry for entry in entries if entry is not None)
         self._settled = not any(slot.fresh or slot.rested is not None for slot in self.slots)
+        self._fan = self._fan_of(self.slots) if self._settled else ()
+
+    @staticmethod
+    def _fan_of(slots: Iterable[Slot]) -> Fan:
+        entries = (slot.target() for slot in slots)
+        return build_fan(entry for entry in entries if entry is not None)
 
     def pause(self) -> None:
         """The speaker has fallen silent: slots that owe delay leave out a part of the pause."""
-        owing = [slot for slot in self.slots if slot.owed > 0 and slot.rested is None]
+        owing = [slot for slot in self.slots if slot.owed > 0 and slot.rested is None and not slot.fresh]
         for slot in owing:
             slot.rest()
         if owing:
@@ -101,21 +109,24 @@ class SlotTable:
         self.packets += 1
         self.octets += len(packet.payload)
 
-    def _carefully(self, stream: InboundStream, packet: InboundPacket, _arrival: float) -> None:
+    def _carefully(self, stream: InboundStream, packet: InboundPacket, arrival: float) -> None:
         """The unusual packet. A late one of before a switch is dropped, never sent: its number is another's now."""
         for slot in self.slots:
-            if slot.rested is not None and slot.rested_enough(packet, voiced=stream.voice.voiced):
+            if slot.rested_enough(packet, voiced=stream.voice.voiced):
                 slot.resume(packet)
-        takers = [slot for slot in self.slots if slot.rested is None and packet.sequence >= slot.base]
-        entries = (slot.target() for slot in takers)
-        fan = build_fan(entry for entry in entries if entry is not None)
+        takers = [slot for slot in self.slots if slot.takes(packet.sequence)]
+        for slot in takers:
+            if slot.fresh:
+                slot.begin(packet.timestamp, arrival)
+        fan = self._fan_of(takers)
         forward(fan, packet.sequence, packet.timestamp, packet.marker, packet.level, packet.payload)
         for slot in self.slots:
             if slot in takers:
                 slot.fresh = False
             else:
                 slot.count(-1, -len(packet.payload))
-        self.rebuild()
+        if not self._settled:
+            self.rebuild()
 
     def loss_percentile(self, now: float) -> float:
         """What nine in ten listeners lose no more than, 0..1, by their reports of the last few seconds."""

@@ -14,12 +14,12 @@ from typing import Any
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi, lib
 
+from sfu.errors import SrtpFailure
+
 REPLAY_WINDOW = 1024
 """Packets that may arrive late and still be taken (RFC 3711 section 3.3.2 asks for 64 at least)."""
 
 STATUS_OK = 0
-STATUS_REPLAYED = (9, 10)
-"""libsrtp's `replay_fail` and `replay_old`."""
 
 _TRAILER_ROOM = 4 + 16 + 128
 """SRTCP index, longest tag, longest MKI."""
@@ -44,19 +44,6 @@ PROFILES = {
         Profile("SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14, 10),
     )
 }
-
-
-class SrtpFailure(Exception):  # noqa: N818 - a failure of one packet, never one of ours to report
-    """libsrtp refused one packet; `status` is its error code."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"libsrtp status {status}")
-        self.status = status
-
-    @property
-    def replayed(self) -> bool:
-        """Whether the packet was refused because it, or a later one, had been taken already."""
-        return self.status in STATUS_REPLAYED
 
 
 def _session(profile: Profile, key: bytes, ssrc_type: int) -> Any:

@@ -5,6 +5,7 @@ An SSRC may change and may collide with another participant's, so nothing is key
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 
 from quality.receive import ReceiveStatistics
 from quality.sequence import MAX_DROPOUT
@@ -12,6 +13,12 @@ from sfu.voice import VoiceActivity
 
 OPUS_CLOCK = 48000
 """Hz; RFC 7587 section 4.1, whatever the audio bandwidth."""
+
+USUAL_FRAME = 960
+"""Ticks of 20 ms, the frame that nearly every Opus sender uses."""
+
+LONGEST_FRAME = 5760
+"""Ticks of 120 ms, the most that one Opus packet holds (RFC 6716 section 3.2.5)."""
 
 RING_PACKETS = 20
 """About 400 ms of 20 ms packets: what a speaker said just before they were switched in."""
@@ -52,7 +59,6 @@ class InboundStream:
         "highest_arrival",
         "highest_timestamp",
         "id",
-        "level_at",
         "on_voice",
         "packet",
         "participant",
@@ -78,27 +84,29 @@ class InboundStream:
         self.highest = first_sequence - 1
         self.highest_timestamp = first_timestamp
         self.highest_arrival = now
-        self.level_at = 0
         self.downlink_loss = 0.0
 
     def take(self, arrival: float) -> None:
-        """Handle `self.packet`, which has just been filled: voice first, so that its first packet finds its slots."""
+        """Handle `self.packet`, which has just been filled: voice first, so that its first packet finds its slots.
+
+        Whoever hears of the voice still finds `highest` as it was: the last packet that was handed on.
+        """
         packet = self.packet
         sequence = packet.sequence
-        if sequence > self.highest:
-            if sequence - self.highest >= MAX_DROPOUT and self._is_stray(sequence):
-                return
+        ahead = sequence - self.highest
+        if ahead >= MAX_DROPOUT and self._is_stray(sequence):
+            return
+        handlers = self.handlers
+        if handlers and self.voice.add(packet.level, arrival) and self.on_voice is not None:
+            self.on_voice(self, arrival)
+        if ahead > 0:
             self.highest = sequence
             self.highest_timestamp = packet.timestamp
             self.highest_arrival = arrival
-        handlers = self.handlers
-        if not handlers:
-            return
-        if self.voice.add(packet.level, arrival) and self.on_voice is not None:
-            self.on_voice(self, arrival)
-        for handle in handlers:
-            handle(self, packet, arrival)
-        self.ring.append((sequence, packet.timestamp, packet.level, packet.payload))
+        if handlers:
+            for handle in handlers:
+                handle(self, packet, arrival)
+            self.ring.append((sequence, packet.timestamp, packet.level, packet.payload))
 
     def _is_stray(self, sequence: int) -> bool:
         """Far ahead, and not where the statistics say that the stream goes on: one odd packet (RFC 3550 A.1)."""
@@ -108,6 +116,14 @@ class InboundStream:
         """Forget what was said: nobody may hear it, now or later."""
         self.ring.clear()
         self.voice.silence()
+
+    def frame(self) -> int:
+        """Ticks that one packet lasts, by the newest two that followed each other; 20 ms where that is not known."""
+        for (sequence, timestamp, _, _), (before, start, _, _) in pairwise(reversed(self.ring)):
+            ticks = (timestamp - start) & 0xFFFFFFFF
+            if sequence == before + 1 and 0 < ticks <= LONGEST_FRAME:
+                return ticks
+        return USUAL_FRAME
 
     def timestamp_at(self, now: float) -> int:
         """The source's RTP timestamp at local time `now`, reckoned from its newest packet."""
