@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
@@ -13,6 +14,7 @@ from signaling.http_headers import client_address
 from signaling.http_problems import Handler, refuse
 from signaling.settings import Settings
 
+_log = structlog.get_logger("signaling.http")
 _MOST_ADDRESSES = 10_000
 LIMITED_PREFIXES = ("/api/", "/dev/", "/ws")
 _WEBSOCKET_PATH = "/ws"
@@ -71,7 +73,7 @@ def limit_time(settings: Settings) -> Middleware:
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
-            raise ConnectionResetError("the client did not take its answer in time") from None
+            _log.info("answer_not_taken", address=client_address(request), path=request.path)
         return response
 
     return middleware

@@ -105,8 +105,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return _from_aiohttp(request, error)
     except asyncio.CancelledError:
         raise
-    except ConnectionError:
-        raise  # the client is gone: aiohttp ends the connection
+    except ConnectionError as error:
+        # The client is gone and nobody will read this answer; aiohttp would log a traceback for the exception.
+        _log.debug("client_gone", method=request.method, path=request.path, reason=str(error))
+        return problem(request, "timeout")
     except Exception:
         _log.exception("request_failed", method=request.method, path=request.path)
         return problem(request, "internal")

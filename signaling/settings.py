@@ -208,7 +208,9 @@ def warnings_about(settings: Settings, environment: Mapping[str, str] | None = N
 
 def secret_of(settings: Settings) -> str:
     """The signing secret: the one that was set, or with `dev` the one kept in the data folder. Raises Refusal."""
-    if secret := settings.jwt_secret.get_secret_value():
+    secret = settings.jwt_secret.get_secret_value()
+    if secret or not settings.dev:
+        _check_secret(secret, "PARLEY_JWT_SECRET")
         return secret
     try:
         return dev_secret.read_or_make(settings.data_dir)
@@ -266,7 +268,9 @@ def _invalid(error: ValidationError, written: Mapping[str, Written]) -> BadSetti
 
 def _check_safe(settings: Settings, written: Mapping[str, Written]) -> None:
     """Safe by default: what would leave a server open, or useless, is refused at start and not later."""
-    _check_secret(settings, written)
+    if "jwt_secret" in written or not settings.dev:
+        where = written["jwt_secret"].where if "jwt_secret" in written else "PARLEY_JWT_SECRET"
+        _check_secret(settings.jwt_secret.get_secret_value(), where)
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_certificate"
         raise BadSettings(f"{missing} is missing", "HTTPS needs certificate and key", f"Set {missing} too.")
@@ -291,11 +295,8 @@ def _check_safe(settings: Settings, written: Mapping[str, Written]) -> None:
         )
 
 
-def _check_secret(settings: Settings, written: Mapping[str, Written]) -> None:
-    if settings.dev and "jwt_secret" not in written:
-        return
-    if reason := weakness(settings.jwt_secret.get_secret_value()):
-        where = written["jwt_secret"].where if "jwt_secret" in written else "PARLEY_JWT_SECRET"
+def _check_secret(secret: str, where: str) -> None:
+    if reason := weakness(secret):
         raise BadSettings(
             f"the secret that signs tokens ({where}) is not good enough",
             reason,

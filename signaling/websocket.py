@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSMsgType, web
 
 from signaling.conversation import Conversation
 from signaling.errors import ERRORS, ClientMistake
@@ -121,10 +121,10 @@ class WebSocketCarrier:
                 await asyncio.wait((writer,))
                 await self._close_connection()
         finally:
+            conversation.lost(self, now())
+            self._settle()
             writer.cancel()
             await asyncio.wait((writer,))
-            self._settle()
-            conversation.lost(self, now())
         return self._ws
 
     async def _talk(self, conversation: Conversation, now: Callable[[], float], token: str | None) -> None:
@@ -146,7 +146,7 @@ class WebSocketCarrier:
             elif message.type is WSMsgType.BINARY:
                 conversation.receive(self, b"", now())
             else:
-                if self._ws.close_code == ERRORS["too_large"].close_code:
+                if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
                     self._counters["closed_too_large"] += 1
                 return
 

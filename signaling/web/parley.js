@@ -38,7 +38,7 @@
  * @typedef {object} Options
  * @property {string} room
  * @property {string} [displayName]
- * @property {number} [slots]      how many voices can be heard at once; 8 unless told
+ * @property {number} [slots]      how many voices can be heard at once; as the server has it unless told
  * @property {boolean} [microphone] open the microphone at once; true unless told
  * @property {boolean} [muted]     join muted
  * @property {MediaTrackConstraints} [audio]  for the microphone, over the SDK's own
@@ -370,8 +370,10 @@ class Signaling {
     this.#heard++;
     const { type, id, seq, payload = {} } = JSON.parse(text);
     if (type === "welcome" && this.#opening) return this.#welcomed(seq, id, payload);
-    if (seq <= this.#seq) return;
-    this.#seq = seq;
+    if (!this.#opening) {
+      if (seq <= this.#seq) return;
+      this.#seq = seq; // before welcome the numbers are those of a session that may not become ours
+    }
     this.#refusal = "";
     const waiting = this.#settle(id);
     if (type === "error") {
@@ -868,7 +870,7 @@ export class Client extends EventTarget {
     this.#media?.close();
     this.#output.detach();
     this.#applyGate();
-    const media = new Media(this.options.slots ?? 8, this.#iceServers, this.microphone.track);
+    const media = new Media(this.options.slots ?? this.limits.slots ?? 8, this.#iceServers, this.microphone.track);
     this.#media = media;
     media.peer.onconnectionstatechange = () => this.#mediaChanged(media);
     if (this.options.trickle) {

@@ -1,6 +1,5 @@
 """Parley as a package: a wheel built from this checkout, in an empty environment, in an empty folder."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support.client import join_and_hear
 from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -105,8 +105,4 @@ def test_the_sdk_is_served(server: ServerProcess) -> None:
 
 
 async def test_it_takes_a_call(server: ServerProcess) -> None:
-    if importlib.util.find_spec("tests.support.client") is None:
-        pytest.skip("tests/support/client.py is not there")
-    from tests.support.client import join_and_hear
-
     await join_and_hear(server.url)

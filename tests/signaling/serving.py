@@ -1,5 +1,6 @@
 """A real HTTP server on a free loopback port, with the real application and a media server that only remembers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ class RememberingMedia:
         self.started = 0
         self.closed = 0
         self.fails: Exception | None = None
+        self.told = asyncio.Event()
 
     async def start(self) -> None:
         if self.fails:
@@ -38,6 +40,7 @@ class RememberingMedia:
 
     def set_advertised(self, addresses: Sequence[str]) -> None:
         self.advertised = tuple(addresses)
+        self.told.set()
 
     def counters(self) -> dict[str, int]:
         return {"packets_in": 3, "packets_out": 4, "octets_in": 300, "dropped_replay": 2, "packets_out_failed": 1}

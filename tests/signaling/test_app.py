@@ -138,9 +138,7 @@ async def test_headers_that_do_not_come_in_time_end_the_connection(tmp_path):
 
 
 async def test_what_the_gateway_is_told_comes_from_the_settings(tmp_path):
-    settings = settings_for(
-        tmp_path, stun_servers=["stun.example.org"], slots=5, trusted_proxies=[ip_network("10.0.0.0/8")]
-    )
+    settings = settings_for(tmp_path, stun_servers=["stun.example.org"], slots=5)
     told = composition._gateway_settings(settings)
     assert told.slots == 5
     assert told.ice_servers == ({"urls": ["stun:stun.example.org:3478"]},)

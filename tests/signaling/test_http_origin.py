@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 from signaling.http_origin import is_loopback_host, is_own_origin, is_valid_host, may_connect
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.8.8.8", "[::1]:80", "a.localhost"]
-)
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.8.8.8", "[::1]:80", "a.localhost"])
 def test_names_of_this_machine(host):
     assert is_loopback_host(host)
 

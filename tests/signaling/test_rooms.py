@@ -83,7 +83,8 @@ def test_flags_change_by_name_and_a_listener_without_the_grant_is_deaf() -> None
 @pytest.mark.parametrize(
     ("actor", "target", "may"),
     [("member", "member", False), ("moderator", "member", True), ("moderator", "moderator", True),
-     ("moderator", "owner", False), ("owner", "moderator", True), ("owner", "operator", False), ("operator", "owner", True)],
+     ("moderator", "owner", False), ("owner", "moderator", True), ("owner", "operator", False),
+     ("operator", "owner", True)],
 )  # fmt: skip
 def test_who_may_act_on_whom(actor: str, target: str, may: bool) -> None:
     assert person("a", role=actor).outranks(person("b", role=target)) is may

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -230,7 +231,5 @@ def test_no_text_raises_anything_else(text: str) -> None:
 )
 def test_no_signed_claims_raise_anything_else(payload: dict[str, object]) -> None:
     for tokens in (TOKENS, STRICT):
-        try:
+        with contextlib.suppress(ClientMistake):
             tokens.verify(forge(HS, claims() | payload), NOW)
-        except ClientMistake:
-            pass

@@ -14,7 +14,7 @@ import secrets
 import time
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from signaling.http_files import add_files, read_files
 from signaling.http_headers import content_security_policy
@@ -133,7 +133,7 @@ class Stub:
             for one in everybody:
                 socket, one.socket = one.socket, None
                 if socket is not None:
-                    asyncio.get_running_loop().call_soon(socket._req.transport.abort)  # type: ignore[union-attr]
+                    socket._set_code_close_transport(WSCloseCode.ABNORMAL_CLOSURE)  # no closing handshake
         elif order == "mute":
             session.view["mute"] = True
             await session.send("moderated", {"action": "mute", "by": session.id, "reason": None})
@@ -224,7 +224,14 @@ def make_app(*, dev: bool = True) -> web.Application:
         name = re.sub(r"[^A-Za-z0-9_-]", "", wanted["name"])
         return web.json_response({"token": f"stub.{name}", "url": f"ws://{request.host}/ws"})
 
+    async def blank(_: web.Request) -> web.Response:
+        return web.Response(
+            text='<!doctype html><title>Blank</title><link rel="icon" href="/page/favicon.svg">',
+            content_type="text/html",
+        )
+
     app.on_response_prepare.append(on_prepare)
+    app.router.add_get("/blank", blank)
     app.router.add_get("/ws", stub.websocket)
     app.router.add_get("/api/v1/config", config)
     app.router.add_post("/dev/token", token)

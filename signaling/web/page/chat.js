@@ -13,6 +13,7 @@ export class Chat {
   constructor() {
     this.panel = byId("chat");
     this.log = byId("chat-log");
+    this.scroll = byId("chat-scroll");
     this.toggle = byId("chat-toggle");
     this.field = byId("chat-text");
     this.toggle.addEventListener("click", () => this.#setOpen(this.panel.hidden));
@@ -78,14 +79,14 @@ export class Chat {
   /** @param {Element} line */
   #append(line) {
     byId("chat-empty").hidden = true;
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 48;
+    const atEnd = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 48;
     this.log.append(line);
     while (this.log.childElementCount > KEPT) this.log.firstElementChild.remove();
     if (atEnd) this.#toEnd();
   }
 
   #toEnd() {
-    this.log.scrollTop = this.log.scrollHeight;
+    this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
   /** @param {number} unread */

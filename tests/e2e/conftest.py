@@ -1,0 +1,126 @@
+"""Real Chromium, one for each voice, and a real server whose media stays on loopback. All tests are synchronous."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+
+from tests.e2e.person import Person
+from tests.support.background import Background
+from tests.support.components import require
+from tests.support.server import ServerProcess
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.tones import write_wav
+from tests.support.udp_relay import UdpRelay
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+VOICES = {"Ana": 440, "Ben": 700, "Chidi": 1060}
+"""Frequencies in Hz, none a multiple of another."""
+
+LOOPBACK = {
+    "PARLEY_MEDIA_BIND": "127.0.0.1,::1",
+    "PARLEY_MEDIA_ADVERTISE": "127.0.0.1,::1",
+    "PARLEY_JWT_SECRET": "only-for-the-tests-of-this-folder-0123456789",
+}
+
+People = Callable[..., list[Person]]
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Browser]]:
+    """`chromium(name)`: the browser whose microphone has this person's voice. The WAV file is one for the process."""
+    program = require("chromium")
+    folder = tmp_path_factory.mktemp("voices")
+    running: dict[str, Browser] = {}
+
+    def launch(name: str) -> Browser:
+        if name not in running:
+            wav = folder / f"{name}.wav"
+            write_wav(wav, VOICES[name])
+            flags = [*FLAGS, f"--use-file-for-fake-audio-capture={wav}"]
+            running[name] = playwright.chromium.launch(executable_path=program, args=flags)
+        return running[name]
+
+    yield launch
+    for browser in running.values():
+        browser.close()
+
+
+@pytest.fixture
+def people(chromium: Callable[[str], Browser]) -> Iterator[People]:
+    """`people("Ana", "Ben")`: these people, each with a fresh profile; the test fails if a page logs an error."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def invite(*names: str) -> list[Person]:
+        invited = []
+        for name in names:
+            context = chromium(name).new_context()
+            contexts.append(context)
+            page = context.new_page()
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            invited.append(Person(name, VOICES[name], page))
+        return invited
+
+    yield invite
+    for context in contexts:
+        context.close()
+    # Chromium itself reports a socket that is cut or refused.
+    assert [error for error in errors if "WebSocket connection to" not in error] == []
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A real `parley serve --dev`; each test takes a room of its own."""
+    with ServerProcess(tmp_path_factory.mktemp("server"), settings=LOOPBACK) as running:
+        yield running
+
+
+@pytest.fixture
+def mortal_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that the test may kill."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with ServerProcess(folder, settings=LOOPBACK) as running:
+        yield running
+
+
+@pytest.fixture
+def background() -> Iterator[Background]:
+    """A loop beside the test, for clients and proxies that are asynchronous."""
+    with Background() as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: ServerProcess, background: Background) -> Iterator[TcpProxy]:
+    """Between people and the server's HTTP port."""
+    one = TcpProxy(server.port)
+    background.run(one.start())
+    yield one
+    background.run(one.close())
+
+
+@pytest.fixture
+def relay(server: ServerProcess, background: Background) -> Iterator[UdpRelay]:
+    """Between people and the server's media port."""
+    one = UdpRelay(server.media_port, seed=11)
+    background.run(one.start())
+    yield one
+    background.run(one.close())

@@ -1,0 +1,103 @@
+/** Evaluated in a page of the server: gives it a way into a call, and ears. Nothing of it is in the product. */
+async () => {
+  const { Client } = await import("/parley.js");
+
+  const EVERY = 40;
+  const FAINTEST = -60;
+  const TOLERANCE = 25;
+
+  /** Notes which tone is the loudest in each incoming line of the SDK, from the audio that the browser decoded. */
+  class Ears {
+    /** [time in ms, Hz, mid] of every look at a line that was not silent. */
+    tones = [];
+    #context = new AudioContext();
+    #analysers = new Map();
+    #spectrum = new Float32Array(2048);
+    #timer = 0;
+
+    constructor(client) {
+      this.#timer = setInterval(() => this.#listen(client.slots), EVERY);
+    }
+
+    /** When a tone was the loudest in some line, after a time. */
+    times(hz, since = 0) {
+      return this.tones.filter(([at, heard]) => at > since && Math.abs(heard - hz) < TOLERANCE).map(([at]) => at);
+    }
+
+    /** The longest time without a tone since a moment, in ms. */
+    longestGap(hz, since) {
+      const times = [since, ...this.times(hz, since), performance.now()];
+      return Math.max(...times.slice(1).map((at, index) => at - times[index]));
+    }
+
+    async close() {
+      clearInterval(this.#timer);
+      await this.#context.close();
+    }
+
+    #listen(slots) {
+      for (const { mid, track } of slots) {
+        if (!track) continue;
+        const analyser = this.#analyser(track);
+        analyser.getFloatFrequencyData(this.#spectrum);
+        const peak = this.#spectrum.reduce((best, level, bin) => (level > this.#spectrum[best] ? bin : best), 0);
+        if (this.#spectrum[peak] < FAINTEST) continue;
+        this.tones.push([performance.now(), (peak * this.#context.sampleRate) / analyser.fftSize, mid]);
+      }
+    }
+
+    #analyser(track) {
+      if (!this.#analysers.has(track)) {
+        const analyser = this.#context.createAnalyser();
+        analyser.fftSize = this.#spectrum.length * 2;
+        analyser.smoothingTimeConstant = 0;
+        this.#context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+        this.#analysers.set(track, analyser);
+      }
+      return this.#analysers.get(track);
+    }
+  }
+
+  const NOTED = ["state", "joined", "participant-joined", "participant-updated", "participant-left", "moderated", "message", "error"];
+  const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+
+  /** Takes part in a call; `events` has what happened in it. */
+  window.join = async (token, options) => {
+    window.events = [];
+    window.client = new Client("/ws", token, { audio: RAW, ...options });
+    for (const name of NOTED) {
+      client.addEventListener(name, ({ detail }) => events.push({ name, at: performance.now(), ...detail, code: detail.code }));
+    }
+    window.ears = new Ears(client);
+    await client.start();
+    return client.me.id;
+  };
+
+  /** Waits until `holds` does. The page's policy allows no eval, on which Playwright's own waiting rests. */
+  window.until = (holds, milliseconds) =>
+    new Promise((resolve, reject) => {
+      const deadline = performance.now() + milliseconds;
+      const timer = setInterval(() => {
+        const over = performance.now() > deadline;
+        if (!over && !holds()) return;
+        clearInterval(timer);
+        over ? reject(new Error(`Not within ${milliseconds} ms: ${account()}`)) : resolve();
+      }, EVERY);
+    });
+
+  /** What a failed test wants to know. */
+  const account = () => {
+    const lines = client.slots.filter((slot) => slot.participant).map(({ mid, participant }) => `${mid}: ${participant}`);
+    const heard = Map.groupBy(ears.tones.slice(-40), ([, hz, mid]) => `${Math.round(hz)} Hz in ${mid}`);
+    const tones = [...heard].map(([tone, looks]) => `${tone} ${looks.length} times`);
+    return `${client.state}; slots ${lines.join(", ")}; heard lately ${tones.join(", ")}; ${JSON.stringify(events.slice(-6))}`;
+  };
+
+  /** Sends media to another port of the server's address than the answer says: a relay. */
+  window.relayTo = (port) => {
+    const original = RTCPeerConnection.prototype.setRemoteDescription;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+      return original.call(this, { type, sdp: sdp.replace(/^(a=candidate:(?:\S+ ){5})\d+/gm, `$1${port}`) });
+    };
+  };
+};

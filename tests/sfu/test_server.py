@@ -1,0 +1,436 @@
+"""The media server with real peers on loopback. What is heard is judged by its octets, not by counts."""
+
+import asyncio
+import os
+import random
+from contextlib import suppress
+
+import pytest
+
+from bench.peer import Habits
+from bench.peer_dtls import ALL_PROFILES, Identity
+from bench.peer_rtp import Fields
+from bench.peer_sdp import Line, Shape
+from sfu import dtls, server
+from sfu.errors import BadOffer, PortUnavailable, UnknownParticipant
+from sfu.flags import MuteFlags
+from sfu.server import MediaServer
+from sfu.settings import MediaSettings
+from tests.support.house import MediaHouse, Recorder, eventually, hear_from, media_house, slot_of, talk
+
+WRONG = ":".join(["AB"] * 32)
+
+
+def words(name, count=30):
+    """Numbered payloads of the sizes that Opus has, no two alike."""
+    chance = random.Random(name)
+    return [f"{name}-{number}-".encode() + chance.randbytes(chance.randint(1, 160)) for number in range(count)]
+
+
+async def joined(house, *names, **options):
+    return [await house.join(name, **options) for name in names]
+
+
+# -- joining --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ALL_PROFILES)
+async def test_audio_passes_unchanged_under_each_protection_profile(house, profile):
+    # RFC 5764 section 4.1.2 and RFC 7714 section 14.2.
+    ana, ben = await joined(house, "ana", "ben", habits=Habits(profiles=(profile,)))
+    assert ana.dtls.profile == ben.dtls.profile == profile
+    await talk(ana, ben, "1", words("ana"))
+    assert hear_from(ben, "1") == words("ana")
+
+
+@pytest.mark.parametrize(("setup", "answered"), [("actpass", "passive"), ("active", "passive"), ("passive", "active")])
+async def test_the_server_takes_either_dtls_role(house, setup, answered):
+    # RFC 8842 section 5.3.
+    ana = await house.join("ana", Shape(setup=setup))
+    ben = await house.join("ben")
+    assert ana.answer.setup == answered
+    await talk(ana, ben, "1", words("ana"))
+    await talk(ben, ana, "1", words("ben"))
+    assert (hear_from(ben, "1"), hear_from(ana, "1")) == (words("ana"), words("ben"))
+
+
+async def test_both_families_meet_on_one_port():
+    async with media_house(("127.0.0.1", "::1")) as house:
+        ana = await house.join("ana", habits=Habits(host="::1"))
+        ben = await house.join("ben", habits=Habits(host="127.0.0.1"))
+        assert ana.server[1] == ben.server[1] == house.server.port
+        assert ana.answer.candidates[0][0] == "127.0.0.1"
+        await talk(ana, ben, "1", words("ana"))
+        await talk(ben, ana, "1", words("ben"))
+        assert (hear_from(ben, "1"), hear_from(ana, "1")) == (words("ana"), words("ben"))
+
+
+async def test_ipv6_alone_is_enough():
+    async with media_house(("::1",)) as house:
+        ana, ben = await joined(house, "ana", "ben", habits=Habits(host="::1"))
+        await talk(ana, ben, "1", words("ana"))
+        assert hear_from(ben, "1") == words("ana")
+
+
+async def test_payload_types_and_extension_ids_are_the_clients(house):
+    # RFC 3264 section 6.1 and RFC 8285 section 6: each side sends with the numbers of the other's description.
+    ana = await house.join("ana", Shape(payload_type=100, level_id=5, mid_id=9))
+    ben = await house.join("ben", Shape(payload_type=120, level_id=14, mid_id=2))
+    for level, word in enumerate(words("ana", 5)):
+        ana.send(word, Fields(level=level + 20))
+    await ben.until(lambda: len(ben.heard["1"]) == 5)
+    assert {heard.payload_type for heard in ben.heard["1"]} == {120}
+    assert [heard.extensions for heard in ben.heard["1"]] == [{14: bytes([20 + n]), 2: b"1"} for n in range(5)]
+
+
+async def test_a_client_without_extensions_takes_part(house):
+    ana = await house.join("ana", Shape(level_id=None, mid_id=None))
+    ben = await house.join("ben")
+    await talk(ana, ben, "1", words("ana"))
+    await talk(ben, ana, "1", words("ben"))
+    assert hear_from(ben, "1") == words("ana")
+    assert hear_from(ana, "1") == words("ben")
+    assert not any(heard.extensions for heard in ana.heard["1"])
+
+
+async def test_nobody_hears_themselves(house):
+    ana, ben, cleo = await joined(house, "ana", "ben", "cleo")
+    for name, peer in (("ana", ana), ("ben", ben), ("cleo", cleo)):
+        for word in words(name):
+            peer.send(word)
+    for name, peer in (("ana", ana), ("ben", ben), ("cleo", cleo)):
+        others = {"ana", "ben", "cleo"} - {name}
+        await peer.until(lambda peer=peer: sum(map(len, peer.heard.values())) == 60)
+        assert {mid: hear_from(peer, mid) for mid in peer.heard} == {
+            slot_of(house, name, other): words(other) for other in others
+        }
+
+
+async def test_rooms_do_not_hear_each_other(house):
+    ana = await house.join("ana", room="hall")
+    ben = await house.join("ben", room="hall")
+    eve = await house.join("eve", room="cellar")
+    await talk(ana, ben, "1", words("ana"))
+    eve.send(b"is anybody here?")
+    await house.counted("packets_in", 31)
+    assert not eve.heard
+    assert hear_from(ben, "1") == words("ana")
+
+
+async def test_the_headers_that_a_listener_sees_are_one_unbroken_stream(house):
+    # RFC 3550 section 5.1: one SSRC, sequence without a gap, the timestamp moves with the media.
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", words("ana"))
+    heard = ben.heard["1"]
+    assert {one.ssrc for one in heard} == {ben.answer.lines["1"].ssrc}
+    assert [(one.sequence - heard[0].sequence) & 0xFFFF for one in heard] == list(range(30))
+    assert [(one.timestamp - heard[0].timestamp) & 0xFFFFFFFF for one in heard] == [960 * n for n in range(30)]
+    assert [one.marker for one in heard] == [True] + [False] * 29
+
+
+async def test_a_client_with_one_line_hears_the_loudest(house):
+    one_line = Shape(lines=(Line("0", "sendrecv"),))
+    ana = await house.join("ana", one_line)
+    ben, cleo = await joined(house, "ben", "cleo")
+    for word in words("ben"):
+        ben.send(word, Fields(level=90))
+        cleo.send(b"loud", Fields(level=25))
+    await ana.until(lambda: b"loud" in hear_from(ana, "0"))
+    assert house.observer.slots["ana"] == {"0": "cleo"}
+    before = len(ana.heard["0"])
+    for _ in range(10):
+        cleo.send(b"loud", Fields(level=25))
+    await ana.until(lambda: len(ana.heard["0"]) == before + 10)
+    assert hear_from(ana, "0")[before:] == [b"loud"] * 10
+    ssrcs = {heard.ssrc for heard in ana.heard["0"]}
+    assert ssrcs == {ana.answer.lines["0"].ssrc}
+
+
+async def test_the_tenth_person_is_heard_though_there_are_eight_slots(house):
+    names = [f"p{number}" for number in range(10)]
+    peers = dict(zip(names, await joined(house, *names), strict=True))
+    for name in names[:9]:
+        peers[name].send(b"quiet", Fields(level=127))
+    absent = next(name for name in names if name not in house.observer.slots["p0"].values() and name != "p0")
+    for number in range(20):
+        peers[absent].send(b"ninth %d" % number, Fields(level=20))
+    listener = peers["p0"]
+    await listener.until(lambda: any(b"ninth 19" in hear_from(listener, mid) for mid in list(listener.heard)))
+    mid = slot_of(house, "p0", absent)
+    heard = [payload for payload in hear_from(listener, mid) if payload.startswith(b"ninth")]
+    # The first syllable too: what came before the switch is in the ring.
+    assert heard == [b"ninth %d" % number for number in range(20)]
+
+
+# -- what silences people -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [MuteFlags(self_mute=True), MuteFlags(mute=True), MuteFlags(suppressed=True)])
+async def test_a_mute_is_enforced_from_the_next_packet_on(house, flags):
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", [b"before"])
+    house.server.set_flags("ana", flags)
+    for _ in range(5):
+        ana.send(b"secret")
+    await house.counted("packets_in", 6)
+    house.server.set_flags("ana", MuteFlags())
+    await talk(ana, ben, "1", [b"after"])
+    assert hear_from(ben, "1") == [b"before", b"after"]
+    first, second = ben.heard["1"]
+    assert (second.sequence - first.sequence) & 0xFFFF == 1
+
+
+async def test_who_joins_muted_is_not_heard_until_the_mute_is_lifted(house):
+    ana, ben = await joined(house, "ana", "ben")
+    house.server.set_flags("ana", MuteFlags(mute=True))
+    ana.send(b"secret")
+    await house.counted("packets_in", 1)
+    house.server.set_flags("ana", MuteFlags())
+    await talk(ana, ben, "1", [b"open"])
+    assert hear_from(ben, "1") == [b"open"]
+
+
+@pytest.mark.parametrize("flags", [MuteFlags(self_deaf=True), MuteFlags(deaf=True)])
+async def test_the_deaf_hear_nobody_and_the_others_hear_all(house, flags):
+    ana, ben, cleo = await joined(house, "ana", "ben", "cleo")
+    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"one"])
+    house.server.set_flags("ben", flags)
+    await talk(ana, cleo, slot_of(house, "cleo", "ana"), [b"two"])
+    house.server.set_flags("ben", MuteFlags())
+    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"three"])
+    assert hear_from(ben, slot_of(house, "ben", "ana")) == [b"one", b"three"]
+    assert hear_from(cleo, slot_of(house, "cleo", "ana")) == [b"one", b"two", b"three"]
+
+
+# -- leaving --------------------------------------------------------------------------------------------------------
+
+
+async def test_who_leaves_is_told_goodbye_and_their_slot_is_free(house):
+    ana, ben = await joined(house, "ana", "ben")
+    house.server.remove_participant("ana")
+    house.server.remove_participant("ana")
+    await ana.until(lambda: ana.dtls.state == "closed")
+    await eventually(lambda: "ana" not in house.observer.slots["ben"].values())
+    assert house.server.gauges()["participants"] == 1
+    assert ("media_gone", "ana", "closed_by_peer") not in house.observer.told
+    assert ben.dtls.state == "connected"
+
+
+async def test_a_client_that_says_close_notify_is_gone_and_may_come_back(house):
+    ana, ben = await joined(house, "ana", "ben")
+    ana.close()
+    await house.told("media_gone", "ana", "closed_by_peer")
+    again = house.peer(habits=Habits(identity=Identity()))
+    await again.connect(house.signal("ana"))
+    await talk(again, ben, "1", words("ana"))
+    assert hear_from(ben, "1") == words("ana")
+
+
+async def test_media_that_arrives_and_ends_is_told(house, monkeypatch):
+    ana = await house.join("ana")
+    ana.send(b"hello")
+    await house.told("media_arriving", "ana", True)
+    house.clock.skip(4)
+    ana.check()
+    await house.told("media_arriving", "ana", False)
+
+
+async def test_speakers_are_told_loudest_first(house):
+    ana, ben, cleo = await joined(house, "ana", "ben", "cleo")
+    for _ in range(10):
+        ana.send(b"soft", Fields(level=38))
+        ben.send(b"loud", Fields(level=20))
+        cleo.send(b"breath", Fields(level=120))
+    await eventually(lambda: house.observer.speaking == ["ben", "ana"])
+    house.clock.skip(2)
+    await eventually(lambda: house.observer.speaking == [])
+
+
+# -- refusals -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_fingerprint_gets_close_notify_and_no_audio(house):
+    ben = await house.join("ben")
+    eve = house.peer(Shape(fingerprint=WRONG))
+    house.server.add_participant("hall", "eve", MuteFlags())
+    with suppress(ConnectionError):  # it may have seen close_notify already
+        await eve.connect(house.signal("eve"))
+    await house.told("media_gone", "eve", "dtls_failed")
+    await eve.until(lambda: eve.dtls.state == "closed")
+    ben.send(b"secret")
+    await house.counted("packets_in", 1)
+    assert not eve.heard
+    assert ("media_connected", "eve") not in house.observer.told
+    assert house.server.gauges()["endpoints"] == 1
+
+
+async def test_a_client_that_never_shakes_hands_is_given_up(house, monkeypatch):
+    monkeypatch.setattr(dtls, "HANDSHAKE_SECONDS", 0.05)
+    house.server.add_participant("hall", "ana", MuteFlags())
+    ana = house.peer(habits=Habits(dtls=False))
+    await ana.negotiate(house.signal("ana"))
+    ana.check()
+    await house.told("media_gone", "ana", "dtls_timeout")
+    assert house.server.statistics("ana") == []
+
+
+async def test_a_client_that_never_checks_is_given_up(house):
+    house.server.add_participant("hall", "ana", MuteFlags())
+    ana = house.peer()
+    await ana.negotiate(house.signal("ana"))
+    house.clock.skip(30)
+    await house.told("media_gone", "ana", "consent_expired")
+
+
+async def test_nobody_answers_for_a_stranger(house):
+    ana = house.peer()
+    with pytest.raises(UnknownParticipant):
+        await ana.negotiate(house.signal("ana"))
+    with pytest.raises(UnknownParticipant):
+        house.server.set_flags("ana", MuteFlags())
+    assert house.server.statistics("ana") == []
+
+
+async def test_a_bad_offer_leaves_everything_as_it_was(house):
+    ana, ben = await joined(house, "ana", "ben")
+    for offer in ("", "v=0\r\n", "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"):
+        with pytest.raises(BadOffer):
+            house.server.answer("ana", offer)
+    await talk(ana, ben, "1", words("ana"))
+    assert hear_from(ben, "1") == words("ana")
+
+
+async def test_a_new_endpoint_that_cannot_be_answered_leaves_the_old_one(house):
+    ana, ben = await joined(house, "ana", "ben")
+    other = house.peer(Shape(setup="holdconn"), Habits(identity=Identity()))
+    with pytest.raises(BadOffer):
+        await other.negotiate(house.signal("ana"))
+    await talk(ana, ben, "1", words("ana"))
+    assert hear_from(ben, "1") == words("ana")
+
+
+async def test_a_taken_port_is_said(house):
+    other = MediaServer(MediaSettings(port=house.server.port, bind=("127.0.0.1",)), Recorder())
+    with pytest.raises(PortUnavailable):
+        await other.start()
+    await other.close()
+
+
+# -- figures --------------------------------------------------------------------------------------------------------
+
+
+async def test_statistics_have_the_names_of_the_w3c(house):
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", words("ana"))
+    await eventually(lambda: ben.reports)
+    ben.report()
+    await eventually(lambda: any(entry["type"] == "remote-inbound-rtp" for entry in house.server.statistics("ben")))
+    by_type = {entry["type"]: entry for entry in house.server.statistics("ben")}
+    assert by_type["outbound-rtp"]["packets_sent"] == 30
+    assert by_type["outbound-rtp"]["mid"] == "1"
+    assert by_type["transport"]["dtls_state"] == "connected"
+    assert by_type["transport"]["srtp_cipher"] == "SRTP_AEAD_AES_256_GCM"
+    inbound = {entry["type"]: entry for entry in house.server.statistics("ana")}["inbound-rtp"]
+    assert (inbound["packets_received"], inbound["packets_lost"]) == (30, 0)
+    assert inbound["bytes_received"] == sum(map(len, words("ana")))
+
+
+async def test_counters_never_fall_and_gauges_tell_what_is(house):
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", words("ana"))
+    before = house.server.counters()
+    assert before["packets_in"] == 30
+    assert before["packets_out"] >= 30
+    gauges = house.server.gauges()
+    assert (gauges["rooms"], gauges["participants"], gauges["endpoints"]) == (1, 2, 2)
+    assert gauges["endpoints_connected"] == 2
+    assert gauges["loop_lag_seconds"] >= 0
+    house.server.remove_participant("ana")
+    house.server.remove_participant("ben")
+    after = house.server.counters()
+    assert all(after[name] >= count for name, count in before.items())
+    assert house.server.gauges()["rooms"] == house.server.gauges()["endpoints"] == 0
+
+
+async def test_advertised_addresses_go_into_answers(house):
+    assert house.server.advertised == house.server.addresses == ("127.0.0.1",)
+    house.server.set_advertised(["203.0.113.5", "127.0.0.1", "203.0.113.5"])
+    house.server.add_participant("hall", "ana", MuteFlags())
+    answer = await house.peer().negotiate(house.signal("ana"))
+    port = house.server.port
+    assert answer.candidates == (("203.0.113.5", port), ("127.0.0.1", port))
+
+
+async def test_addresses_by_setting_come_before_those_bound():
+    house = MediaHouse()
+    house.server.settings = MediaSettings(port=0, bind=("127.0.0.1",), advertise=("198.51.100.4",))
+    assert house.server.port == 0
+    await house.server.start()
+    assert house.server.advertised == ("198.51.100.4",)
+    await house.server.close()
+
+
+# -- ends -----------------------------------------------------------------------------------------------------------
+
+
+def resources():
+    return len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+
+
+async def test_close_leaves_no_task_and_no_descriptor(quiet_loop):
+    async with media_house():
+        pass
+    before = resources()
+    async with media_house() as house:
+        ana, ben, _cleo = await joined(house, "ana", "ben", "cleo")
+        await talk(ana, ben, slot_of(house, "ben", "ana"), words("ana"))
+        house.server.add_participant("hall", "dan", MuteFlags())
+        await house.peer(habits=Habits(dtls=False)).negotiate(house.signal("dan"))
+        await house.server.close()
+        assert not house.server.gauges()["participants"]
+        assert house.server.port == 0
+    assert resources() == before
+
+
+async def test_closing_again_or_without_a_start_does_nothing(quiet_loop):
+    house = MediaHouse()
+    await house.server.close()
+    await house.server.start()
+    await house.server.close()
+    await house.server.close()
+
+
+async def test_joining_and_leaving_leaves_nothing_behind(house):
+    before = None
+    for number in range(12):
+        ana = await house.join(f"ana{number}")
+        house.server.remove_participant(f"ana{number}")
+        await ana.until(lambda ana=ana: ana.dtls.state == "closed")
+        ana.close()
+        await eventually(lambda: not house.server._closing)
+        if number == 2:
+            before = resources()
+    assert resources() == before
+    media = house.server
+    assert not (media._connections or media._by_name or media._rooms or media._room_of or media._scheduled)
+    assert not any(sock.peers for sock in media._sockets)
+
+
+async def test_deadlines_that_are_no_longer_true_do_nothing(house):
+    ana, ben = await joined(house, "ana", "ben")
+    for _ in range(3):
+        ana.check()
+        house.clock.skip(1)
+    house.server.remove_participant("ana")
+    house.clock.skip(20)
+    ben.check()
+    await ben.until(lambda: ben.responses >= 2)
+    assert ("media_gone", "ben", "consent_expired") not in house.observer.told
+
+
+async def test_one_wake_up_takes_more_than_one_batch(house, monkeypatch):
+    monkeypatch.setattr(server, "BATCHES_A_WAKE_UP", 2)
+    ana, ben = await joined(house, "ana", "ben")
+    listed = words("ana", 180)
+    await talk(ana, ben, "1", listed)
+    assert hear_from(ben, "1") == listed

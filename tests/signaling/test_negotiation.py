@@ -1,0 +1,28 @@
+import pytest
+
+from tests.signaling.fakes import House, pid
+
+
+def test_an_offer_is_answered() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    house.say(ana, "offer", {"sdp": "v=0\r\n"})
+    assert ana.take("answer") == {"sdp": f"answer to {pid(ana)}"}
+
+
+@pytest.mark.parametrize(
+    ("sdp", "code", "reason"), [("x", "bad_sdp", "duplicate_mid"), ("pcmu", "no_codec", "no_codec")]
+)
+def test_a_bad_offer_is_refused_and_the_session_goes_on(sdp: str, code: str, reason: str) -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    house.say(ana, "offer", {"sdp": sdp})
+    assert ana.take("error") == {"code": code, "message": "not an offer", "details": {"reason": reason}}
+    assert ana.closed is None
+
+
+def test_a_candidate_is_accepted() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    house.say(ana, "ice-candidate", {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0"})
+    assert ana.take("ok") == {}

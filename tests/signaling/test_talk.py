@@ -1,0 +1,62 @@
+from tests.signaling.fakes import House, pid
+
+
+def test_a_message_to_the_room_reaches_all_and_comes_back_as_its_answer() -> None:
+    house = House()
+    ana, ben, cat = house.people("ana", "ben", "cat")
+    house.say(ana, "message", {"topic": "chat", "body": "hello"})
+    sent = {"from": pid(ana), "to": None, "topic": "chat", "body": "hello", "sent_at": "2026-01-01T00:00:00.000Z"}
+    assert "id" in ana.frames[0]
+    for line in (ana, ben, cat):
+        assert line.take("message") == sent
+
+
+def test_a_message_to_one_reaches_one() -> None:
+    house = House()
+    ana, ben, cat = house.people("ana", "ben", "cat")
+    house.say(ana, "message", {"to": pid(ben), "topic": "chat", "body": "psst"})
+    assert (ana.types, ben.types, cat.types) == (["message"], ["message"], [])
+    ana.take()
+    house.say(ana, "message", {"to": pid(ana), "topic": "chat", "body": "note"})
+    assert ana.types == ["message"]
+
+
+def test_nothing_passes_between_rooms() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    eve = house.enter("eve", "other")
+    eve.take()
+    for kind, payload in (("message", {"topic": "t", "body": ""}), ("signal", {})):
+        house.say(eve, kind, {"to": pid(ana), **payload})
+        assert eve.take("error")["code"] == "no_such_participant"
+    assert ana.frames == []
+
+
+def test_a_signal_is_relayed_as_it_is_with_who_it_is_from() -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    house.say(ana, "signal", {"to": pid(ben), "from": "somebody else", "kind": "offer", "at": [1, {"b": None}]})
+    assert ben.take("signal") == {"from": pid(ana), "kind": "offer", "at": [1, {"b": None}]}
+    assert ana.take("ok") == {}
+
+
+def test_messages_need_their_grant() -> None:
+    house = House()
+    ana = house.enter("ana", can_publish_data=False)
+    ana.take()
+    house.say(ana, "message", {"topic": "t", "body": ""})
+    house.say(ana, "signal", {"to": pid(ana)})
+    assert [frame["payload"]["code"] for frame in ana.take()] == ["forbidden"] * 2
+
+
+def test_a_ping_is_answered_and_lets_go_of_what_is_acknowledged() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    assert ana.session is not None
+    seq = ana.session.seq
+    house.say(ana, "ping", {"seq_ack": seq})
+    assert ana.take("pong") == {"seq_ack": seq}
+    house.say(ana, "ping")
+    assert ana.take("pong") == {"seq_ack": None}
+    house.say(ana, "ping", {"seq_ack": seq + 100})
+    assert ana.take("error")["code"] == "bad_message"

@@ -1,0 +1,95 @@
+"""A UDP relay on loopback between clients and the media port: a NAT whose ports can change, and a seeded bad link."""
+
+import asyncio
+from random import Random
+
+Address = tuple[str, int]
+
+
+class UdpRelay:
+    """Sends what comes to `port` on to the media port, from a socket of its own for each client, and back.
+
+    `loss` is the chance that a packet of either direction is lost, drawn from `seed`. `carried` and `lost` count.
+    """
+
+    def __init__(self, target_port: int, seed: int = 0) -> None:
+        self.target: Address = ("127.0.0.1", target_port)
+        self.port = 0
+        self.loss = 0.0
+        self.carried = 0
+        self.lost = 0
+        self._random = Random(seed)
+        self._inside: asyncio.DatagramTransport | None = None
+        self._outside: dict[Address, asyncio.DatagramTransport] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        loop = asyncio.get_running_loop()
+        self._inside, _ = await loop.create_datagram_endpoint(
+            lambda: _Ear(self._from_client), local_addr=("127.0.0.1", 0)
+        )
+        self.port = self._inside.get_extra_info("sockname")[1]
+
+    async def close(self) -> None:
+        """Close all sockets."""
+        await asyncio.gather(*self._opening)
+        for transport in [self._inside, *self._outside.values()]:
+            assert transport is not None
+            transport.abort()
+        # The transports close on the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def rebind(self) -> None:
+        """Forget all mappings, as a NAT that was restarted: what clients send next leaves from new ports."""
+        for transport in self._outside.values():
+            transport.abort()
+        self._outside.clear()
+
+    async def set_loss(self, loss: float) -> None:
+        """From now on, lose this share of the packets."""
+        self.loss = loss
+
+    def _passes(self) -> bool:
+        lost = self._random.random() < self.loss
+        self.lost += lost
+        self.carried += not lost
+        return not lost
+
+    def _from_client(self, data: bytes, client: Address) -> None:
+        if not self._passes():
+            return
+        if client in self._outside:
+            self._outside[client].sendto(data)
+            return
+        task = asyncio.get_running_loop().create_task(self._open(data, client))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, data: bytes, client: Address) -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Ear(lambda answer, _: self._from_server(answer, client)), remote_addr=self.target
+        )
+        if client in self._outside:
+            self._outside[client].sendto(data)
+            transport.abort()
+            return
+        self._outside[client] = transport
+        transport.sendto(data)
+
+    def _from_server(self, data: bytes, client: Address) -> None:
+        assert self._inside is not None
+        if self._passes() and not self._inside.is_closing():
+            self._inside.sendto(data, client)
+
+
+class _Ear(asyncio.DatagramProtocol):
+    def __init__(self, hear) -> None:  # type: ignore[no-untyped-def]
+        self.hear = hear
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self.hear(data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """A port that is closed says so (ICMP); the next packet may fare better."""
