@@ -1,14 +1,14 @@
 """What forwarding a packet costs, beside the least that it can cost in Python on the same machine.
 
-A room of three talkers (50 packets a second each) and 1, 10 or 40 listeners, all of them real peers on loopback in other
-processes, is forwarded by the real media server in a process of its own. `us_fanout_N` is all CPU time of that process
-(receiving, reports and timers included) divided by the packets that it sent. `floor_us_fanout_N` is the CPU time of a
-program that does header, pylibsrtp `protect` and `sendto` for as many listeners at the same packet times; its waking up
-is not counted. Real and floor take turns; the ratio is the median of the rounds.
+A room of three talkers (50 packets a second each) and 1, 10 or 40 listeners, all of them real peers on loopback in
+other processes, is forwarded by the real media server in a process of its own. `us_fanout_N` is all CPU time of that
+process (receiving, reports and timers included) divided by the packets that it sent. `floor_us_fanout_N` is the CPU
+time of a program that does header, pylibsrtp `protect` and `sendto` for as many listeners at the same packet times; its
+waking up is not counted. Real and floor take turns; the ratio is the median of the rounds.
 
-`receive_us` is the whole receive side of one packet, from the wake-up to an (empty) slot table: CPU of a server with ten
-talkers whom nobody hears, less what the same server uses when nobody talks. `receive_floor_us` is CPU of a program that
-does `recvfrom` and `unprotect` for the same packets at the same times, its waking up included.
+`receive_us` is the whole receive side of one packet, from the wake-up to an (empty) slot table: CPU of a server with
+ten talkers whom nobody hears, less what the same server uses when nobody talks. `receive_floor_us` is CPU of a program
+that does `recvfrom` and `unprotect` for the same packets at the same times, its waking up included.
 
 `added_latency_p99_ms` is from `sendto` in the talker to the kernel's time of arrival at the listener, at fan-out 40;
 `latency_ratio` is that over the same of a bare relay, which sends what it receives as it is.

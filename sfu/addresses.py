@@ -10,10 +10,8 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def local_addresses(*, loopback: bool) -> tuple[str, ...]:
     """Every address of this machine that a client may reach, in the order of `preferred`."""
-    found = []
-    for adapter in ifaddr.get_adapters():
-        for entry in adapter.ips:
-            found.append(entry.ip if isinstance(entry.ip, str) else entry.ip[0])
+    entries = [entry.ip for adapter in ifaddr.get_adapters() for entry in adapter.ips]
+    found = [address if isinstance(address, str) else address[0] for address in entries]
     return preferred(address for address in found if usable(address, loopback=loopback))
 
 

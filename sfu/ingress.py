@@ -15,6 +15,7 @@ from sfu.voice import estimate_level
 
 if TYPE_CHECKING:
     from sfu.connection import Peer
+    from sfu.stream import InboundStream
 
 MAX_STREAMS = 8
 """SSRCs that one endpoint may send."""
@@ -54,25 +55,30 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
     endpoint.packets_in += 1
     endpoint.octets_in += size
     try:
-        second, sequence, timestamp, _, profile, extension, start, end = parse_header(datagram[: batch.lengths[lane]])
-        if second & _PAYLOAD_TYPE not in endpoint.payload_types:
-            drops["payload_type"] += 1
-            return
-        level = -1
-        if profile and endpoint.level_id is not None:
-            at, length = find_extension(datagram, profile, extension, start, endpoint.level_id)
-            if length:
-                level = datagram[at] & LEVEL_MASK
+        _take(peer, stream, datagram[: batch.lengths[lane]], now)
     except MalformedPacket:
         drops["malformed"] += 1
+
+
+def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now: float) -> None:
+    """Read the decrypted packet, and hand it to its stream, which its first packet begins. Raises MalformedPacket."""
+    endpoint = peer.endpoint
+    second, sequence, timestamp, ssrc, profile, extension, start, end = parse_header(packet)
+    if second & _PAYLOAD_TYPE not in endpoint.payload_types:
+        endpoint.drops["payload_type"] += 1
         return
+    level = -1
+    if profile and endpoint.level_id is not None:
+        at, length = find_extension(packet, profile, extension, start, endpoint.level_id)
+        if length:
+            level = packet[at] & LEVEL_MASK
     if stream is None:
         stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
         peer.connection.pump()  # so that whoever hears it hears its first packet, too
-    packet = stream.packet
-    payload = packet.payload = bytes(datagram[start:end])
-    packet.sequence = stream.statistics.add(sequence, timestamp, now, end - start)
-    packet.timestamp = timestamp
-    packet.marker = second & MARKER
-    packet.level = level if level >= 0 else estimate_level(len(payload))
+    inbound = stream.packet
+    inbound.payload = bytes(packet[start:end])
+    inbound.sequence = stream.statistics.add(sequence, timestamp, now, end - start)
+    inbound.timestamp = timestamp
+    inbound.marker = second & MARKER
+    inbound.level = level if level >= 0 else estimate_level(end - start)
     stream.take(now)

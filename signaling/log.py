@@ -133,15 +133,21 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """A handler for which a dropped line is no mistake."""
+    """A handler for which a dropped line is no mistake, and one that cannot be written no reason to stop."""
+
+    lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
         except structlog.DropEvent:
             return
-        self.stream.write(line + self.terminator)
-        self.flush()
+        try:
+            self.stream.write(line + self.terminator)
+            self.flush()
+        except (OSError, ValueError):
+            # Nobody reads any more, or the disk is full: a line that cannot be written must not end a call.
+            self.lost += 1
 
 
 def _to_json(value: Any, **_unused: Any) -> str:

@@ -169,7 +169,9 @@ def test_serve_builds_and_runs_with_the_settings(monkeypatch):
 
 
 def test_ctrl_c_before_the_loop_runs_is_no_traceback(monkeypatch):
-    from signaling import app
+    from signaling import app, log
+
+    monkeypatch.setattr(log, "configure", lambda *_: None)
 
     def interrupted(_settings):
         raise KeyboardInterrupt

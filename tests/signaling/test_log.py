@@ -125,6 +125,16 @@ def test_lines_for_people():
     assert not stream.getvalue().startswith("{")
 
 
+def test_a_stream_that_nobody_reads_stops_nothing(lines):
+    handler = logging.getLogger().handlers[0]
+    stream, handler.stream = handler.stream, io.StringIO()
+    handler.stream.close()
+    structlog.get_logger("t").info("into nothing")
+    handler.stream = stream
+    assert handler.lost == 1
+    assert lines() == []
+
+
 async def test_what_the_event_loop_reports_is_logged(lines):
     asyncio.get_running_loop().default_exception_handler({"message": "something", "exception": ValueError("x")})
     assert lines()[0]["logger"] == "asyncio"
