@@ -44,6 +44,11 @@ ERRORS: Mapping[str, ErrorRow] = {
     "session_taken": ErrorRow(409, 4410, "The session was resumed on another connection."),
     "server_shutdown": ErrorRow(503, 1001, "The server is shutting down."),
     "overloaded": ErrorRow(503, None, "The server takes no more joins at the moment. Try again later."),
+    "not_found": ErrorRow(404, None, "There is nothing at this address."),
+    "method_not_allowed": ErrorRow(405, None, "This address does not know that method."),
+    "timeout": ErrorRow(408, None, "The request took too long."),
+    "unsupported_media_type": ErrorRow(415, None, "The body must be application/json."),
+    "misdirected": ErrorRow(421, None, "This server does not answer to that host name."),
     "internal": ErrorRow(500, 4500, "Something went wrong on our side."),
 }
 """Every error code: stable, and the same on WebSocket and REST."""

@@ -10,19 +10,20 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from signaling.errors import ERRORS, ClientMistake, ErrorRow
+from signaling.errors import ERRORS, ClientMistake
 
 CONTENT_TYPE = "application/problem+json"
-HTTP_CODES: dict[str, tuple[int, str]] = {
-    "not_found": (404, "There is nothing at this address."),
-    "method_not_allowed": (405, "This address does not know that method."),
-    "timeout": (408, "The request took too long."),
-    "unsupported_media_type": (415, "The body must be application/json."),
-    "misdirected": (421, "This server does not answer to that host name."),
+_BY_STATUS = {
+    400: "bad_message",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "timeout",
+    413: "too_large",
+    415: "unsupported_media_type",
+    421: "misdirected",
 }
-"""Codes that only HTTP has, with status and sentence; all others are those of the protocol."""
+"""The code for an error that aiohttp itself raises."""
 
-_BY_STATUS = {status: code for code, (status, _) in HTTP_CODES.items()} | {400: "bad_message", 413: "too_large"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Model = TypeVar("Model", bound=BaseModel)
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -44,42 +45,25 @@ class Problem(BaseModel):
     details: dict[str, Any] | None = Field(None, description="More, for some codes.")
 
 
-class HttpRefusal(ClientMistake):
-    """A request that is not served: a code of the protocol or of `HTTP_CODES`, and what happened this time."""
-
-    def __init__(self, code: str, detail: str = "", details: dict[str, Any] | None = None) -> None:
-        status, sentence = _row(code)
-        Exception.__init__(self, detail or sentence)
-        self.row = ErrorRow(status, None, sentence)
-        self.code = code
-        self.message = detail or sentence
-        self.details = details
-
-
-def status_of(code: str) -> int:
-    """The HTTP status of an error code."""
-    return _row(code)[0]
-
-
 def refuse(code: str, detail: str = "", details: dict[str, Any] | None = None) -> NoReturn:
-    """End this request with an error. Raises HttpRefusal, which the middleware answers."""
-    raise HttpRefusal(code, detail, details)
+    """End this request with an error. Raises ClientMistake, which the middleware answers."""
+    raise ClientMistake(code, detail, details)
 
 
 def problem(request: web.Request, code: str, detail: str = "", details: dict[str, Any] | None = None) -> web.Response:
     """The answer for an error code."""
-    status, title = _row(code)
+    row = ERRORS[code]
     body = Problem(
         type="about:blank",
-        title=title,
-        status=status,
+        title=row.sentence,
+        status=row.status,
         code=code,
-        detail=detail or title,
+        detail=detail or row.sentence,
         request_id=request.get(REQUEST_ID, ""),
         details=details or None,
     )
     return web.Response(
-        status=status,
+        status=row.status,
         body=orjson.dumps(body.model_dump(exclude_none=True)),
         content_type=CONTENT_TYPE,
         headers={"Cache-Control": "no-store"},
@@ -115,7 +99,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def read_body(request: web.Request, model: type[Model], time_limit: float) -> Model:
-    """The JSON body of a request, validated. Raises HttpRefusal: wrong type, too slow, or not what `model` says."""
+    """The JSON body of a request, validated. Raises ClientMistake: wrong type, too slow, or not what `model` says."""
     if request.content_type != "application/json":
         refuse("unsupported_media_type")
     try:
@@ -129,11 +113,6 @@ async def read_body(request: web.Request, model: type[Model], time_limit: float)
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         refuse("bad_message", f"{where}: {first['msg']}" if where else first["msg"])
-
-
-def _row(code: str) -> tuple[int, str]:
-    """Status and sentence of a code."""
-    return HTTP_CODES[code] if code in HTTP_CODES else (ERRORS[code].status, ERRORS[code].sentence)
 
 
 def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from signaling import http_api, http_probes
-from signaling.http_problems import CONTENT_TYPE, Problem, status_of
+from signaling.errors import ERRORS
+from signaling.http_problems import CONTENT_TYPE, Problem
 from signaling.http_routes import Endpoint
 from signaling.version import VERSION
 
@@ -65,7 +66,7 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     responses = {str(status): _content(answer) for status, answer in row.answers.items()}
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in sorted({*row.errors, *EVERYWHERE}):
-        by_status[status_of(code)].append(code)
+        by_status[ERRORS[code].status].append(code)
     for status, codes in by_status.items():
         problem = {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}}
         responses.setdefault(str(status), {"description": "Error: " + ", ".join(codes), "content": problem})

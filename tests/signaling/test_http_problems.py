@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from structlog.testing import capture_logs
 
 from signaling.errors import ERRORS, ClientMistake
-from signaling.http_problems import CONTENT_TYPE, HTTP_CODES, REQUEST_ID, problems, read_body, refuse, status_of
+from signaling.http_problems import CONTENT_TYPE, REQUEST_ID, problems, read_body, refuse
 
 
 class Wanted(BaseModel):
@@ -151,7 +151,12 @@ async def test_a_body_that_does_not_come_is_a_timeout():
         await writer.wait_closed()
 
 
-def test_codes_have_one_status_and_no_code_is_in_both_tables():
-    assert status_of("timeout") == 408
-    assert status_of("forbidden") == 403
-    assert not set(HTTP_CODES) & set(ERRORS)
+@pytest.mark.parametrize(("raised", "code"), [(web.HTTPNotFound, "not_found"), (web.HTTPRequestTimeout, "timeout")])
+async def test_an_error_of_aiohttp_gets_the_code_of_the_table(raised, code):
+    async def handler(_request):
+        raise raised
+
+    async with TestServer(application(handler)) as server, TestClient(server) as client:
+        response = await client.get("/")
+        assert response.status == ERRORS[code].status
+        assert (await response.json())["code"] == code
