@@ -188,11 +188,13 @@ class Peer:
         except OSError:
             self.refused += 1
 
-    def move(self) -> None:
-        """Send from another port from now on, as behind a NAT that has forgotten us."""
-        self._shut()
-        self.socket = self._open()
+    def move(self, to: socket.socket | None = None) -> socket.socket:
+        """Use another port from now on, as behind a NAT that has forgotten us; the former socket, still open."""
+        former = self.socket
+        self._loop.remove_reader(former.fileno())
+        self.socket = to or self._open()
         self._loop.add_reader(self.socket.fileno(), self._readable)
+        return former
 
     def close(self, *, politely: bool = True) -> None:
         """End it, with BYE and close_notify unless it is to vanish. May be called again."""
@@ -205,7 +207,8 @@ class Peer:
             self._flush()
         for timer in self._timers.values():
             timer.cancel()
-        self._shut()
+        self._loop.remove_reader(self.socket.fileno())
+        self.socket.close()
         for _, future in self._waiting:
             if not future.done():
                 future.set_exception(ConnectionError("the peer was closed"))
@@ -219,10 +222,6 @@ class Peer:
         opened.setblocking(False)
         opened.bind((self.habits.host, 0))
         return opened
-
-    def _shut(self) -> None:
-        self._loop.remove_reader(self.socket.fileno())
-        self.socket.close()
 
     def _fresh_credentials(self) -> Credentials:
         return Credentials(secrets.token_hex(4), secrets.token_hex(12), self.habits.identity.fingerprint)

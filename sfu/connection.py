@@ -27,6 +27,7 @@ from sfu.reports import Reports
 from sfu.room import Room
 from sfu.slot import Route
 from sfu.srtp import SrtpContext
+from sfu.stun import BindingRequest
 
 if TYPE_CHECKING:
     from sfu.answer import Setup
@@ -123,6 +124,13 @@ class Connection:
                 self._take(output)
         self.server.schedule(self)
 
+    def check(self, request: BindingRequest, source: Source, now: float) -> None:
+        """One connectivity check for us; an authentic one makes its source ours."""
+        known = self._peers.get(source)
+        if self.endpoint.check(request, source, now) and known is not None:
+            self.server.claim(known)
+        self.pump()
+
     def _take(self, event: Event) -> None:
         """One event of the engine."""
         server, now = self.server, self.server.now()
@@ -151,8 +159,9 @@ class Connection:
                 server.connection_gone(self, reason)
 
     def _forget(self, source: Source) -> None:
-        self._peers.pop(source, None)
-        self.server.unbind(source)
+        peer = self._peers.pop(source, None)
+        if peer is not None:
+            self.server.unbind(peer)
 
     def _move(self, source: Source, previous: Source | None) -> None:
         """Send to `source` from now on; the first time, the handshake can begin."""

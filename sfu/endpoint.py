@@ -175,10 +175,10 @@ class Endpoint:
 
     # what the shell and signaling do
 
-    def check(self, request: BindingRequest, source: Source, now: float) -> None:
-        """One connectivity check, already parsed (the shell looked up whose it is by its username)."""
+    def check(self, request: BindingRequest, source: Source, now: float) -> bool:
+        """One connectivity check, already parsed (the shell looked up whose it is); whether it was authentic."""
         if self.gone:
-            return
+            return False
         self._sync_heard()
         result: CheckResult = self.ice.receive(request, source, now)
         if result.response is not None:
@@ -186,6 +186,7 @@ class Endpoint:
         else:
             self.drops["check_refused"] += 1
         self._take_ice(result.events)
+        return result.response is not None
 
     def restart_ice(self, remote: IceParameters, local: IceParameters, now: float) -> None:
         """An offer with new ICE credentials (RFC 8445 section 9): media goes on meanwhile."""

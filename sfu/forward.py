@@ -83,7 +83,7 @@ class SendingSocket:
 
 
 class FanGroup(NamedTuple):
-    """Targets that share a socket, a tag length and a block of extensions; at most as many as there are lanes."""
+    """Targets that share a socket and a block of extensions; at most as many as there are lanes."""
 
     socket: SendingSocket
     extension: ExtensionBlock

@@ -149,7 +149,9 @@ class MediaServer:
         now = self.now()
         current = self._connections.get(participant_id)
         if current is not None and current.continues(offer):
-            return current.answer(offer, now)
+            answer = current.answer(offer, now)
+            self._tell(room)
+            return answer
         fresh = Connection(self, room, participant_id, offer, now)
         fresh.check_answerable(offer)
         self._close_connection(participant_id)
@@ -194,10 +196,17 @@ class MediaServer:
         peer = sock.peers[sock.name_of(source.address[0], source.address[1])] = Peer(connection, source)
         return peer
 
-    def unbind(self, source: Source) -> None:
-        """Nobody's packets come from `source` any more."""
-        sock = self._sockets[source.socket]
-        sock.peers.pop(sock.name_of(source.address[0], source.address[1]), None)
+    def claim(self, peer: Peer) -> None:
+        """An authentic check came from an address that `peer` had bound before, and which another may have since."""
+        sock = self._sockets[peer.source.socket]
+        sock.peers[sock.name_of(peer.source.address[0], peer.source.address[1])] = peer
+
+    def unbind(self, peer: Peer) -> None:
+        """Its packets do not come from there any more. What another has bound since stays theirs."""
+        sock = self._sockets[peer.source.socket]
+        name = sock.name_of(peer.source.address[0], peer.source.address[1])
+        if sock.peers.get(name) is peer:
+            del sock.peers[name]
 
     def pin(self, source: Source) -> PinnedSockaddr:
         """The address for the packet step."""
@@ -309,8 +318,12 @@ class MediaServer:
         if connection is None:
             self._counts["dropped_unknown_username"] += 1
             return
-        connection.endpoint.check(request, Source(sock.index, host_and_port(name)), now)
-        connection.pump()
+        peer = sock.peers.get(name)
+        if peer is not None and peer.selected and peer.connection.participant != connection.participant:
+            # A stranger's check under a false source address, or his own: who is spoken to there keeps it.
+            self._counts["dropped_address_taken"] += 1
+            return
+        connection.check(request, Source(sock.index, host_and_port(name)), now)
 
     def _tick(self, due: float) -> None:
         """Look at the deadlines of connections and rooms."""

@@ -35,7 +35,15 @@ class Person:
         self.page = page
         self.id = ""
 
-    def join(self, url: str, room: str, *, token: str | None = None, media_port: int | None = None) -> "Person":
+    def join(
+        self,
+        url: str,
+        room: str,
+        *,
+        token: str | None = None,
+        media_port: int | None = None,
+        muted: bool = False,
+    ) -> "Person":
         """Enter a room; returns when media is connected. `media_port` is that of a relay to the server."""
         # Any page of the server will do; this one has no client of its own.
         self.page.goto(f"{url}/parley.js")
@@ -43,7 +51,7 @@ class Person:
         if media_port is not None:
             self.page.evaluate("port => relayTo(port)", media_port)
         given = token or dev_token(url, self.name, room)
-        options = {"room": room, "displayName": self.name}
+        options = {"room": room, "displayName": self.name, "muted": muted}
         self.id = self.page.evaluate("([token, options]) => join(token, options)", [given, options])
         self.until("client.state === 'connected'")
         return self
@@ -81,6 +89,10 @@ class Person:
         """Seconds of the longest pause in this voice since a moment of `now()`."""
         look = "([hz, since]) => ears.longestGap(hz, since)"
         return float(self.call(look, [_frequency(other), since])) / 1000
+
+    def share_heard(self, other: "Person | float", since: float) -> float:
+        """The share of looks since a moment of `now()` that found this voice, 0 to 1."""
+        return float(self.call("([hz, since]) => ears.share(hz, since)", [_frequency(other), since]))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What the client told of under this name."""

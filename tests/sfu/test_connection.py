@@ -69,7 +69,7 @@ async def test_a_restart_from_another_port_moves_the_audio(house):
     ana, ben = await pair(house)
     await talk(ben, ana, "1", [b"one"])
     ana.restart_ice()
-    ana.move()
+    ana.move().close()
     await ana.negotiate(house.signal("ana"))
     responses = ana.responses
     ana.check()
@@ -106,7 +106,7 @@ async def test_audio_goes_on_from_another_port_after_one_nominated_check(house):
     await talk(ben, ana, "1", [b"one"])
     sock = house.server._sockets[0]
     old = sock.name_of(*ana.socket.getsockname())
-    ana.move()
+    ana.move().close()
     ana.send(b"from nowhere")
     await house.counted("dropped_unknown_address")
     responses = ana.responses
@@ -125,7 +125,7 @@ async def test_without_nomination_sending_moves_once_the_old_address_is_silent(h
     # Firefox's and aioice's later checks carry no USE-CANDIDATE.
     ana, ben = await pair(house)
     await talk(ben, ana, "1", [b"one"])
-    ana.move()
+    ana.move().close()
     ana.check(nominate=False)
     responses = ana.responses
     await ana.until(lambda: ana.responses > responses)
@@ -141,7 +141,7 @@ async def test_only_the_last_addresses_are_remembered(house):
     ana, _ = await pair(house)
     sock = house.server._sockets[0]
     for _ in range(12):
-        ana.move()
+        ana.move().close()
         responses = ana.responses
         ana.check()
         await ana.until(lambda responses=responses: ana.responses > responses)
@@ -151,18 +151,66 @@ async def test_only_the_last_addresses_are_remembered(house):
     assert sum(peer.selected for peer in mine) == 1
 
 
-async def test_an_address_that_is_taken_over_belongs_to_the_newer_endpoint(house):
-    # Two people behind one NAT, of which the second gets the port that the first one had.
+async def test_a_new_endpoint_may_use_the_port_of_the_old_one(house):
     ana, ben = await pair(house)
     again = house.peer(habits=Habits(identity=Identity()))
-    again.socket.close()
-    again._loop.remove_reader(ana.socket.fileno())
-    again.socket = ana.socket
-    again._loop.add_reader(again.socket.fileno(), again._readable)
+    again.move(ana.socket).close()
     await again.connect(house.signal("ana"))
     await talk(again, ben, "1", [b"hello"])
     await talk(ben, again, "1", [b"welcome"])
     assert hear_from(again, "1") == [b"welcome"]
+
+
+async def test_nobody_takes_the_address_at_which_another_is_spoken_to(house):
+    # FAULTS B2: a participant with keys of their own sends checks under somebody else's source address.
+    ana, ben = await pair(house)
+    await talk(ana, ben, "1", [b"one"])
+    eve = house.peer()
+    house.server.add_participant("hall", "eve", MuteFlags())
+    await eve.negotiate(house.signal("eve"))
+    own, eve.socket = eve.socket, ana.socket
+    eve.check()
+    eve.socket = own
+    await house.counted("dropped_address_taken")
+    await talk(ana, ben, "1", [b"two"])
+    await talk(ben, ana, "1", [b"three"])
+    assert hear_from(ben, "1") == [b"one", b"two"]
+
+
+async def test_an_address_that_was_left_may_become_another_persons(house):
+    ana, ben = await pair(house)
+    left = ana.move()
+    ana.check()
+    await ana.until(lambda: ana.responses > 1)
+    cleo = house.peer()
+    house.server.add_participant("hall", "cleo", MuteFlags())
+    cleo.move(left).close()
+    await cleo.connect(house.signal("cleo"))
+    house.server.remove_participant("ana")
+    # What ana had bound is not undone under cleo's feet.
+    await talk(cleo, ben, slot_of(house, "ben", "cleo"), [b"mine"])
+    await talk(ben, cleo, slot_of(house, "cleo", "ben"), [b"yours"])
+
+
+async def test_who_comes_back_to_an_address_that_another_had_meanwhile_is_heard(house):
+    ana, ben = await pair(house)
+    left = ana.move()
+    ana.check()
+    await ana.until(lambda: ana.responses > 1)
+    cleo = house.peer(habits=Habits(dtls=False))
+    house.server.add_participant("hall", "cleo", MuteFlags())
+    await cleo.negotiate(house.signal("cleo"))
+    cleo.move(left).close()
+    cleo.check()
+    await cleo.until(lambda: cleo.responses == 1)
+    house.server.remove_participant("cleo")
+    left = cleo.move()
+    ana.move(left).close()
+    responses = ana.responses
+    ana.check()
+    await ana.until(lambda: ana.responses > responses)
+    await talk(ana, ben, "1", [b"home"])
+    await talk(ben, ana, "1", [b"hello"])
 
 
 # -- consent --------------------------------------------------------------------------------------------------------

@@ -74,16 +74,27 @@ class VoiceTrack(AudioStreamTrack):
 class VoiceClient:
     """One person in one room, with a voice and ears.
 
-    `heard` has for each slot (by mid) the loudest frequency of every window that was no silence, with its time on the
-    monotonic clock. `media_port` sends media elsewhere than the answer says: to a relay.
+    `tones` has for each slot (by mid) the loudest frequency of every window that was no silence, with its time on the
+    monotonic clock. `one_line` speaks and hears through one `sendrecv` line, as ordinary clients do. `media_port` sends
+    media elsewhere than the answer says: to a relay.
     """
 
-    def __init__(self, url: str, room: str = ROOM, name: str = "", *, frequency: float = 0.0, slots: int = 2) -> None:
+    def __init__(
+        self,
+        url: str,
+        room: str = ROOM,
+        name: str = "",
+        *,
+        frequency: float = 0.0,
+        slots: int = 2,
+        one_line: bool = False,
+    ) -> None:
         self.url = url
         self.room = room
         self.name = name
         self.microphone = VoiceTrack(frequency) if frequency else None
         self.slots = slots
+        self.one_line = one_line
         self.media_port: int | None = None
         self.token: str | None = None
         self.id = ""
@@ -117,8 +128,8 @@ class VoiceClient:
         self.peer.on("track", self._take_track)
         self.peer.on("connectionstatechange", self._changed.set)
         if self.microphone is not None:
-            self.peer.addTransceiver(self.microphone, direction="sendonly")
-        for _ in range(self.slots):
+            self.peer.addTransceiver(self.microphone, direction="sendrecv" if self.one_line else "sendonly")
+        for _ in range(0 if self.one_line else self.slots):
             self.peer.addTransceiver("audio", direction="recvonly")
         await self.peer.setLocalDescription(await self.peer.createOffer())
         answer = (await self.request("offer", sdp=self.peer.localDescription.sdp))["sdp"]

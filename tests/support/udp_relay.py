@@ -1,6 +1,7 @@
 """A UDP relay on loopback between clients and the media port: a NAT whose ports can change, and a seeded bad link."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 
 Address = tuple[str, int]
@@ -22,6 +23,8 @@ class UdpRelay:
         self._inside: asyncio.DatagramTransport | None = None
         self._outside: dict[Address, asyncio.DatagramTransport] = {}
         self._opening: set[asyncio.Task[None]] = set()
+        self._came_by: asyncio.Future[None] | None = None
+        self._media_back = 0
 
     async def start(self) -> None:
         """Listen on a free port."""
@@ -45,15 +48,33 @@ class UdpRelay:
         for transport in self._outside.values():
             transport.abort()
         self._outside.clear()
+        self._media_back = 0
 
     async def set_loss(self, loss: float) -> None:
         """From now on, lose this share of the packets."""
         self.loss = loss
 
+    async def pass_packets(self, count: int, within: float = 30.0) -> None:
+        """Wait until so many more packets came by, lost ones too."""
+        wanted = self.carried + self.lost + count
+        await self._until(lambda: self.carried + self.lost >= wanted, within)
+
+    async def media_comes_back(self, within: float = 15.0) -> None:
+        """Wait until the server has sent media to a port that was opened since the last `rebind`."""
+        await self._until(lambda: self._media_back > 0, within)
+
+    async def _until(self, condition: Callable[[], bool], within: float) -> None:
+        async with asyncio.timeout(within):
+            while not condition():
+                self._came_by = asyncio.get_running_loop().create_future()
+                await self._came_by
+
     def _passes(self) -> bool:
         lost = self._random.random() < self.loss
         self.lost += lost
         self.carried += not lost
+        if self._came_by is not None and not self._came_by.done():
+            self._came_by.set_result(None)
         return not lost
 
     def _from_client(self, data: bytes, client: Address) -> None:
@@ -80,12 +101,14 @@ class UdpRelay:
 
     def _from_server(self, data: bytes, client: Address) -> None:
         assert self._inside is not None
+        # RFC 7983: RTP and RTCP begin with 128 to 191.
+        self._media_back += client in self._outside and 128 <= data[0] <= 191
         if self._passes() and not self._inside.is_closing():
             self._inside.sendto(data, client)
 
 
 class _Ear(asyncio.DatagramProtocol):
-    def __init__(self, hear) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, hear: Callable[[bytes, Address], None]) -> None:
         self.hear = hear
 
     def datagram_received(self, data: bytes, addr: Address) -> None:

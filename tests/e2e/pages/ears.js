@@ -10,13 +10,14 @@ async () => {
   class Ears {
     /** [time in ms, Hz, mid] of every look at a line that was not silent. */
     tones = [];
+    /** The time of every look. */
+    looks = [];
     #context = new AudioContext();
     #analysers = new Map();
     #spectrum = new Float32Array(2048);
-    #timer = 0;
 
     constructor(client) {
-      this.#timer = setInterval(() => this.#listen(client.slots), EVERY);
+      setInterval(() => this.#listen(client.slots), EVERY);
     }
 
     /** When a tone was the loudest in some line, after a time. */
@@ -30,12 +31,13 @@ async () => {
       return Math.max(...times.slice(1).map((at, index) => at - times[index]));
     }
 
-    async close() {
-      clearInterval(this.#timer);
-      await this.#context.close();
+    /** The share of looks since a moment that found a tone, 0 to 1. */
+    share(hz, since) {
+      return this.times(hz, since).length / this.looks.filter((at) => at > since).length;
     }
 
     #listen(slots) {
+      this.looks.push(performance.now());
       for (const { mid, track } of slots) {
         if (!track) continue;
         const analyser = this.#analyser(track);

@@ -1,0 +1,167 @@
+"""What goes wrong around a call in real Chromium, and what its people hear of it."""
+
+from tests.e2e.conftest import People
+from tests.e2e.person import Person
+from tests.support.background import Background
+from tests.support.server import ServerProcess
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.udp_relay import UdpRelay
+
+UNBROKEN = 0.5
+"""Seconds: no pause in a voice that plays without interruption is as long, on a busy machine either."""
+
+ICE_CREDENTIALS = """async () => {
+    const report = [...(await client.statistics()).values()];
+    const transport = report.find((one) => one.type === "transport");
+    const pair = report.find((one) => one.id === transport.selectedCandidatePairId);
+    const remote = report.find((one) => one.id === pair.remoteCandidateId);
+    return [transport.iceLocalUsernameFragment, remote.usernameFragment];
+}"""
+
+
+def join_through(proxy: TcpProxy, person: Person, room: str) -> Person:
+    return person.join(f"http://127.0.0.1:{proxy.port}", room)
+
+
+def test_a_killed_socket_resumes_while_audio_goes_on(
+    server: ServerProcess, people: People, proxy: TcpProxy, background: Background
+) -> None:
+    ana, ben = people("Ana", "Ben")
+    join_through(proxy, ana, "resumes")
+    ben.join(server.url, "resumes")
+    ana.hears(ben)
+    ben.hears(ana)
+    since_ana, since_ben = ana.now(), ben.now()
+
+    tried = proxy.accepted
+    background.run(proxy.cut(reset=True, refuse=True))
+    ana.until("client.state === 'reconnecting'")
+    ben.until("client.participants.get(given)?.state === 'reconnecting'", ana.id)
+    ben.call("client.sendMessage('one')")
+    ben.call("client.mute()")
+    ben.call("client.unmute()")
+    ben.call("client.sendMessage('two')")
+    background.run(proxy.attempts(tried + 2))
+    background.run(proxy.accept())
+    ana.until("client.state === 'connected'")
+
+    ana.until("events.filter((one) => one.name === 'message').length === 2")
+    assert [one["body"] for one in ana.events("message")] == ["one", "two"]
+    assert len(ana.events("joined")) == 1
+    assert ana.call("client.me.id") == ana.id
+    assert ana.call("id => client.participants.get(id).self_mute", ben.id) is False
+    ben.until("client.participants.get(given).state === 'active'", ana.id)
+    assert ben.events("participant-left") == []
+    ana.hears(ben)
+    ben.hears(ana)
+    assert ben.longest_gap(ana, since_ben) < UNBROKEN
+    assert ana.has_heard(ana, since_ana) == 0
+
+
+def test_a_socket_that_hangs_is_given_up_and_resumes_while_audio_goes_on(
+    server: ServerProcess, people: People, proxy: TcpProxy, background: Background
+) -> None:
+    ana, ben = people("Ana", "Ben")
+    join_through(proxy, ana, "hangs")
+    ben.join(server.url, "hangs")
+    ana.hears(ben)
+    ben.hears(ana)
+    since_ana, since_ben = ana.now(), ben.now()
+    background.run(proxy.hang())
+    ana.until("client.state === 'reconnecting'", within=20)
+    background.run(proxy.go_on())
+    ana.until("client.state === 'connected'")
+    assert ana.call("client.me.id") == ana.id
+    ana.hears(ben)
+    ben.hears(ana)
+    assert ana.longest_gap(ben, since_ana) < UNBROKEN
+    assert ben.longest_gap(ana, since_ben) < UNBROKEN
+
+
+def test_an_ice_restart_takes_new_credentials_and_interrupts_nothing(server: ServerProcess, people: People) -> None:
+    ana, ben = (person.join(server.url, "restart") for person in people("Ana", "Ben"))
+    ana.hears(ben)
+    ben.hears(ana)
+    since_ana, since_ben = ana.now(), ben.now()
+    before = ana.call(ICE_CREDENTIALS)
+    ana.call("client.restartIce()")
+    ana.hears(ben)
+    ben.hears(ana)
+    after = ana.call(ICE_CREDENTIALS)
+    assert not set(before) & set(after)
+    assert ana.longest_gap(ben, since_ana) < UNBROKEN
+    assert ben.longest_gap(ana, since_ben) < UNBROKEN
+    assert ana.call("client.state") == "connected"
+
+
+def test_a_server_killed_and_started_again_finds_everybody_back(mortal_server: ServerProcess, people: People) -> None:
+    everybody = [person.join(mortal_server.url, "killed") for person in people("Ana", "Ben", "Chidi")]
+    ana, ben, chidi = everybody
+    ana.hears(ben, chidi)
+    mortal_server.kill()
+    for person in everybody:
+        person.until("client.state === 'reconnecting'")
+        person.hears_no_longer(*(other for other in everybody if other is not person))
+    mortal_server.start()
+    for person in everybody:
+        person.until("client.state === 'connected'", within=10)
+    for person in everybody:
+        person.hears(*(other for other in everybody if other is not person), within=5)
+        person.until("client.participants.size === 3")
+        assert person.has_heard(person) == 0
+    names = ana.call("[...client.participants.values()].map((one) => one.name).sort()")
+    assert names == ["Ana", "Ben", "Chidi"]
+
+
+def test_a_nat_that_takes_another_port_is_followed(
+    server: ServerProcess, people: People, relay: UdpRelay, background: Background
+) -> None:
+    ana, ben = people("Ana", "Ben")
+    ana.join(server.url, "rebinds", media_port=relay.port)
+    ben.join(server.url, "rebinds")
+    ana.hears(ben)
+    ben.hears(ana)
+    since_ana, since_ben = ana.now(), ben.now()
+    background.run(relay.rebind())
+    background.run(relay.media_comes_back())
+    ana.hears(ben)
+    ben.hears(ana)
+    assert ana.longest_gap(ben, since_ana) < 5
+    assert ben.longest_gap(ana, since_ben) < 5
+    assert ana.call("client.me.id") == ana.id
+
+
+def test_a_link_that_loses_packets_keeps_the_call_and_the_voices(
+    server: ServerProcess, people: People, relay: UdpRelay, background: Background
+) -> None:
+    ana, ben = people("Ana", "Ben")
+    ana.join(server.url, "loses", media_port=relay.port)
+    ben.join(server.url, "loses")
+    ana.hears(ben)
+    ben.hears(ana)
+    for loss, share in ((0.05, 0.95), (0.2, 0.8)):
+        background.run(relay.set_loss(loss))
+        since_ana, since_ben = ana.now(), ben.now()
+        background.run(relay.pass_packets(600))
+        assert ana.share_heard(ben, since_ana) >= share
+        assert ben.share_heard(ana, since_ben) >= share
+        assert ana.call("client.state") == "connected"
+    assert relay.lost > 0
+
+
+def test_a_link_that_was_dead_for_seconds_carries_the_call_on(
+    server: ServerProcess, people: People, relay: UdpRelay, background: Background
+) -> None:
+    ana, ben = people("Ana", "Ben")
+    ana.join(server.url, "dead", media_port=relay.port)
+    ben.join(server.url, "dead")
+    ana.hears(ben)
+    ben.hears(ana)
+    background.run(relay.set_loss(1.0))
+    ana.until("client.state === 'reconnecting'")
+    ben.hears_no_longer(ana)
+    background.run(relay.set_loss(0.0))
+    ana.hears(ben, within=10)
+    ben.hears(ana, within=10)
+    assert ana.call("client.me.id") == ana.id
+    assert ben.events("participant-left") == []
