@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from signaling import metrics, openapi, settings_reference  # noqa: E402 - found by way of the line above
+from signaling.http import openapi  # noqa: E402 - found by way of the line above
+from signaling.operating import metrics, settings_reference  # noqa: E402
 
 BEGIN, END = "<!-- table -->\n", "\n<!-- end of table -->"
 

@@ -39,9 +39,6 @@ ARRIVING_SECONDS = 3.0
 STREAM_SECONDS = 30.0
 """A stream that has sent nothing for so long is forgotten, so that its place is free for another SSRC."""
 
-ENDED_STREAMS = 64
-"""Ended SSRCs of which libsrtp's state is kept, against replays and for senders that only paused."""
-
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -125,7 +122,6 @@ class Endpoint:
         self._chance = chance
         self.outputs: list[Output] = []
         self._stream_count = 0
-        self._ended: dict[int, None] = {}
         self._report_at = math.inf
         self._last_rtp = 0
         self._rtp_seen_at = -math.inf
@@ -217,7 +213,8 @@ class Endpoint:
         self._stream_count += 1
         stream = InboundStream(self._stream_count, self.participant, ssrc, sequence, timestamp, now)
         self.streams[ssrc] = stream
-        self._ended.pop(ssrc, None)
+        if self.srtp is not None:
+            self.srtp.wake(ssrc)
         self.outputs.append(StreamBegan(stream))
         return stream
 
@@ -289,6 +286,9 @@ class Endpoint:
             self.drops["replayed" if failure.replayed else "unauthentic"] += 1
             return
         self.heard(source, now)
+        sender = int.from_bytes(datagram[4:8], "big")
+        if sender not in self.streams:
+            self.srtp.rest(sender)
         slots = {slot.ssrc: slot for slot in self.slots}
         for ssrc in self.reports.take(packets, self.streams, slots, now):
             self._forget_stream(ssrc)
@@ -323,12 +323,7 @@ class Endpoint:
                 self._forget_stream(ssrc)
 
     def _forget_stream(self, ssrc: int) -> None:
-        """A stream has ended. Its SRTP state stays a while: without it a sender that goes on after a pause would be
-        taken for another once its sequence has wrapped (RFC 3711 section 3.3.1), and old packets for new ones.
-        """
+        """A stream has ended."""
         self.outputs.append(StreamEnded(self.streams.pop(ssrc)))
-        self._ended[ssrc] = None
-        if len(self._ended) > ENDED_STREAMS and self.srtp is not None:
-            oldest = next(iter(self._ended))
-            del self._ended[oldest]
-            self.srtp.forget(oldest)
+        if self.srtp is not None:
+            self.srtp.rest(ssrc)

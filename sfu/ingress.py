@@ -58,6 +58,8 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
         _take(peer, stream, datagram[: batch.lengths[lane]], now)
     except MalformedPacket:
         drops["malformed"] += 1
+    if stream is None and ssrc not in endpoint.streams:
+        context.rest(ssrc)  # authentic, but no stream: libsrtp has begun a list for it all the same
 
 
 def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now: float) -> None:

@@ -33,6 +33,9 @@ from sfu.udp import MediaSocket, open_sockets
 TICK_SECONDS = 0.05
 """How often deadlines are looked at; none of them is nearer than that."""
 
+LAG_SMOOTHING = 0.1
+"""Share of each tick's lag in the lag that is told: one hiccup of a busy machine is no overload, half a second is."""
+
 BATCHES_A_WAKE_UP = 4
 """Full batches that one socket may take before the others and the timers have their turn."""
 
@@ -328,7 +331,7 @@ class MediaServer:
     def _tick(self, due: float) -> None:
         """Look at the deadlines of connections and rooms."""
         loop = asyncio.get_running_loop()
-        self._lag = max(0.0, loop.time() - due)
+        self._lag += (max(0.0, loop.time() - due) - self._lag) * LAG_SMOOTHING
         now = self.now()
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline, _, connection = heapq.heappop(self._deadlines)

@@ -19,6 +19,9 @@ from sfu.errors import SrtpFailure
 REPLAY_WINDOW = 1024
 """Packets that may arrive late and still be taken (RFC 3711 section 3.3.2 asks for 64 at least)."""
 
+RESTING_SSRCS = 64
+"""SSRCs without a stream of which libsrtp's state is kept: ended ones, and those that only report."""
+
 STATUS_OK = 0
 
 _TRAILER_ROOM = 4 + 16 + 128
@@ -79,11 +82,12 @@ class SrtpContext:
     `outbound` and `inbound` are libsrtp's `srtp_t`, for use in place; they live as long as this object.
     """
 
-    __slots__ = ("_inbound", "_outbound", "inbound", "outbound", "profile")
+    __slots__ = ("_inbound", "_outbound", "_resting", "inbound", "outbound", "profile")
 
     def __init__(self, profile: Profile, send_key: bytes, receive_key: bytes) -> None:
         """Make both sessions. Keys are master key and salt in one, as RFC 5764 section 4.2 derives them."""
         self.profile = profile
+        self._resting: dict[int, None] = {}
         self._outbound = _session(profile, send_key, Policy.SSRC_ANY_OUTBOUND)
         self._inbound = _session(profile, receive_key, Policy.SSRC_ANY_INBOUND)
         self.outbound = self._outbound[0]
@@ -104,6 +108,24 @@ class SrtpContext:
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """Verify and decrypt one SRTCP packet, or raise `SrtpFailure`."""
         return _process(lib.srtp_unprotect_rtcp, self.inbound, packet, 0)
+
+    def rest(self, ssrc: int) -> None:
+        """No stream has this inbound SSRC, or none any more: what libsrtp holds for it is kept a while, then forgotten.
+
+        Without it a sender that goes on after a pause would be taken for another once its sequence has wrapped
+        (RFC 3711 section 3.3.1), and old packets for new ones. But libsrtp begins a list for every SSRC that an
+        authentic packet names, and looks through all of them for each packet.
+        """
+        self._resting.pop(ssrc, None)
+        self._resting[ssrc] = None
+        if len(self._resting) > RESTING_SSRCS:
+            oldest = next(iter(self._resting))
+            del self._resting[oldest]
+            self.forget(oldest)
+
+    def wake(self, ssrc: int) -> None:
+        """A stream has this inbound SSRC now."""
+        self._resting.pop(ssrc, None)
 
     def forget(self, ssrc: int) -> None:
         """Give back what libsrtp holds for an inbound SSRC that has ended."""

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from signaling import app_keys, http_api, http_files, http_probes, openapi
-from signaling.app_keys import CLOCK, GATEWAY, MEDIA, METRICS, OPENAPI, READINESS, SETTINGS, TOKENS, Media
 from signaling.clock import SYSTEM_CLOCK
-from signaling.gateway import Gateway, GatewaySettings
-from signaling.http_headers import client_address, gatekeeper, identify, security_headers
-from signaling.http_limits import limit_rate, limit_time
-from signaling.http_problems import problems
-from signaling.http_routes import add_endpoints
-from signaling.listening import bind_http, close_all, media_refusal
-from signaling.metrics import Metrics
-from signaling.public_address import advertise, query
-from signaling.readiness import Readiness
-from signaling.settings import Settings, secret_of
-from signaling.tls import CertificateWatcher, make_context
-from signaling.tokens import Tokens
+from signaling.http import api as http_api
+from signaling.http import app_keys, openapi
+from signaling.http import files as http_files
+from signaling.http import probes as http_probes
+from signaling.http.app_keys import CLOCK, GATEWAY, MEDIA, METRICS, OPENAPI, READINESS, SETTINGS, TOKENS, Media
+from signaling.http.gateway import Gateway, GatewaySettings
+from signaling.http.headers import client_address, gatekeeper, identify, security_headers
+from signaling.http.limits import limit_rate, limit_time
+from signaling.http.problems import problems
+from signaling.http.routes import add_endpoints
+from signaling.identity.tokens import Tokens
+from signaling.operating.listening import bind_http, close_all, media_refusal
+from signaling.operating.metrics import Metrics
+from signaling.operating.public_address import advertise, query
+from signaling.operating.readiness import Readiness
+from signaling.operating.settings import Settings, secret_of
+from signaling.operating.tls import CertificateWatcher, make_context
 
 if TYPE_CHECKING:
     from sfu.observer import MediaObserver

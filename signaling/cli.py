@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from signaling.refusals import BadSettings, Refusal
+from signaling.operating.refusals import BadSettings, Refusal
 from signaling.version import VERSION
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from signaling.settings import Settings
+    from signaling.operating.settings import Settings
 
 DEV_ROOM = "lobby"
 _Parameters = ParamSpec("_Parameters")
@@ -113,8 +113,8 @@ def serve(
     """Run the server until Ctrl-C or SIGTERM."""
     flags = {"dev": dev, "host": host, "port": port, "media_port": media_port, "data_dir": data_dir}
     settings = _settings(flags, set_, config)
-    from signaling import log  # noqa: PLC0415
     from signaling.app import build_app, run  # noqa: PLC0415
+    from signaling.operating import log  # noqa: PLC0415
 
     log.configure(settings.log_level, settings.log_format)
     run(build_app(settings), lambda application, bound: _announce(application, bound, as_json=as_json))
@@ -137,7 +137,7 @@ def token_create(
 ) -> None:
     """Make a token for one person and one room."""
     settings = _settings({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
-    from signaling.token_command import TokenOrder, make_token  # noqa: PLC0415
+    from signaling.operating.token_command import TokenOrder, make_token  # noqa: PLC0415
 
     order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl)
     made = make_token(settings, order, datetime.now(UTC))
@@ -159,7 +159,7 @@ def doctor(
     """Look at this machine: ports, addresses, clock, kernel; each finding with its remedy."""
     flags = {"dev": dev, "host": host, "port": port, "media_port": media_port}
     settings = _settings(flags, set_, config, serving=False)
-    from signaling import doctor as examination  # noqa: PLC0415
+    from signaling.operating import doctor as examination  # noqa: PLC0415
 
     findings = examination.examine(settings)
     print(json.dumps(examination.as_json(findings)) if as_json else examination.as_text(findings))
@@ -173,7 +173,7 @@ def config_check(
 ) -> None:
     """Say whether the server would start with these settings."""
     settings = _settings({"dev": dev}, set_, config)
-    from signaling.settings import warnings_about  # noqa: PLC0415
+    from signaling.operating.settings import warnings_about  # noqa: PLC0415
 
     warnings = warnings_about(settings)
     if as_json:
@@ -202,7 +202,7 @@ def config_print(
 @_told
 def openapi(as_json: JsonFlag = True) -> None:
     """Print the OpenAPI 3.1 document of the HTTP interface."""
-    from signaling.openapi import as_text  # noqa: PLC0415
+    from signaling.http.openapi import as_text  # noqa: PLC0415
 
     print(as_text(), end="")
 
@@ -210,7 +210,7 @@ def openapi(as_json: JsonFlag = True) -> None:
 def _settings(
     flags: dict[str, Any], pairs: list[str] | None, config: Path | None, *, serving: bool = True
 ) -> "Settings":
-    from signaling.settings import load_settings  # noqa: PLC0415
+    from signaling.operating.settings import load_settings  # noqa: PLC0415
 
     for pair in pairs or ():
         name, sign, value = pair.partition("=")
@@ -221,8 +221,8 @@ def _settings(
 
 
 def _announce(application: "web.Application", bound: int, *, as_json: bool) -> None:
-    from signaling import app_keys  # noqa: PLC0415
-    from signaling.start_report import dev_token, start_report  # noqa: PLC0415
+    from signaling.http import app_keys  # noqa: PLC0415
+    from signaling.operating.start_report import dev_token, start_report  # noqa: PLC0415
 
     settings = application[app_keys.SETTINGS]
     token = dev_token(application[app_keys.TOKENS], DEV_ROOM, datetime.now(UTC)) if settings.dev else ""

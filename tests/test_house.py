@@ -25,27 +25,28 @@ SHELLS = {
     "sfu/server.py": "the loop, the timers and the sockets of the media server",
     "sfu/srtp.py": "libsrtp",
     "sfu/udp.py": "the sockets of the media port",
-    "signaling/app_keys.py": "aiohttp's typed keys of what the application holds",
+    "signaling/http/app_keys.py": "aiohttp's typed keys of what the application holds",
     "signaling/app.py": "composes the server: aiohttp application and its cleanup contexts",
     "signaling/cli.py": "the command line",
+    "signaling/chance.py": "the one place where signaling draws chance",
     "signaling/clock.py": "the one place where signaling reads the clocks",
-    "signaling/dev_secret.py": "keeps the secret of --dev in its folder",
-    "signaling/doctor.py": "looks at the machine: ports, buffers, clock",
-    "signaling/gateway.py": "the tasks and queues behind /ws",
-    "signaling/http_api.py": "aiohttp handlers of the API",
-    "signaling/http_files.py": "serves the page from memory",
-    "signaling/http_headers.py": "an aiohttp middleware",
-    "signaling/http_limits.py": "an aiohttp middleware",
-    "signaling/http_probes.py": "aiohttp handlers of the probes",
-    "signaling/http_problems.py": "makes aiohttp answers of errors",
-    "signaling/http_routes.py": "which aiohttp handler answers which path",
-    "signaling/listening.py": "binds the HTTP sockets",
-    "signaling/log.py": "configures logging and writes lines",
-    "signaling/public_address.py": "asks STUN servers",
-    "signaling/schema.py": "writes the JSON Schema into the tree",
-    "signaling/settings.py": "the one reader of the environment",
-    "signaling/tls.py": "loads certificates and looks whether they changed",
-    "signaling/websocket.py": "aiohttp's WebSocket as a carrier",
+    "signaling/identity/dev_secret.py": "keeps the secret of --dev in its folder",
+    "signaling/operating/doctor.py": "looks at the machine: ports, buffers, clock",
+    "signaling/http/gateway.py": "the tasks and queues behind /ws",
+    "signaling/http/api.py": "aiohttp handlers of the API",
+    "signaling/http/files.py": "serves the page from memory",
+    "signaling/http/headers.py": "an aiohttp middleware",
+    "signaling/http/limits.py": "an aiohttp middleware",
+    "signaling/http/probes.py": "aiohttp handlers of the probes",
+    "signaling/http/problems.py": "makes aiohttp answers of errors",
+    "signaling/http/routes.py": "which aiohttp handler answers which path",
+    "signaling/operating/listening.py": "binds the HTTP sockets",
+    "signaling/operating/log.py": "configures logging and writes lines",
+    "signaling/operating/public_address.py": "asks STUN servers",
+    "signaling/protocol/schema.py": "writes the JSON Schema into the tree",
+    "signaling/operating/settings.py": "the one reader of the environment",
+    "signaling/operating/tls.py": "loads certificates and looks whether they changed",
+    "signaling/http/websocket.py": "aiohttp's WebSocket as a carrier",
 }
 """Modules that may do I/O and read clocks. All others are pure."""
 
@@ -95,22 +96,22 @@ SDK_BYTES = 12_000
 README_LINES = 3
 DECISION_LINES = 40
 
-ENVIRONMENT_READER = "signaling/settings.py"
+ENVIRONMENT_READER = "signaling/operating/settings.py"
 
 TASK_OWNERS = {
     "sfu/dtls.py": "one handshake each; close() cancels it, wait_closed() awaits it",
     "sfu/server.py": "the ends of handshakes; close() awaits them",
     "signaling/app.py": "watcher of certificates, question for the public address; their cleanup contexts end them",
-    "signaling/gateway.py": "the keeper of time limits; close() ends it",
-    "signaling/public_address.py": "one question to each STUN server; awaited before it returns",
-    "signaling/websocket.py": "one writer for each socket; awaited before the handler returns",
+    "signaling/http/gateway.py": "the keeper of time limits; close() ends it",
+    "signaling/operating/public_address.py": "one question to each STUN server; awaited before it returns",
+    "signaling/http/websocket.py": "one writer for each socket; awaited before the handler returns",
 }
 """Modules that may start asyncio tasks, and how each of theirs ends."""
 
 CATCH_ALL = {
-    "signaling/gateway.py": "one session's time limit or one report from the SFU: logged, and the others go on",
-    "signaling/http_problems.py": "the root of an HTTP request: logged, answered with 500",
-    "signaling/websocket.py": "the root of a client's session: logged, ended, and no other",
+    "signaling/http/gateway.py": "one session's time limit or one report from the SFU: logged, and the others go on",
+    "signaling/http/problems.py": "the root of an HTTP request: logged, answered with 500",
+    "signaling/http/websocket.py": "the root of a client's session: logged, ended, and no other",
 }
 """Modules that may catch Exception: the roots of one client's work, where a mistake of ours must not end a room."""
 
@@ -461,14 +462,14 @@ def test_each_parser_is_tested_with_any_bytes(module: str) -> None:
 
 
 def _settings() -> list[str]:
-    from signaling.settings import Settings
+    from signaling.operating.settings import Settings
 
     return list(Settings.model_fields)
 
 
 def _message_types() -> list[str]:
-    from signaling.client_messages import CLIENT_MESSAGES
-    from signaling.server_messages import SERVER_MESSAGES
+    from signaling.protocol.client_messages import CLIENT_MESSAGES
+    from signaling.protocol.server_messages import SERVER_MESSAGES
 
     return [*CLIENT_MESSAGES, *SERVER_MESSAGES]
 
@@ -480,7 +481,7 @@ def _error_codes() -> list[str]:
 
 
 def _metrics() -> list[str]:
-    from signaling.metrics import TABLE
+    from signaling.operating.metrics import TABLE
 
     return list(TABLE)
 
@@ -496,13 +497,15 @@ def _exported(module: str, read: Callable[[], list[str]]) -> list[str]:
 
 def test_every_setting_is_in_the_manual() -> None:
     page = _manual("docs/settings.md")
-    names = [f"`PARLEY_{name.upper()}`" for name in _exported("signaling/settings.py", _settings)]
+    names = [f"`PARLEY_{name.upper()}`" for name in _exported("signaling/operating/settings.py", _settings)]
     _none([name for name in names if name not in page])
 
 
 def test_every_message_is_in_the_manual() -> None:
     page = _manual("docs/protocol.md")
-    _none([name for name in _exported("signaling/client_messages.py", _message_types) if f"`{name}`" not in page])
+    _none(
+        [name for name in _exported("signaling/protocol/client_messages.py", _message_types) if f"`{name}`" not in page]
+    )
 
 
 def test_every_error_code_is_in_the_manual() -> None:
@@ -512,7 +515,7 @@ def test_every_error_code_is_in_the_manual() -> None:
 
 def test_every_metric_is_in_the_manual() -> None:
     manual = "".join(map(_text, PAGES))
-    _none(name for name in _exported("signaling/metrics.py", _metrics) if f"`{name}`" not in manual)
+    _none(name for name in _exported("signaling/operating/metrics.py", _metrics) if f"`{name}`" not in manual)
 
 
 def test_the_architecture_page_names_every_module() -> None:

@@ -175,6 +175,31 @@ def test_forget_gives_back_the_state_of_one_ssrc():
     client.forget(0x7FFFFFFF)
 
 
+def test_what_rests_is_safe_from_replays_for_a_while():
+    # RFC 3711 section 3.3.2. A sender of ever new SSRCs does not make libsrtp's list longer and longer.
+    server, client = srtp_contexts()
+    sent = [server.protect(packet(ssrc=1000 + number)) for number in range(RESTING_SSRCS + 1)]
+    for number, one in enumerate(sent):
+        client.unprotect(one)
+        client.rest(1000 + number)
+    assert client.unprotect(sent[0]) == packet(ssrc=1000)
+    with pytest.raises(SrtpFailure):
+        client.unprotect(sent[1])
+
+
+def test_what_is_awake_is_never_forgotten():
+    server, client = srtp_contexts()
+    first = server.protect(packet(ssrc=7))
+    client.unprotect(first)
+    client.rest(7)
+    client.wake(7)
+    client.wake(8)
+    for number in range(2 * RESTING_SSRCS):
+        client.rest(1000 + number)
+    with pytest.raises(SrtpFailure):
+        client.unprotect(first)
+
+
 def test_a_session_that_libsrtp_does_not_make_is_an_error(monkeypatch):
     monkeypatch.setattr("sfu.srtp.lib", SimpleNamespace(srtp_create=lambda *_: 3))
     with pytest.raises(SrtpFailure, match="status 3"):

@@ -8,11 +8,11 @@ import orjson
 
 from sfu.errors import BadOffer
 from sfu.flags import MuteFlags
-from signaling.conversation import Conversation
-from signaling.gateway_settings import GatewaySettings
-from signaling.grants import Grants, Role
-from signaling.session import Session
-from signaling.tokens import Tokens
+from signaling.call.conversation import Conversation
+from signaling.http.gateway_settings import GatewaySettings
+from signaling.identity.grants import Grants, Role
+from signaling.identity.tokens import Tokens
+from signaling.protocol.session import Session
 
 SECRET = "a2V5cyBmb3IgdGVzdHMgb25seSwgbm8gcmVhbCBvbmU"
 START = datetime(2026, 1, 1, tzinfo=UTC)

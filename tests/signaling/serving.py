@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from signaling.app import build_app, make_runner
-from signaling.settings import Settings
+from signaling.operating.settings import Settings
 
 SECRET = "Zk3-9vQ_8sLw2Xy7Rt5Bn1Mc4Hd6Gf0Pa"
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from sfu.errors import PortUnavailable
 from signaling import app as composition
 from signaling.app import BODY_LIMIT, build_app, run, serve
-from signaling.app_keys import MEDIA, READINESS
-from signaling.refusals import PortTaken
+from signaling.http.app_keys import MEDIA, READINESS
+from signaling.operating.refusals import PortTaken
 from tests.signaling.certificates import make_certificate
 from tests.signaling.serving import RememberingMedia, served, settings_for
 

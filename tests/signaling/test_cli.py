@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from signaling import cli, doctor
-from signaling.app_keys import TOKENS
-from signaling.refusals import Refusal
-from signaling.tokens import Tokens
+from signaling import cli
+from signaling.http.app_keys import TOKENS
+from signaling.identity.tokens import Tokens
+from signaling.operating import doctor
+from signaling.operating.refusals import Refusal
 from tests.signaling.serving import SECRET, served
 from tests.support.server import ServerProcess
 
@@ -157,7 +158,8 @@ def test_doctor_says_what_it_found(monkeypatch, state):
 
 
 def test_serve_builds_and_runs_with_the_settings(monkeypatch):
-    from signaling import app, log
+    from signaling import app
+    from signaling.operating import log
 
     built = []
     monkeypatch.setattr(log, "configure", lambda *_: None)
@@ -169,7 +171,8 @@ def test_serve_builds_and_runs_with_the_settings(monkeypatch):
 
 
 def test_ctrl_c_before_the_loop_runs_is_no_traceback(monkeypatch):
-    from signaling import app, log
+    from signaling import app
+    from signaling.operating import log
 
     monkeypatch.setattr(log, "configure", lambda *_: None)
 
@@ -201,7 +204,7 @@ def test_main_is_the_console_script(monkeypatch):
 
 
 def test_a_refusal_has_three_lines_for_people(monkeypatch):
-    from signaling import settings
+    from signaling.operating import settings
 
     def refuse(*_args, **_kwargs):
         raise Refusal("it broke", "because", "do this")

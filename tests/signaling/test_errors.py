@@ -4,6 +4,7 @@ from signaling.errors import ERRORS, ClientMistake, ClosingMistake, OurMistake, 
 
 
 def test_every_row_has_a_status_and_a_sentence() -> None:
+    """RFC 9110 section 15: 4xx where the client is wrong, 5xx where we are."""
     for row in ERRORS.values():
         assert 400 <= row.status <= 599
         assert row.sentence.endswith(".")

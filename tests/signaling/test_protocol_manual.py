@@ -7,12 +7,12 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from signaling.client_messages import CLIENT_MESSAGES, parse_client_message
 from signaling.errors import ERRORS
-from signaling.gateway_settings import GatewaySettings
-from signaling.replay import MOST_MESSAGES
-from signaling.server_messages import SERVER_MESSAGES
-from signaling.states import PARTICIPANT, SESSION, mermaid
+from signaling.http.gateway_settings import GatewaySettings
+from signaling.protocol.client_messages import CLIENT_MESSAGES, parse_client_message
+from signaling.protocol.replay import MOST_MESSAGES
+from signaling.protocol.server_messages import SERVER_MESSAGES
+from signaling.protocol.states import PARTICIPANT, SESSION, mermaid
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 CLIENT_PART, SERVER_PART = (

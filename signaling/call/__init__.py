@@ -1,0 +1,1 @@
+"""Who is in which room, and what follows from each message."""

@@ -1,0 +1,242 @@
+"""The conversation: sessions, rooms and the media server, composed. Sans-I/O; carriers call it, and it queues on them.
+
+A message goes: flood guard, parser, table of states, handler, answer. What a message does is in the handlers, a family
+to a module; what happens without a message (a lost line, a time limit, media) is here and in `media_events`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from signaling.call.audience import Audience
+from signaling.call.handlers import HANDLERS
+from signaling.call.media_port import MediaPort
+from signaling.call.membership import authenticate, depart
+from signaling.call.rooms import Participant, RoomDirectory
+from signaling.chance import SYSTEM_CHANCE
+from signaling.errors import ClientMistake, ClosingMistake
+from signaling.http.gateway_settings import GatewaySettings
+from signaling.identity.tokens import Tokens, refresh_time
+from signaling.ids import RandomBytes
+from signaling.limits import ConcurrencyLimit, FloodGuard, KeyedLimit
+from signaling.protocol.carrier import Carrier
+from signaling.protocol.client_messages import BadRequest, Request, parse_client_message
+from signaling.protocol.envelope import RequestId
+from signaling.protocol.server_messages import OK, Outgoing
+from signaling.protocol.session import Session
+
+
+class Conversation:
+    """Everything that signaling knows, and what may be done to it.
+
+    `counters` only grow. Times are monotonic seconds (`now`); `utc` is read for tokens and for times that people see.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        tokens: Tokens,
+        media: MediaPort,
+        utc: Callable[[], datetime],
+        random: RandomBytes = SYSTEM_CHANCE,
+    ) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.media = media
+        self.utc = utc
+        self.random = random
+        self.rooms = RoomDirectory(settings.max_participants, settings.duplicate_identity)
+        self.audience = Audience()
+        self.sessions: dict[str, Session] = {}
+        self.failed_auths = KeyedLimit(settings.failed_auths_per_minute)
+        self.join_limit = KeyedLimit(settings.joins_per_minute)
+        self.lines = ConcurrencyLimit(settings.sockets_per_identity)
+        self.counters: Counter[str] = Counter()
+
+    # What carriers call.
+
+    def open(self, carrier: Carrier, now: float, token: str | None = None) -> None:
+        """A new line, with the token that came with its opening, if one did."""
+        settings = self.settings
+        guard = FloodGuard(settings.messages_per_second, settings.message_burst, now)
+        session = Session(carrier, now, guard, self.random)
+        session.auth_seconds = settings.auth_seconds
+        session.seat_seconds = settings.seat_seconds
+        carrier.session = session
+        self.sessions[session.id] = session
+        self.counters["sockets_opened"] += 1
+        if token is None:
+            return
+        try:
+            welcome = authenticate(self, session, token, now)
+        except ClientMistake as mistake:
+            self.refuse(session, mistake)
+        else:
+            session.step("auth")
+            session.send(welcome)
+
+    def receive(self, carrier: Carrier, text: str | bytes, now: float) -> None:
+        """One message of a client. Raises only what is our mistake."""
+        session = carrier.session
+        if session is None:
+            return
+        self.counters["messages_in"] += 1
+        verdict = session.guard.check(now)
+        if verdict != "pass":
+            self._refuse_flood(session, verdict)
+            return
+        request_id: RequestId = None
+        try:
+            request = parse_client_message(text)
+            request_id = request.id
+            self._dispatch(session, request, now)
+        except BadRequest as mistake:
+            self.refuse(session, mistake, mistake.request_id)
+        except ClientMistake as mistake:
+            self.refuse(session, mistake, request_id)
+
+    def lost(self, carrier: Carrier, now: float) -> None:
+        """A line has ended. A seat in a room is kept; a session without one ends."""
+        session, carrier.session = carrier.session, None
+        if session is None:
+            return
+        self.release_line(session)
+        session.lose(now)
+        if session.state == "closed":
+            self.sessions.pop(session.id, None)
+            return
+        person = self.person(session)
+        if person.step("lost"):
+            self.announce_update(person)
+
+    def fail(self, carrier: Carrier) -> None:
+        """We have made a mistake on this line: say so, and close it. Nobody else is touched."""
+        session = carrier.session
+        if session is not None:
+            self.refuse(session, ClosingMistake("internal"))
+        else:
+            carrier.close("internal")
+
+    def due(self, now: float) -> Iterator[Session]:
+        """The sessions for which `expire` has something to do."""
+        for session in list(self.sessions.values()):
+            deadline, refresh_at = session.deadline(), session.refresh_at
+            if (deadline is not None and deadline <= now) or (
+                refresh_at is not None and refresh_at <= now and session.carrier is not None
+            ):
+                yield session
+
+    def expire(self, session: Session, now: float) -> None:
+        """Do what is due for a session: end it, or hand it a fresh token."""
+        deadline = session.deadline()
+        if deadline is None or deadline > now:
+            self._refresh_token(session, now)
+        elif session.state == "opened":
+            self.refuse(session, ClosingMistake("unauthenticated", "no token came in time"))
+            self.end(session, "expired")
+        else:
+            depart(self, self.person(session), "connection_timeout", now)
+            self.end(session, "expired")
+
+    def shut_down(self) -> None:
+        """Tell everybody that the server goes down, and close all lines."""
+        message = Outgoing("reconnect", {"action": "reconnect", "reason": "server_shutdown"})
+        for session in list(self.sessions.values()):
+            if session.carrier is not None:
+                session.send(message)
+                session.carrier.close("server_shutdown")
+
+    def forget_idle_limits(self, now: float) -> None:
+        """Let go of the limits of those who have been quiet for long."""
+        self.failed_auths.forget_idle(now)
+        self.join_limit.forget_idle(now)
+
+    # What handlers call.
+
+    def person(self, session: Session) -> Participant:
+        """The participant that a session speaks for. Raises ClientMistake (`not_in_room`)."""
+        person = self.rooms.participant(session.participant_id or "")
+        if person is None:
+            raise ClientMistake("not_in_room")
+        return person
+
+    def refuse(self, session: Session, mistake: ClientMistake, request_id: RequestId = None) -> None:
+        """Answer a mistake; a ClosingMistake also ends the line."""
+        self.counters[f"errors_{mistake.code}"] += 1
+        problem: dict[str, object] = {"code": mistake.code, "message": mistake.message}
+        if mistake.details:
+            problem["details"] = mistake.details
+        session.send(Outgoing("error", problem), request_id)
+        if isinstance(mistake, ClosingMistake) and session.carrier is not None:
+            session.carrier.close(mistake.code)
+
+    def announce_update(self, person: Participant, *, to_self: bool = False) -> Outgoing:
+        """Tell the others how somebody stands now; the message is given back for the person's own answer."""
+        message = Outgoing("participant-updated", {"participant": person.view()})
+        room = self.rooms.find(person.room_id)
+        assert room is not None
+        self.audience.announce(room, person, message)
+        if to_self:
+            self.audience.tell(person.id, message)
+        return message
+
+    def dismiss(self, session: Session, reason: str, code: str) -> None:
+        """End a session for somebody else's reason: its client is told not to come back by itself."""
+        session.send(Outgoing("reconnect", {"action": "disconnect", "reason": reason}))
+        self.end(session, "removed", code)
+
+    def end(self, session: Session, event: str, code: str | None = None) -> Carrier | None:
+        """A session is over; its line, if it has one, is closed for the reason `code`, or else given back."""
+        if session.carrier is not None:
+            self.release_line(session)
+        carrier = session.end(event)
+        self.sessions.pop(session.id, None)
+        if carrier is not None:
+            carrier.session = None
+            if code is not None:
+                carrier.close(code)
+        return carrier
+
+    def hold_line(self, identity: str) -> None:
+        """Count a line of an identity. Raises ClosingMistake (`rate_limited`)."""
+        if not self.lines.acquire(identity):
+            most = self.settings.sockets_per_identity
+            raise ClosingMistake("rate_limited", f"an identity has at most {most} connections")
+
+    def release_line(self, session: Session) -> None:
+        """Count it no longer."""
+        if session.claims is not None:
+            self.lines.release(session.claims.identity)
+
+    # Inside.
+
+    def _dispatch(self, session: Session, request: Request, now: float) -> None:
+        """The table of states, then the handler, then the answer. The state moves only where the handler succeeded."""
+        before = session.state
+        session.check(request.type)
+        if request.type != "resume":
+            session.heard()
+        reply = HANDLERS[request.type](self, session, request, now)
+        if session.state == before:
+            session.step(request.type)
+        if reply is not None and (reply is not OK or request.id is not None):
+            session.send(reply, request.id)
+
+    def _refuse_flood(self, session: Session, verdict: str) -> None:
+        if verdict == "tell":
+            self.refuse(session, ClientMistake("rate_limited", details=self._rate()))
+        elif verdict == "close":
+            self.refuse(session, ClosingMistake("rate_limited", details=self._rate()))
+
+    def _rate(self) -> dict[str, object]:
+        return {"messages_per_second": self.settings.messages_per_second, "burst": self.settings.message_burst}
+
+    def _refresh_token(self, session: Session, now: float) -> None:
+        """Hand over a fresh token when four fifths of the old one's time have passed."""
+        if session.claims is None or session.refresh_at is None or session.refresh_at > now:
+            return
+        utc = self.utc()
+        token = self.tokens.refresh(session.claims, utc)
+        session.claims = self.tokens.verify(token, utc)
+        session.refresh_at = refresh_time(session.claims.expires_at, utc, now)
+        session.send(Outgoing("token", {"token": token}))

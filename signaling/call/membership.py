@@ -1,0 +1,237 @@
+"""Handlers for coming and going: auth, join, leave, participants, resume. Pure."""
+
+from typing import TYPE_CHECKING, cast
+
+from sfu.flags import MuteFlags
+from signaling.call.rooms import Participant
+from signaling.errors import ClientMistake, ClosingMistake
+from signaling.identity.names import clean_name
+from signaling.identity.tokens import Claims, refresh_time
+from signaling.ids import uuid7
+from signaling.protocol.client_messages import Auth, Join, Request, Resume
+from signaling.protocol.envelope import RequestId
+from signaling.protocol.server_messages import LeaveReason, Outgoing
+from signaling.version import VERSION
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
+
+
+def auth(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Who this is, from the token alone."""
+    return authenticate(house, session, cast(Auth, request.payload).token, now)
+
+
+def authenticate(house: "Conversation", session: "Session", token: str, now: float) -> Outgoing:
+    """Take a token; the answer is `welcome`.
+
+    Raises ClosingMistake: `token_invalid`, `token_expired`, `rate_limited` (too many forged tokens from an address, or
+    too many connections of an identity). A token that is merely old is nobody's attempt at guessing, and not counted.
+    """
+    assert session.carrier is not None
+    address = session.carrier.address
+    if house.failed_auths.exhausted(address, now):
+        raise ClosingMistake("rate_limited", "too many failed authentications from this address")
+    utc = house.utc()
+    try:
+        claims = house.tokens.verify(token, utc)
+    except ClientMistake as mistake:
+        house.counters["auth_failures"] += 1
+        if mistake.code == "token_invalid":
+            house.failed_auths.take(address, now)
+        raise ClosingMistake(mistake.code, mistake.message) from None
+    house.hold_line(claims.identity)
+    session.claims = claims
+    session.refresh_at = refresh_time(claims.expires_at, utc, now)
+    return welcome(house, session, resumed=False)
+
+
+def welcome(house: "Conversation", session: "Session", *, resumed: bool) -> Outgoing:
+    """Session, secret and limits, for a session that is authenticated."""
+    assert session.claims is not None
+    settings = house.settings
+    return Outgoing(
+        "welcome",
+        {
+            "session": session.id,
+            "secret": session.secret,
+            "resumed": resumed,
+            "identity": session.claims.identity,
+            "name": session.claims.name or session.claims.identity,
+            "server": {"name": "parley", "version": VERSION},
+            "limits": {
+                "message_bytes": settings.message_bytes,
+                "messages_per_second": settings.messages_per_second,
+                "resume_seconds": settings.seat_seconds,
+            },
+        },
+    )
+
+
+def join(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Enter a room; the answer is `joined`, and the others hear of it.
+
+    Raises ClientMistake: `forbidden`, `rate_limited`, `overloaded`, `room_full`, `duplicate_identity`.
+    """
+    payload, claims = cast(Join, request.payload), session.claims
+    assert claims is not None
+    if not claims.grants.room_join or claims.grants.room != payload.room:
+        raise ClientMistake("forbidden", "the token is not for this room")
+    if not house.join_limit.take(claims.identity, now):
+        raise ClientMistake("rate_limited", "too many joins of this identity")
+    if house.media.gauges().get("loop_lag_seconds", 0.0) > house.settings.overload_lag_seconds:
+        raise ClientMistake("overloaded")
+    older = house.rooms.prospect(payload.room).check_place(claims.identity)
+    if older is not None:
+        _make_way(house, older, now)
+    person = _newcomer(house, claims, payload)
+    room = house.rooms.admit(person)
+    try:
+        house.media.add_participant(room.id, person.id, person.media_flags)
+    except BaseException:
+        house.rooms.remove(person)
+        raise
+    house.audience.seat(person.id, session)
+    house.counters["joins"] += 1
+    house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+    return joined(house, person)
+
+
+def joined(house: "Conversation", person: Participant) -> Outgoing:
+    """The whole state of the room, as `person` sees it."""
+    room = house.rooms.find(person.room_id)
+    assert room is not None
+    return Outgoing(
+        "joined",
+        {
+            "room": room.id,
+            "participant": person.view(),
+            "participants": room.views(person),
+            "ice_servers": list(house.settings.ice_servers),
+            "limits": {"slots": house.settings.slots, "max_participants": room.max_participants},
+        },
+    )
+
+
+def _newcomer(house: "Conversation", claims: Claims, payload: Join) -> Participant:
+    """The token's name goes before the one that the client gives; without either, the identity."""
+    utc, grants = house.utc(), claims.grants
+    return Participant(
+        id=uuid7(utc, house.random),
+        identity=claims.identity,
+        name=claims.name or clean_name(payload.display_name) or claims.identity,
+        role=claims.role,
+        room_id=payload.room,
+        joined_at=utc,
+        flags=MuteFlags(suppressed=not grants.can_publish),
+        can_subscribe=grants.can_subscribe,
+        can_publish_data=grants.can_publish_data,
+        hidden=grants.hidden,
+    )
+
+
+def _make_way(house: "Conversation", older: Participant, now: float) -> None:
+    """The same identity comes in from elsewhere: its older self goes, and its client is told not to come back."""
+    session = house.audience.session(older.id)
+    depart(house, older, "duplicate_identity", now)
+    if session is not None:
+        house.dismiss(session, "duplicate_identity", "duplicate_identity")
+
+
+def depart(house: "Conversation", person: Participant, reason: LeaveReason, now: float) -> Outgoing:
+    """Take somebody out of its room and off the media server; the others are told. The message is given back."""
+    message = Outgoing("participant-left", {"participant": person.id, "reason": reason})
+    room = house.rooms.find(person.room_id)
+    session = house.audience.session(person.id)
+    house.rooms.remove(person)
+    house.audience.vacate(person.id)
+    if session is not None:
+        session.media(False, now)
+    if room is not None:
+        house.audience.announce(room, person, message)
+    house.media.remove_participant(person.id)
+    return message
+
+
+def leave(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Leave the room; the session goes on, and may join again."""
+    del request
+    return depart(house, house.person(session), "client_initiated", now)
+
+
+def participants(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Who is in the room."""
+    del request, now
+    person = house.person(session)
+    room = house.rooms.find(person.room_id)
+    assert room is not None
+    return Outgoing("participants", {"participants": room.views(person)})
+
+
+def resume(house: "Conversation", session: "Session", request: Request, now: float) -> None:
+    """Take up an earlier session on this line; whoever does not know its secret hears `resume-lost` and stays as it is.
+
+    The session resumed takes the line over; the one that the line was opened with ends. An authenticated line resumes
+    only what is its own identity's.
+    """
+    payload = cast(Resume, request.payload)
+    seat = house.sessions.get(payload.session)
+    known = seat is not None and seat.accepts(payload.secret)
+    if seat is None or not known or seat is session or not _same_person(session, seat) or seat.participant_id is None:
+        house.counters["resumes_lost"] += 1
+        session.heard()
+        session.send(Outgoing("resume-lost", {}), request.id)
+        return
+    _change_line(house, session, seat)
+    _bring_up_to_date(house, seat, payload.seq_ack, request.id)
+    person = house.person(seat)
+    before = person.state
+    if before == "reconnecting":
+        person.step("returned")
+        if person.media_up:
+            person.step("media_up")
+    if person.state != before:
+        house.announce_update(person, to_self=True)
+
+
+def _same_person(session: "Session", seat: "Session") -> bool:
+    if session.claims is None:
+        return True
+    return seat.claims is not None and seat.claims.identity == session.claims.identity
+
+
+def _change_line(house: "Conversation", session: "Session", seat: "Session") -> None:
+    """`seat` takes over the line of `session`, which ends; a line that `seat` still had is closed."""
+    assert seat.claims is not None
+    if seat.carrier is None:
+        if session.claims is None:
+            house.hold_line(seat.claims.identity)
+    elif session.claims is not None:
+        house.release_line(session)
+    carrier = session.carrier
+    assert carrier is not None
+    session.claims = None
+    house.end(session, "replaced")
+    older = seat.take_over(carrier)
+    carrier.session = seat
+    if older is not None:
+        older.session = None
+        older.close("session_taken")
+
+
+def _bring_up_to_date(house: "Conversation", seat: "Session", seq_ack: int, request_id: RequestId) -> None:
+    """What was missed, in order and once; or, where that is no longer kept, the whole state."""
+    missed = seat.take_missed(seq_ack)
+    if missed is None:
+        house.counters["resumes_lost"] += 1
+        seat.send(Outgoing("resume-lost", {}))
+        seat.send(welcome(house, seat, resumed=True), request_id)
+        seat.send(joined(house, house.person(seat)))
+        if seat.slots is not None:
+            seat.send(seat.slots)
+        return
+    house.counters["resumes"] += 1
+    seat.send(welcome(house, seat, resumed=True), request_id)
+    for message, answered in missed:
+        seat.send(message, answered)

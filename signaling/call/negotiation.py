@@ -1,0 +1,33 @@
+"""Handlers for the peer connection: offer, ice-candidate. Pure."""
+
+from typing import TYPE_CHECKING, cast
+
+from sfu.errors import BadOffer
+from signaling.errors import ClientMistake, code_for_media
+from signaling.protocol.client_messages import Offer, Request
+from signaling.protocol.server_messages import OK, Outgoing
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
+
+
+def offer(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """A first offer, a changed one or an ICE restart; the answer is `answer`.
+
+    Raises ClientMistake: `bad_sdp`, `no_audio`, `no_codec`, with the finer code of the parser in the details.
+    """
+    del now
+    person = house.person(session)
+    try:
+        sdp = house.media.answer(person.id, cast(Offer, request.payload).sdp)
+    except BadOffer as error:
+        raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
+    return Outgoing("answer", {"sdp": sdp})
+
+
+def ice_candidate(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """A candidate of the client's. The server learns addresses from the checks (RFC 8445), so it is only accepted."""
+    del request, now
+    house.person(session)
+    return OK

@@ -1,0 +1,62 @@
+"""Handlers for what passes between people beside audio: message, signal; and ping. Pure."""
+
+from typing import TYPE_CHECKING, cast
+
+from signaling.call.rooms import Participant, Room
+from signaling.errors import ClientMistake
+from signaling.protocol.client_messages import Ping, Request, SendMessage, Signal
+from signaling.protocol.server_messages import OK, Outgoing
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
+
+
+def message(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Chat or application data to the room, or to one; the sender gets the same message back as its answer."""
+    del now
+    payload = cast(SendMessage, request.payload)
+    person, room = _speaker(house, session)
+    target = None if payload.to is None else room.get(payload.to)
+    sent = Outgoing(
+        "message",
+        {
+            "from": person.id,
+            "to": payload.to,
+            "topic": payload.topic,
+            "body": payload.body,
+            "sent_at": house.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        },
+    )
+    if target is None:
+        house.audience.tell_room(room, sent, but=person)
+    elif target is not person:
+        house.audience.tell(target.id, sent)
+    return sent
+
+
+def signal(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Relay the clients' own fields to one participant of the same room, with who it is from."""
+    del now
+    payload = cast(Signal, request.payload)
+    person, room = _speaker(house, session)
+    target = room.get(payload.to)
+    house.audience.tell(target.id, Outgoing("signal", {**(payload.model_extra or {}), "from": person.id}))
+    return OK
+
+
+def ping(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """A sign of life; what is acknowledged need not be kept any longer."""
+    del house, now
+    seq_ack = cast(Ping, request.payload).seq_ack
+    session.heard(seq_ack)
+    return Outgoing("pong", {"seq_ack": seq_ack})
+
+
+def _speaker(house: "Conversation", session: "Session") -> tuple[Participant, Room]:
+    person = house.person(session)
+    if not person.can_publish_data:
+        raise ClientMistake("forbidden", "the token does not allow messages")
+    room = house.rooms.find(person.room_id)
+    assert room is not None
+    return person, room

@@ -1,0 +1,90 @@
+"""The small API of this version: what a page must know, and tokens for the asking with `--dev`."""
+
+import secrets
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+
+from signaling.http.app_keys import CLOCK, OPENAPI, SETTINGS, TOKENS
+from signaling.http.headers import client_of_request, is_own_page
+from signaling.http.origin import is_loopback_host
+from signaling.http.problems import read_body, refuse
+from signaling.http.routes import Endpoint, json_answer
+from signaling.identity.grants import Grants
+from signaling.identity.names import clean_name
+from signaling.version import VERSION
+
+
+class Config(BaseModel):
+    """What a page needs before it knows who is there."""
+
+    model_config = ConfigDict(extra="forbid")
+    dev: bool = Field(description="The page may ask POST /dev/token for a token.")
+    version: str
+    slots: int = Field(description="Voices that one person can hear at once.")
+
+
+class DevTokenRequest(BaseModel):
+    """Who wants to go where."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field("", max_length=256, description="The name that others see.")
+    room: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The room to join.")
+
+
+class DevToken(BaseModel):
+    """A token for one room, and the WebSocket to use it on."""
+
+    model_config = ConfigDict(extra="forbid")
+    token: str
+    url: str
+
+
+async def config(request: web.Request) -> web.StreamResponse:
+    """What a page needs before it has a token."""
+    settings = request.app[SETTINGS]
+    return json_answer(Config(dev=settings.dev, version=VERSION, slots=settings.slots))
+
+
+async def dev_token(request: web.Request) -> web.StreamResponse:
+    """A token for whoever sits at this machine; a foreign page, name or machine gets none. Only with `--dev`."""
+    settings = request.app[SETTINGS]
+    if not client_of_request(request).on_this_machine or not is_loopback_host(request.host):
+        refuse("forbidden", "Tokens are given to this machine only.")
+    if not is_own_page(request):
+        refuse("forbidden", "Tokens are given to the server's own page only.")
+    wanted = await read_body(request, DevTokenRequest, settings.read_timeout)
+    token = request.app[TOKENS].issue(
+        f"dev-{secrets.token_hex(8)}",
+        grants=Grants.for_room(wanted.room),
+        utc=request.app[CLOCK].utc(),
+        name=clean_name(wanted.name) or None,
+    )
+    scheme = "wss" if client_of_request(request).secure else "ws"
+    return json_answer(DevToken(token=token, url=f"{scheme}://{request.host}/ws"))
+
+
+async def openapi(request: web.Request) -> web.StreamResponse:
+    """This API as OpenAPI 3.1."""
+    return web.Response(
+        body=request.app[OPENAPI], content_type="application/json", headers={"Cache-Control": "no-cache"}
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET", "/api/v1/config", config, "What a page must know.", answers={200: Config}, errors=("rate_limited",)
+    ),
+    Endpoint("GET", "/openapi.json", openapi, "This document.", answers={200: "application/json"}),
+)
+DEV_ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/dev/token",
+        dev_token,
+        "A token, with --dev and from this machine only.",
+        answers={200: DevToken},
+        body=DevTokenRequest,
+        errors=("bad_message", "forbidden", "timeout", "too_large", "unsupported_media_type", "rate_limited"),
+    ),
+)

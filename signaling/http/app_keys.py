@@ -1,0 +1,55 @@
+"""Where handlers find what the application is made of: typed keys, filled once by `app.build_app`."""
+
+import ssl
+from collections.abc import Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from signaling.call.media_port import MediaPort
+from signaling.clock import Clock
+from signaling.http.gateway import Gateway
+from signaling.identity.tokens import Tokens
+from signaling.operating.metrics import Metrics
+from signaling.operating.readiness import Readiness
+from signaling.operating.settings import Settings
+
+
+class Media(MediaPort, Protocol):
+    """What HTTP and start-up need of the media server, besides what the gateway does."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that media is bound on."""
+
+    @property
+    def advertised(self) -> tuple[str, ...]:
+        """The addresses that answers name."""
+
+    @property
+    def port(self) -> int:
+        """The UDP port."""
+
+    async def start(self) -> None:
+        """Bind and run."""
+
+    async def close(self) -> None:
+        """End all and unbind."""
+
+    def set_advertised(self, addresses: Sequence[str]) -> None:
+        """Name these addresses in answers from now on."""
+
+    def counters(self) -> dict[str, int]:
+        """Cumulative counts."""
+
+
+SETTINGS = web.AppKey("settings", Settings)
+MEDIA: web.AppKey[Media] = web.AppKey("media")
+GATEWAY = web.AppKey("gateway", Gateway)
+TOKENS = web.AppKey("tokens", Tokens)
+READINESS = web.AppKey("readiness", Readiness)
+METRICS = web.AppKey("metrics", Metrics)
+CLOCK = web.AppKey("clock", Clock)
+OPENAPI = web.AppKey("openapi", bytes)
+TLS = web.AppKey("tls", ssl.SSLContext)
+"""Only where HTTPS is served here."""

@@ -1,0 +1,158 @@
+"""The entry to signaling for the composition root: takes WebSockets, observes the media server, keeps the time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from aiohttp import web
+
+from sfu.observer import SlotAssignment, Speaker
+from signaling.call import media_events
+from signaling.call.conversation import Conversation
+from signaling.call.media_port import MediaPort
+from signaling.clock import SYSTEM_CLOCK, Clock
+from signaling.errors import ClientMistake
+from signaling.http.gateway_settings import GatewaySettings
+from signaling.http.websocket import WebSocketCarrier
+from signaling.identity.tokens import Tokens
+
+__all__ = ["Gateway", "GatewaySettings"]
+
+TICK_SECONDS = 0.5
+"""How often time limits are looked at."""
+
+_log = structlog.get_logger("signaling.http.gateway")
+
+
+def peer_address(request: web.Request) -> str:
+    """The address at the other end of the connection, whatever headers say."""
+    return request.remote or ""
+
+
+class Gateway:
+    """Signaling as a whole. It is the media server's observer, so it is made first and told of the media in `start`.
+
+    `client_address` says where a request really comes from; it knows of trusted proxies.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        tokens: Tokens,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        client_address: Callable[[web.Request], str] = peer_address,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._clock = clock
+        self._client_address = client_address
+        self._conversation: Conversation | None = None
+        self._lines: set[asyncio.Task[object]] = set()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def start(self, media: MediaPort) -> None:
+        """Begin with this media server. Needs a running event loop."""
+        self._conversation = Conversation(self._settings, self._tokens, media, self._clock.utc)
+        self._keeper = asyncio.create_task(self._keep_time(), name="signaling time limits")
+
+    async def close(self) -> None:
+        """Tell everybody that the server goes down, close all lines with 1001, and wait until they have ended."""
+        self._closing = True
+        if self._keeper is None:
+            return
+        self._keeper.cancel()
+        await asyncio.wait((self._keeper,))
+        self.conversation.shut_down()
+        if self._lines:
+            _, late = await asyncio.wait(self._lines, timeout=self._settings.close_grace_seconds)
+            for line in late:
+                line.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    @property
+    def conversation(self) -> Conversation:
+        """Rooms, sessions and what may be done to them. Only after `start`."""
+        if self._conversation is None:
+            raise RuntimeError("the gateway has not been started")
+        return self._conversation
+
+    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+        """One WebSocket, from its opening to its end. Raises ClientMistake before the opening only."""
+        if self._closing:
+            raise ClientMistake("server_shutdown")
+        conversation = self.conversation
+        carrier = WebSocketCarrier(request, self._client_address(request), self._settings, conversation.counters)
+        task = asyncio.current_task()
+        assert task is not None
+        self._lines.add(task)
+        try:
+            return await carrier.run(conversation, self._clock.now)
+        finally:
+            self._lines.discard(task)
+
+    def counters(self) -> dict[str, int]:
+        """What has happened since the start; every value only grows."""
+        return dict(self.conversation.counters)
+
+    def gauges(self) -> dict[str, float]:
+        """How many there are now."""
+        conversation = self.conversation
+        return {
+            "sockets": float(len(self._lines)),
+            "sessions": float(len(conversation.sessions)),
+            "participants": float(conversation.rooms.population),
+            "rooms": float(len(conversation.rooms)),
+        }
+
+    def advance(self, now: float) -> None:
+        """Do what is due at `now`; what goes wrong with one session touches no other."""
+        conversation = self.conversation
+        for session in conversation.due(now):
+            try:
+                conversation.expire(session, now)
+            except Exception:
+                _log.exception("session_failed", session_id=session.id)
+                if session.carrier is not None:
+                    conversation.fail(session.carrier)
+        conversation.forget_idle_limits(now)
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self.advance(self._clock.now())
+
+    # The media server's observer.
+
+    def media_connected(self, participant_id: str) -> None:
+        """The peer connection is up."""
+        self._observe(media_events.connected, participant_id, self._clock.now())
+
+    def media_gone(self, participant_id: str, reason: str) -> None:
+        """The peer connection has ended."""
+        self._observe(media_events.gone, participant_id, reason, self._clock.now())
+
+    def media_arriving(self, participant_id: str, arriving: bool) -> None:
+        """RTP from this person has started or stopped to arrive."""
+        self._observe(media_events.arriving, participant_id, arriving)
+
+    def slots_changed(self, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
+        """Somebody else is in one of this listener's slots."""
+        self._observe(media_events.slots_changed, participant_id, slots)
+
+    def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
+        """Who speaks in the room."""
+        self._observe(media_events.speakers_changed, room_id, speakers)
+
+    def flooding(self, participant_id: str) -> None:
+        """This person sends more packets than audio needs."""
+        self._observe(media_events.flooding, participant_id)
+
+    def _observe(self, tell: Callable[..., None], *arguments: object) -> None:
+        """An observer must not raise: what goes wrong here is logged, and the media goes on."""
+        try:
+            tell(self.conversation, *arguments)
+        except Exception:
+            _log.exception("media_event_failed", media_event=tell.__name__)

@@ -1,0 +1,92 @@
+"""The OpenAPI 3.1 document, made from the rows that also make the router."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from signaling.errors import ERRORS
+from signaling.http import api as http_api
+from signaling.http import probes as http_probes
+from signaling.http.problems import CONTENT_TYPE, Problem
+from signaling.http.routes import Endpoint
+from signaling.version import VERSION
+
+_REFERENCE = "#/components/schemas/{model}"
+EVERYWHERE = ("bad_message", "internal", "misdirected")
+"""Errors that any route can give."""
+
+
+def all_endpoints() -> tuple[Endpoint, ...]:
+    """Every route that is documented, with those of `--dev`."""
+    return (*http_probes.ENDPOINTS, *http_api.ENDPOINTS, *http_api.DEV_ENDPOINTS)
+
+
+def document(endpoints: Iterable[Endpoint] | None = None) -> dict[str, Any]:
+    """The document as JSON values."""
+    rows = tuple(endpoints) if endpoints is not None else all_endpoints()
+    _, schemas = models_json_schema([(model, "serialization") for model in _models(rows)], ref_template=_REFERENCE)
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for row in rows:
+        paths[row.path][row.method.lower()] = _operation(row)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Parley",
+            "version": VERSION,
+            "description": "HTTP of a Parley server. Calls are made over the WebSocket at /ws: see docs/protocol.md.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": dict(paths),
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def as_text(endpoints: Iterable[Endpoint] | None = None) -> str:
+    """The document as it is committed and served."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(document(endpoints), option=options).decode()
+
+
+def _models(rows: Iterable[Endpoint]) -> list[type[BaseModel]]:
+    found: dict[type[BaseModel], None] = {Problem: None}
+    for row in rows:
+        for answer in row.answers.values():
+            if not isinstance(answer, str):
+                found[answer] = None
+        if row.body:
+            found[row.body] = None
+    return list(found)
+
+
+def _operation(row: Endpoint) -> dict[str, Any]:
+    responses = {str(status): _content(answer) for status, answer in row.answers.items()}
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for code in sorted({*row.errors, *EVERYWHERE}):
+        by_status[ERRORS[code].status].append(code)
+    for status, codes in by_status.items():
+        problem = {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}}
+        responses.setdefault(str(status), {"description": "Error: " + ", ".join(codes), "content": problem})
+    name = row.path.strip("/").replace("/", "_").replace(".", "_").replace("-", "_")
+    operation: dict[str, Any] = {
+        "operationId": f"{row.method.lower()}_{name}",
+        "summary": row.summary,
+        "responses": dict(sorted(responses.items())),
+    }
+    if row.body:
+        schema = {"$ref": _REFERENCE.format(model=row.body.__name__)}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _content(answer: type[BaseModel] | str) -> dict[str, Any]:
+    if isinstance(answer, str):
+        kind = {"type": "object"} if answer == "application/json" else {"type": "string"}
+        return {"description": "The body.", "content": {answer: {"schema": kind}}}
+    description = (answer.__doc__ or "").strip().splitlines()[0]
+    schema = {"$ref": _REFERENCE.format(model=answer.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

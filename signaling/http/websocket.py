@@ -1,0 +1,195 @@
+"""The WebSocket carrier (RFC 6455) on aiohttp: one reader, one writer, and a bounded queue for a slow client.
+
+The rules are in the conversation; here are only bytes and the ways in which a connection ends.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+
+import structlog
+from aiohttp import WebSocketError, WSMsgType, web
+
+from signaling.call.conversation import Conversation
+from signaling.errors import ERRORS, ClientMistake
+from signaling.http.gateway_settings import GatewaySettings
+from signaling.protocol.session import Session
+
+SUBPROTOCOL = "parley.v1"
+TOKEN_PREFIX = "parley.token."  # noqa: S105 - the name of an entry, not a token
+
+_CLOSE_TIMEOUT = 2.0
+_UNNAMED_CLOSE = 1011
+"""RFC 6455 section 7.4.1, for a reason that should not have ended a connection."""
+
+_log = structlog.get_logger("signaling.http.websocket")
+
+
+def requested_token(request: web.Request) -> str | None:
+    """The token among the offered subprotocols (RFC 6455 section 1.9), None where it is to come as a message.
+
+    Raises ClientMistake (`bad_message`) where `parley.v1` is not offered, or more than one token is.
+    """
+    offered = [
+        entry.strip() for header in request.headers.getall("Sec-WebSocket-Protocol", []) for entry in header.split(",")
+    ]
+    if SUBPROTOCOL not in offered:
+        raise ClientMistake("bad_message", f"the WebSocket subprotocol {SUBPROTOCOL} must be offered")
+    tokens = [entry.removeprefix(TOKEN_PREFIX) for entry in offered if entry.startswith(TOKEN_PREFIX)]
+    if len(tokens) > 1:
+        raise ClientMistake("bad_message", "more than one token among the subprotocols")
+    return tokens[0] if tokens else None
+
+
+class WebSocketCarrier:
+    """One client's WebSocket.
+
+    The queue takes `queue_messages` messages or `queue_bytes` bytes; past that the client is a slow consumer: the queue
+    is dropped and the connection closed with 1013. Whatever the reason, a connection that is not closed within
+    `close_grace_seconds` is cut, so that nobody who has stopped reading can hold anything here.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_counters",
+        "_cut",
+        "_queue",
+        "_queued_bytes",
+        "_reading",
+        "_request",
+        "_settings",
+        "_wake",
+        "_ws",
+        "address",
+        "session",
+    )
+
+    def __init__(self, request: web.Request, address: str, settings: GatewaySettings, counters: Counter[str]) -> None:
+        self.session: Session | None = None
+        self.address = address
+        self._request = request
+        self._settings = settings
+        self._counters = counters
+        self._ws = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,),
+            max_msg_size=settings.message_bytes,
+            compress=False,
+            heartbeat=settings.heartbeat_seconds,
+            timeout=_CLOSE_TIMEOUT,
+        )
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._wake: asyncio.Future[None] | None = None
+        self._closing: str | None = None
+        self._reading = False
+        self._cut: asyncio.TimerHandle | None = None
+
+    def deliver(self, frame: bytes) -> None:
+        """Queue one message; too much queued, and the connection closes as that of a slow consumer."""
+        if self._closing is not None:
+            return
+        self._queued_bytes += len(frame)
+        self._queue.append(frame)
+        if len(self._queue) > self._settings.queue_messages or self._queued_bytes > self._settings.queue_bytes:
+            self._queue.clear()
+            self._queued_bytes = 0
+            self.close("slow_consumer")
+        else:
+            self._rouse()
+
+    def close(self, code: str) -> None:
+        """Send what is queued, then close. Later calls do nothing."""
+        if self._closing is not None:
+            return
+        self._closing = code
+        self._counters[f"closed_{code}"] += 1
+        loop = asyncio.get_running_loop()
+        self._cut = loop.call_later(self._settings.close_grace_seconds, self._cut_off)
+        self._rouse()
+
+    async def run(self, conversation: Conversation, now: Callable[[], float]) -> web.WebSocketResponse:
+        """Carry messages until the connection ends. Nothing that goes wrong later leaves, but cancellation.
+
+        Raises ClientMistake for a request that cannot become a WebSocket of this protocol.
+        """
+        token = requested_token(self._request)
+        await self._ws.prepare(self._request)
+        writer = asyncio.create_task(self._write(), name="websocket writer")
+        try:
+            await self._talk(conversation, now, token)
+            if self._closing is not None:
+                await asyncio.wait((writer,))
+                await self._close_connection()
+        finally:
+            conversation.lost(self, now())
+            self._settle()
+            writer.cancel()
+            await asyncio.wait((writer,))
+        return self._ws
+
+    async def _talk(self, conversation: Conversation, now: Callable[[], float], token: str | None) -> None:
+        """Open the session and read. The root of whatever a client can cause: it ends this line, and no other."""
+        try:
+            conversation.open(self, now(), token)
+            await self._read(conversation, now)
+        except Exception:
+            _log.exception("session_failed", session_id=self.session.id if self.session else None)
+            conversation.fail(self)
+
+    async def _read(self, conversation: Conversation, now: Callable[[], float]) -> None:
+        while self._closing is None:
+            self._reading = True
+            message = await self._ws.receive()
+            self._reading = False
+            if message.type is WSMsgType.TEXT:
+                conversation.receive(self, message.data, now())
+            elif message.type is WSMsgType.BINARY:
+                conversation.receive(self, b"", now())
+            else:
+                if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
+                    self._counters["closed_too_large"] += 1
+                return
+
+    async def _write(self) -> None:
+        """Send the queue as it fills; once `close` was called, send the rest and close."""
+        try:
+            while self._closing is None or self._queue:
+                while self._queue:
+                    frame = self._queue.popleft()
+                    self._queued_bytes -= len(frame)
+                    await self._ws.send_frame(frame, WSMsgType.TEXT)
+                    self._counters["messages_out"] += 1
+                if self._closing is None:
+                    self._wake = asyncio.get_running_loop().create_future()
+                    await self._wake
+            if self._reading:
+                await self._close_connection()
+        except ConnectionError:
+            self._cut_off()
+        except Exception:
+            _log.exception("writer_failed", session_id=self.session.id if self.session else None)
+            self._cut_off()
+
+    async def _close_connection(self) -> None:
+        """Say why. The reader calls this where it was the first to know: aiohttp then reads on until the client's close
+        frame, so that data still on its way does not reset the connection before the client has read the reason.
+        """
+        assert self._closing is not None
+        code = ERRORS[self._closing].close_code
+        await self._ws.close(code=code or _UNNAMED_CLOSE, message=self._closing.encode())
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _cut_off(self) -> None:
+        """End the connection without a word; what is unsent is dropped."""
+        transport = self._request.transport
+        if transport is not None:
+            transport.abort()
+
+    def _settle(self) -> None:
+        """Leave the cut running only where the kernel has not yet taken all that was sent."""
+        transport = self._request.transport
+        if self._cut is not None and (transport is None or not transport.get_write_buffer_size()):
+            self._cut.cancel()

@@ -1,0 +1,1 @@
+"""What the operator sees: settings, logs, metrics, the doctor, how the server starts."""

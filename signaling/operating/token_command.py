@@ -1,0 +1,72 @@
+"""`parley token create`: what is asked for, checked, and the token that comes of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from signaling.errors import ClientMistake
+from signaling.identity.grants import RANK, Grants, Role
+from signaling.identity.names import ROOM_ID, check_identity, clean_name
+from signaling.identity.tokens import Tokens
+from signaling.operating.refusals import BadSettings
+from signaling.operating.setting_types import parse_duration
+from signaling.operating.settings import Settings, secret_of
+
+LONGEST = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class TokenOrder:
+    """A token as it was asked for on the command line."""
+
+    room: str
+    identity: str
+    name: str = ""
+    role: str = "member"
+    ttl: str = "10m"
+
+
+def make_token(settings: Settings, order: TokenOrder, utc: datetime) -> dict[str, Any]:
+    """The token as of `utc`, and what is in it. Raises BadSettings for an order that cannot be filled."""
+    lifetime = _lifetime(order.ttl)
+    if not ROOM_ID.match(order.room):
+        raise BadSettings(
+            f"--room {order.room!r} is not possible", "a room is 1 to 64 of A-Z a-z 0-9 _ -", "Choose another."
+        )
+    if order.role not in RANK:
+        raise BadSettings(f"--role {order.role!r} is not possible", "there is no such role", f"Use {', '.join(RANK)}.")
+    try:
+        identity = check_identity(order.identity)
+    except ClientMistake as mistake:
+        raise BadSettings(
+            f"--identity {order.identity!r} is not possible", mistake.message, "Choose another."
+        ) from None
+    tokens = Tokens(secret_of(settings), issuer=settings.token_issuer or None, audience=settings.token_audience or None)
+    token = tokens.issue(
+        identity,
+        grants=Grants.for_room(order.room, admin=RANK[order.role] > 0),
+        utc=utc,
+        lifetime=lifetime,
+        name=clean_name(order.name) or None,
+        role=cast(Role, order.role),
+    )
+    return {
+        "token": token,
+        "room": order.room,
+        "identity": identity,
+        "role": order.role,
+        "expires_at": (utc + lifetime).isoformat(timespec="seconds"),
+        "fragment": f"#room={order.room}&token={token}",
+    }
+
+
+def _lifetime(ttl: str) -> timedelta:
+    try:
+        lifetime = timedelta(seconds=parse_duration(ttl))
+    except ValueError as error:
+        raise BadSettings(f"--ttl {ttl!r} is not possible", str(error), "Write it like 10m or 12h.") from None
+    if not timedelta(seconds=1) <= lifetime <= LONGEST:
+        raise BadSettings(
+            f"--ttl {ttl!r} is not possible", "a token lives between a second and 30 days", "Choose a time between."
+        )
+    return lifetime

@@ -1,0 +1,203 @@
+"""What clients may send: one strict model for each type. Pure; only ClientMistake leaves `parse_client_message`.
+
+The models are also what the JSON Schema and the manual are drawn from.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from signaling.errors import ClientMistake
+from signaling.protocol.envelope import LARGEST_INTEGER, RequestId, read_envelope
+
+ParticipantId = Annotated[str, Field(min_length=1, max_length=64)]
+Token = Annotated[str, Field(min_length=1, max_length=8192)]
+Seq = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
+RoomId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", max_length=64)]
+
+
+class ClientPayload(BaseModel):
+    """What all payloads share: exact types, no unknown fields, no change once read."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    type: ClassVar[str]
+
+
+class Empty(ClientPayload):
+    """No fields."""
+
+
+class Auth(ClientPayload):
+    """Who this is, unless the token came in the subprotocol."""
+
+    type = "auth"
+    token: Token
+
+
+class Join(ClientPayload):
+    """Enter a room. The name is used where the token has none; capabilities are kept for later versions."""
+
+    type = "join"
+    room: RoomId
+    display_name: Annotated[str, Field(max_length=512)] = ""
+    capabilities: Annotated[dict[str, JsonValue], Field(max_length=32)] = Field(default_factory=dict)
+    password: Annotated[str, Field(max_length=1024)] | None = None
+    invite: Annotated[str, Field(max_length=256)] | None = None
+
+
+class Offer(ClientPayload):
+    """A first offer, a changed one, or an ICE restart."""
+
+    type = "offer"
+    sdp: Annotated[str, Field(min_length=1, max_length=65_536)]
+
+
+class IceCandidate(ClientPayload):
+    """A candidate of the client's; accepted and not needed. An empty one says that there are no more (RFC 8838)."""
+
+    type = "ice-candidate"
+    candidate: Annotated[str, Field(max_length=1024)]
+    sdpMid: Annotated[str, Field(max_length=64)] | None = None  # noqa: N815 - the W3C's spelling
+    sdpMLineIndex: Annotated[int, Field(ge=0, le=255)] | None = None  # noqa: N815 - the W3C's spelling
+
+
+class Leave(Empty):
+    """Leave the room; the connection stays."""
+
+    type = "leave"
+
+
+class Mute(Empty):
+    """Silence oneself."""
+
+    type = "mute"
+
+
+class Unmute(Empty):
+    """Undo one's own mute; never a moderator's."""
+
+    type = "unmute"
+
+
+class Deafen(Empty):
+    """Hear nobody."""
+
+    type = "deafen"
+
+
+class Undeafen(Empty):
+    """Undo one's own deafen; never a moderator's."""
+
+    type = "undeafen"
+
+
+class ListParticipants(Empty):
+    """Ask who is in the room."""
+
+    type = "participants"
+
+
+class SendMessage(ClientPayload):
+    """Chat or application data, to one participant or to the room."""
+
+    type = "message"
+    to: ParticipantId | None = None
+    topic: Annotated[str, Field(min_length=1, max_length=64)]
+    body: Annotated[str, Field(max_length=16_384)]
+
+
+class Signal(ClientPayload):
+    """Relayed to one participant as it is; every other field is the clients' own."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, hide_input_in_errors=True)
+    type = "signal"
+    to: ParticipantId
+
+
+class Moderate(ClientPayload):
+    """A moderator's act on one participant."""
+
+    type = "moderate"
+    action: Literal["mute", "unmute", "deafen", "undeafen", "kick"]
+    target: ParticipantId
+    reason: Annotated[str, Field(max_length=256)] | None = None
+
+
+class Ping(ClientPayload):
+    """A sign of life. `seq_ack` is the highest seq read so far; what it covers need not be kept for `resume`."""
+
+    type = "ping"
+    seq_ack: Seq | None = None
+
+
+class Resume(ClientPayload):
+    """Take up a session again on a new connection."""
+
+    type = "resume"
+    session: Annotated[str, Field(min_length=1, max_length=64)]
+    secret: Annotated[str, Field(min_length=1, max_length=64)]
+    seq_ack: Seq
+
+
+CLIENT_MESSAGES: dict[str, type[ClientPayload]] = {
+    model.type: model
+    for model in (
+        Auth,
+        Join,
+        Offer,
+        IceCandidate,
+        Leave,
+        Mute,
+        Unmute,
+        Deafen,
+        Undeafen,
+        ListParticipants,
+        SendMessage,
+        Signal,
+        Moderate,
+        Ping,
+        Resume,
+    )
+}
+"""Every type a client may send."""
+
+
+class Request(NamedTuple):
+    """One message of a client, checked."""
+
+    type: str
+    id: RequestId
+    payload: ClientPayload
+
+
+class BadRequest(ClientMistake):
+    """A message whose envelope could be read, so that the answer can name its id."""
+
+    def __init__(
+        self, request_id: RequestId, code: str, message: str, details: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(code, message, details)
+        self.request_id = request_id
+
+
+def parse_client_message(text: str | bytes) -> Request:
+    """One WebSocket text message as a checked request.
+
+    Raises ClientMistake: `too_large`, `bad_message`, `unknown_type`; as BadRequest once the id is known.
+    """
+    kind, request_id, payload = read_envelope(text)
+    model = CLIENT_MESSAGES.get(kind)
+    if model is None:
+        raise BadRequest(request_id, "unknown_type", "there is no message of this type")
+    try:
+        return Request(kind, request_id, model.__pydantic_validator__.validate_python(payload))
+    except ValidationError as error:
+        message, details = _first_problem(error)
+        raise BadRequest(request_id, "bad_message", message, details) from None
+
+
+def _first_problem(error: ValidationError) -> tuple[str, dict[str, object]]:
+    """The first thing that is wrong, by field; never the value, which may be a secret."""
+    problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in problem["loc"])[:128]
+    return f"{field}: {problem['msg']}"[:256], {"field": field}

@@ -1,0 +1,286 @@
+"""What the server sends: the shape of each payload, and how a message becomes bytes. Pure.
+
+The payloads are typed dictionaries, as nothing that we make ourselves needs checking while it runs; pydantic reads the
+same types for the JSON Schema, and the tests check what is sent against it. A payload is serialised once, however many
+sessions it goes to; `frame` puts the envelope of one session around it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired
+
+import orjson
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
+
+from signaling.protocol.envelope import RequestId
+
+_CLOSED: ConfigDict = ConfigDict(extra="forbid", strict=True)
+
+LeaveReason = Literal[
+    "client_initiated",
+    "duplicate_identity",
+    "server_shutdown",
+    "removed",
+    "banned",
+    "room_deleted",
+    "join_failure",
+    "migration",
+    "connection_timeout",
+    "media_failure",
+    "idle",
+]
+
+
+@with_config(_CLOSED)
+class ParticipantView(TypedDict):
+    """A participant as others see it. `joined_at` is RFC 3339, UTC."""
+
+    id: str
+    identity: str
+    name: str
+    role: Literal["owner", "moderator", "member"]
+    state: Literal["joined", "active", "reconnecting"]
+    self_mute: bool
+    self_deaf: bool
+    mute: bool
+    deaf: bool
+    suppressed: bool
+    joined_at: str
+
+
+@with_config(_CLOSED)
+class ServerName(TypedDict):
+    """Who answers."""
+
+    name: str
+    version: str
+
+
+@with_config(_CLOSED)
+class SessionLimits(TypedDict):
+    """What a session may do: bytes a message, messages a second, seconds that a lost seat is kept."""
+
+    message_bytes: int
+    messages_per_second: float
+    resume_seconds: float
+
+
+@with_config(_CLOSED)
+class Welcome(TypedDict):
+    """The session stands. The secret is for `resume`, and changes with each."""
+
+    session: str
+    secret: str
+    resumed: bool
+    identity: str
+    name: str
+    server: ServerName
+    limits: SessionLimits
+
+
+@with_config(_CLOSED)
+class RoomLimits(TypedDict):
+    """Audio slots that are of use, and people that the room takes."""
+
+    slots: int
+    max_participants: int
+
+
+@with_config(_CLOSED)
+class IceServer(TypedDict):
+    """As the W3C's RTCIceServer."""
+
+    urls: list[str]
+    username: NotRequired[str]
+    credential: NotRequired[str]
+
+
+@with_config(_CLOSED)
+class Joined(TypedDict):
+    """The whole state of the room; `participants` has the client itself too."""
+
+    room: str
+    participant: ParticipantView
+    participants: list[ParticipantView]
+    ice_servers: list[IceServer]
+    limits: RoomLimits
+
+
+@with_config(_CLOSED)
+class Answer(TypedDict):
+    """The answer to an offer."""
+
+    sdp: str
+
+
+@with_config(_CLOSED)
+class OneParticipant(TypedDict):
+    """Somebody has come, or has changed."""
+
+    participant: ParticipantView
+
+
+@with_config(_CLOSED)
+class ParticipantLeft(TypedDict):
+    """Somebody has gone; `participant` is the id."""
+
+    participant: str
+    reason: LeaveReason
+
+
+@with_config(_CLOSED)
+class Participants(TypedDict):
+    """Everybody who is in the room."""
+
+    participants: list[ParticipantView]
+
+
+@with_config(_CLOSED)
+class Slot(TypedDict):
+    """Who is heard through the m-line `mid`; nobody where null."""
+
+    mid: str
+    participant: str | None
+    gain: float
+
+
+@with_config(_CLOSED)
+class Slots(TypedDict):
+    """All slots of this client."""
+
+    slots: list[Slot]
+
+
+@with_config(_CLOSED)
+class SpeakerLevel(TypedDict):
+    """One who speaks; `level` is linear, 0 to 1, as the W3C's audioLevel."""
+
+    participant: str
+    level: float
+
+
+@with_config(_CLOSED)
+class Speakers(TypedDict):
+    """Who speaks now, loudest first."""
+
+    speakers: list[SpeakerLevel]
+
+
+@with_config(_CLOSED)
+class Media(TypedDict):
+    """Whether the client's audio arrives at the server."""
+
+    arriving: bool
+
+
+Message = TypedDict("Message", {"from": str, "to": str | None, "topic": str, "body": str, "sent_at": str})
+RelayedSignal = TypedDict("RelayedSignal", {"from": str})
+Message.__pydantic_config__ = _CLOSED  # type: ignore[attr-defined]
+RelayedSignal.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
+
+
+@with_config(_CLOSED)
+class Moderated(TypedDict):
+    """What a moderator (`by`, a participant id) has done to this client."""
+
+    action: Literal["mute", "unmute", "deafen", "undeafen", "kick"]
+    by: str
+    reason: str | None
+
+
+@with_config(_CLOSED)
+class FreshToken(TypedDict):
+    """A token that takes the place of the one that is about to end."""
+
+    token: str
+
+
+@with_config(_CLOSED)
+class EndpointGone(TypedDict):
+    """The peer connection has ended on the server: open a new one."""
+
+    reason: str
+
+
+@with_config(_CLOSED)
+class Nothing(TypedDict):
+    """No fields."""
+
+
+@with_config(_CLOSED)
+class Reconnect(TypedDict):
+    """The connection is about to close, and what to do then."""
+
+    action: Literal["resume", "reconnect", "disconnect"]
+    reason: str
+
+
+@with_config(_CLOSED)
+class Pong(TypedDict):
+    """The answer to `ping`; `seq_ack` is the one that was sent, null where there was none."""
+
+    seq_ack: int | None
+
+
+@with_config(_CLOSED)
+class Problem(TypedDict):
+    """A refusal. `code` is stable; `message` is for people."""
+
+    code: str
+    message: str
+    details: NotRequired[dict[str, Any]]
+
+
+SERVER_MESSAGES: dict[str, Any] = {
+    "welcome": Welcome,
+    "joined": Joined,
+    "answer": Answer,
+    "participant-joined": OneParticipant,
+    "participant-updated": OneParticipant,
+    "participant-left": ParticipantLeft,
+    "participants": Participants,
+    "slots": Slots,
+    "speakers": Speakers,
+    "media": Media,
+    "message": Message,
+    "signal": RelayedSignal,
+    "moderated": Moderated,
+    "token": FreshToken,
+    "endpoint-gone": EndpointGone,
+    "resume-lost": Nothing,
+    "reconnect": Reconnect,
+    "ok": Nothing,
+    "pong": Pong,
+    "error": Problem,
+}
+"""Every type the server sends."""
+
+VOLATILE = frozenset({"welcome", "resume-lost", "reconnect", "speakers", "pong"})
+"""Types that are numbered but not kept for `resume`: of use only on the connection that they were sent on."""
+
+
+class Outgoing:
+    """A message whose payload is serialised, not yet addressed: any number of sessions can send it."""
+
+    __slots__ = ("body", "type", "volatile")
+
+    def __init__(self, kind: str, payload: Mapping[str, Any]) -> None:
+        self.type = kind
+        self.body = orjson.dumps(payload)
+        self.volatile = kind in VOLATILE
+
+
+OK = Outgoing("ok", {})
+"""The answer to a request that has no other."""
+
+
+def frame(message: Outgoing, seq: int, request_id: RequestId) -> bytes:
+    """The envelope of one session around a message; `request_id` is left out where it is None."""
+    if request_id is None:
+        return b'{"type":"%b","seq":%d,"payload":%b}' % (message.type.encode(), seq, message.body)
+    return b'{"type":"%b","id":%b,"seq":%d,"payload":%b}' % (
+        message.type.encode(),
+        orjson.dumps(request_id),
+        seq,
+        message.body,
+    )

@@ -1,0 +1,165 @@
+"""The session: one client's standing with the server, whatever connection it comes over. Sans-I/O.
+
+It numbers what is sent, keeps it for `resume`, holds the secret, and knows when its time is up. It is given the line to
+send on (`Carrier`), which only queues. It knows nothing of rooms: what a message does is the handlers' matter.
+"""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from signaling.errors import ClientMistake
+from signaling.ids import RandomBytes, new_secret
+from signaling.limits import FloodGuard
+from signaling.protocol.carrier import Carrier
+from signaling.protocol.envelope import RequestId
+from signaling.protocol.replay import Replay
+from signaling.protocol.server_messages import Outgoing, frame
+from signaling.protocol.states import step_session
+
+if TYPE_CHECKING:
+    from signaling.identity.tokens import Claims
+
+AUTH_SECONDS = 5.0
+SEAT_SECONDS = 60.0
+
+
+class Session:
+    """States, numbering, secret and time limits of one session.
+
+    `claims` are the verified token's, None until then. `participant_id` is set while in a room. `refresh_at` is when a
+    fresh token is due. Times are monotonic seconds.
+    """
+
+    __slots__ = (
+        "_carrier",
+        "_former_secret",
+        "_media_gone_at",
+        "_media_up",
+        "_random",
+        "_replay",
+        "_seq",
+        "_since",
+        "auth_seconds",
+        "claims",
+        "guard",
+        "id",
+        "participant_id",
+        "refresh_at",
+        "seat_seconds",
+        "secret",
+        "slots",
+        "state",
+    )
+
+    def __init__(self, carrier: Carrier, now: float, guard: FloodGuard, random: RandomBytes) -> None:
+        self.id = new_secret(random)
+        self.secret = new_secret(random)
+        self.state = "opened"
+        self.claims: Claims | None = None
+        self.participant_id: str | None = None
+        self.refresh_at: float | None = None
+        self.slots: Outgoing | None = None
+        self.guard = guard
+        self.auth_seconds = AUTH_SECONDS
+        self.seat_seconds = SEAT_SECONDS
+        self._carrier: Carrier | None = carrier
+        self._since = now
+        self._random = random
+        self._former_secret: str | None = None
+        self._replay = Replay()
+        self._seq = 0
+        self._media_up = False
+        self._media_gone_at = now
+
+    @property
+    def carrier(self) -> Carrier | None:
+        """The line, None while it is lost."""
+        return self._carrier
+
+    @property
+    def seq(self) -> int:
+        """The number of the last message sent."""
+        return self._seq
+
+    def step(self, event: str) -> None:
+        """Move on by the table of states. Raises ClientMistake (`unexpected_message`), and nothing is changed."""
+        self.state = step_session(self.state, event)
+
+    def check(self, event: str) -> str:
+        """The state that `event` would lead to; nothing is changed. Raises as `step`."""
+        return step_session(self.state, event)
+
+    def send(self, message: Outgoing, request_id: RequestId = None) -> None:
+        """Number a message, keep it for `resume` unless volatile, and give it to the line if there is one."""
+        self._seq = seq = self._seq + 1
+        if not message.volatile:
+            self._replay.keep(seq, message, request_id)
+        if self._carrier is not None:
+            self._carrier.deliver(frame(message, seq, request_id))
+
+    def heard(self, seq_ack: int | None = None) -> None:
+        """A message came: the client has the newest secret, and everything up to `seq_ack`.
+
+        Raises ClientMistake (`bad_message`) for a number that was never sent.
+        """
+        self._former_secret = None
+        if seq_ack is not None:
+            if seq_ack > self._seq:
+                raise ClientMistake("bad_message", "seq_ack is beyond the last message sent")
+            self._replay.acknowledge(seq_ack)
+
+    def accepts(self, secret: str) -> bool:
+        """Whether this is the secret, compared in constant time.
+
+        The one before it is good too until the client has been heard, as the `welcome` with the new one may be lost
+        with the connection that it was sent on.
+        """
+        offered = secret.encode()
+        good = secrets.compare_digest(offered, self.secret.encode())
+        former = secrets.compare_digest(offered, (self._former_secret or self.secret).encode())
+        return good or former
+
+    def lose(self, now: float) -> None:
+        """The line has ended."""
+        self.step("lost")
+        self._carrier = None
+        self._since = now
+
+    def take_over(self, carrier: Carrier) -> Carrier | None:
+        """Another line resumes this session: a new secret, and the old line is handed back to be closed."""
+        self.step("taken")
+        older, self._carrier = self._carrier, carrier
+        self._former_secret, self.secret = self.secret, new_secret(self._random)
+        return older
+
+    def take_missed(self, seq_ack: int) -> list[tuple[Outgoing, RequestId]] | None:
+        """What came after `seq_ack`, to be sent again under new numbers; None where some of it is no longer kept.
+
+        Nothing stays behind: what is sent again is kept again.
+        """
+        missed = self._replay.take_after(seq_ack)
+        return None if seq_ack > self._seq else missed
+
+    def end(self, event: str) -> Carrier | None:
+        """The session is over (`expired`, `removed`, `replaced`); the line is handed back."""
+        self.step(event)
+        carrier, self._carrier = self._carrier, None
+        self.participant_id = None
+        return carrier
+
+    def media(self, up: bool, now: float) -> None:
+        """The peer connection stands, or stands no more: a sign of life on the other path."""
+        if self._media_up and not up:
+            self._media_gone_at = now
+        self._media_up = up
+
+    def deadline(self) -> float | None:
+        """When this session ends unless something comes first; None where nothing limits it.
+
+        Five seconds to authenticate; 60 s for a seat without a line, from the last sign of life on either path.
+        """
+        if self.state == "opened":
+            return self._since + self.auth_seconds
+        if self.state == "away" and not self._media_up:
+            return max(self._since, self._media_gone_at) + self.seat_seconds
+        return None

@@ -1,0 +1,90 @@
+import pytest
+
+from sfu.flags import MuteFlags
+from signaling.call.rooms import Participant, RoomDirectory
+from signaling.errors import ClientMistake
+from tests.signaling.fakes import START
+
+
+def person(identity: str, room: str = "lobby", **changes: object) -> Participant:
+    fields: dict[str, object] = {"id": f"id-{identity}", "name": identity.title(), "role": "member"}
+    return Participant(identity=identity, room_id=room, joined_at=START, **(fields | changes))  # type: ignore[arg-type]
+
+
+def test_a_room_begins_with_its_first_and_ends_with_its_last() -> None:
+    rooms = RoomDirectory()
+    ana = person("ana")
+    assert rooms.find("lobby") is None
+    room = rooms.admit(ana)
+    assert (ana.state, rooms.find("lobby"), rooms.participant(ana.id), rooms.population) == ("joined", room, ana, 1)
+    rooms.remove(ana)
+    rooms.remove(ana)
+    assert (ana.state, len(rooms), rooms.population) == ("disconnected", 0, 0)
+
+
+def test_a_full_room_takes_nobody() -> None:
+    rooms = RoomDirectory(max_participants=1)
+    rooms.admit(person("ana"))
+    with pytest.raises(ClientMistake) as caught:
+        rooms.admit(person("ben"))
+    assert caught.value.code == "room_full"
+    assert rooms.admit(person("ben", "other"))
+
+
+def test_an_older_self_makes_room_or_keeps_it() -> None:
+    rooms = RoomDirectory(max_participants=1)
+    ana = person("ana")
+    room = rooms.admit(ana)
+    assert room.check_place("ana") is ana
+    with pytest.raises(ClientMistake):
+        rooms.admit(person("ana", id="second"))
+    strict = RoomDirectory(duplicate_identity="reject_new")
+    with pytest.raises(ClientMistake) as caught:
+        strict.admit(ana := person("ana")).check_place("ana")
+    assert caught.value.code == "duplicate_identity"
+
+
+def test_nobody_is_found_by_a_name_of_another_room() -> None:
+    rooms = RoomDirectory()
+    room = rooms.admit(person("ana"))
+    rooms.admit(person("ben", "other"))
+    with pytest.raises(ClientMistake) as caught:
+        room.get("id-ben")
+    assert caught.value.code == "no_such_participant"
+    assert [found.id for found in rooms] == ["lobby", "other"]
+
+
+def test_a_view_has_the_words_of_the_protocol() -> None:
+    ana = person("ana", role="operator")
+    RoomDirectory().admit(ana)
+    assert ana.view() == {
+        "id": "id-ana", "identity": "ana", "name": "Ana", "role": "owner", "state": "joined", "self_mute": False,
+        "self_deaf": False, "mute": False, "deaf": False, "suppressed": False, "joined_at": "2026-01-01T00:00:00.000Z",
+    }  # fmt: skip
+
+
+def test_the_hidden_are_seen_by_themselves_only() -> None:
+    rooms = RoomDirectory()
+    ana, spy = person("ana"), person("spy", hidden=True)
+    room = rooms.admit(ana)
+    rooms.admit(spy)
+    assert [view["identity"] for view in room.views(ana)] == ["ana"]
+    assert [view["identity"] for view in room.views(spy)] == ["ana", "spy"]
+
+
+def test_flags_change_by_name_and_a_listener_without_the_grant_is_deaf() -> None:
+    ana = person("ana")
+    assert ana.change_flags(mute=True)
+    assert not ana.change_flags(mute=True)
+    assert ana.media_flags == MuteFlags(mute=True)
+    assert person("ben", can_subscribe=False).media_flags == MuteFlags(deaf=True)
+
+
+@pytest.mark.parametrize(
+    ("actor", "target", "may"),
+    [("member", "member", False), ("moderator", "member", True), ("moderator", "moderator", True),
+     ("moderator", "owner", False), ("owner", "moderator", True), ("owner", "operator", False),
+     ("operator", "owner", True)],
+)  # fmt: skip
+def test_who_may_act_on_whom(actor: str, target: str, may: bool) -> None:
+    assert person("a", role=actor).outranks(person("b", role=target)) is may

@@ -1,0 +1,88 @@
+import asyncio
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from sfu.observer import SlotAssignment, Speaker
+from signaling.clock import Clock
+from signaling.errors import ClientMistake
+from signaling.http import gateway as module
+from signaling.http.gateway import Gateway, GatewaySettings, peer_address
+from signaling.identity.tokens import Tokens
+from tests.signaling.fakes import SECRET, FakeLine, FakeMedia, House, pid
+
+
+async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() -> None:
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    with pytest.raises(RuntimeError, match="not been started"):
+        gateway.counters()
+    await gateway.close()
+    with pytest.raises(ClientMistake) as caught:
+        await gateway.handle(make_mocked_request("GET", "/ws"))
+    assert caught.value.code == "server_shutdown"
+
+
+async def test_the_observer_brings_media_news_to_those_concerned() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway._conversation = house.talk
+    gateway.media_connected(pid(ana))
+    gateway.media_arriving(pid(ana), True)
+    gateway.slots_changed(pid(ana), [SlotAssignment("1", None)])
+    gateway.speakers_changed("lobby", [Speaker(pid(ana), 1.0)])
+    gateway.flooding(pid(ana))
+    gateway.media_gone(pid(ana), "flood")
+    assert ana.types == [
+        "participant-updated",
+        "media",
+        "slots",
+        "speakers",
+        "error",
+        "endpoint-gone",
+        "participant-updated",
+    ]
+
+
+async def test_an_observer_never_raises() -> None:
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway.media_connected("before the start")
+
+
+async def test_one_session_that_fails_at_its_time_does_not_keep_the_others_from_theirs() -> None:
+    house = House()
+    first, second = house.line(), house.line()
+    away = house.enter("cat")
+    house.talk.lost(away, house.now)
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway._conversation = house.talk
+    right = house.talk.expire
+    failing = [first.session, next(s for s in house.talk.sessions.values() if s.state == "away")]
+    house.talk.expire = Mock(side_effect=lambda s, now: right(s, now) if s not in failing else 1 / 0)  # type: ignore[method-assign]
+    gateway.advance(house.now + 100)
+    assert (first.closed, second.closed) == ("internal", "unauthenticated")
+
+
+async def test_time_is_kept_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.0)
+    looked = asyncio.Event()
+
+    def now() -> float:
+        looked.set()
+        return 0.0
+
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET), clock=Clock(now=now))
+    gateway.start(FakeMedia())
+    line = FakeLine()
+    closed = asyncio.Event()
+    line.close = lambda code: closed.set() if code == "unauthenticated" else None  # type: ignore[method-assign]
+    gateway.conversation.open(line, -10.0)
+    async with asyncio.timeout(5):
+        await looked.wait()
+        await closed.wait()
+    await gateway.close()
+
+
+def test_the_peer_address_is_the_sockets() -> None:
+    assert peer_address(make_mocked_request("GET", "/", headers={"X-Forwarded-For": "203.0.113.9"})) != "203.0.113.9"

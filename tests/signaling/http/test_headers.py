@@ -1,0 +1,105 @@
+import asyncio
+import json
+
+import pytest
+
+from signaling.http.headers import content_security_policy
+from tests.signaling.serving import served
+
+OWN = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "MDEyMzQ1Njc4OTAxMjM0NQ==",
+    "Sec-WebSocket-Protocol": "parley.v1",
+}
+
+
+async def test_every_answer_has_the_security_headers(tmp_path):
+    async with served(tmp_path) as server:
+        for path in ("/live", "/none", "/"):
+            response, _ = await server.ask(path)
+            headers = response.headers
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert "microphone=(self)" in headers["Permissions-Policy"]
+            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+            assert len(headers["X-Request-Id"]) == 16
+            assert "Access-Control-Allow-Origin" not in headers
+            assert "Strict-Transport-Security" not in headers
+            assert "unsafe" not in headers["Content-Security-Policy"]
+            assert f"ws://{server.host}" in headers["Content-Security-Policy"]
+
+
+def test_a_host_that_could_change_the_policy_is_not_put_into_it():
+    assert "evil" not in content_security_policy("evil.example; script-src *")
+
+
+async def test_hsts_behind_a_trusted_proxy_that_serves_https(tmp_path):
+    headers = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "Host": "voice.example"}
+    async with served(tmp_path, trusted_proxies=["127.0.0.1"]) as server:
+        response, _ = await server.ask("/live", headers={**headers, "X-Request-Id": "from-the-proxy"})
+        assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert response.headers["X-Request-Id"] == "from-the-proxy"
+    async with served(tmp_path) as server:
+        response, _ = await server.ask("/live", headers={**headers, "X-Request-Id": "from-a-stranger"})
+        assert "Strict-Transport-Security" not in response.headers
+        assert response.headers["X-Request-Id"] != "from-a-stranger"
+
+
+async def test_dev_answers_to_the_names_of_this_machine_only(tmp_path):
+    async with served(tmp_path, dev=True) as server:
+        response, body = await server.ask("/", headers={"Host": f"evil.example:{server.port}"})
+        assert response.status == 421
+        assert json.loads(body)["code"] == "misdirected"
+        assert (await server.ask("/live", headers={"Host": "localhost"}))[0].status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({}, 403),
+        ({"Origin": "null", "Authorization": "Bearer x"}, 403),
+        ({"Origin": "own"}, 101),
+        ({"Origin": "https://game.example"}, 101),
+        ({"Sec-WebSocket-Protocol": "parley.v1, parley.token.x"}, 101),
+        ({"Authorization": "Bearer x"}, 101),
+    ],
+)
+async def test_who_may_open_a_websocket(tmp_path, headers, status):
+    async with served(tmp_path, allowed_origins=["https://game.example"]) as server:
+        if headers.get("Origin") == "own":
+            headers = {"Origin": f"http://{server.host}"}
+        response, _ = await first_line(server, {**OWN, **headers})
+        assert response == status
+
+
+async def first_line(server, headers):
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    lines = [
+        f"GET /ws HTTP/1.1\r\nHost: {server.host}\r\n",
+        *(f"{name}: {value}\r\n" for name, value in headers.items()),
+    ]
+    writer.write(("".join(lines) + "\r\n").encode())
+    line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return int(line.split()[1]), line
+
+
+async def test_cors_is_closed_but_for_allowed_origins(tmp_path):
+    allowed = "https://game.example"
+    async with served(tmp_path, allowed_origins=[allowed]) as server:
+        response, _ = await server.ask("/api/v1/config", headers={"Origin": allowed})
+        assert response.headers["Access-Control-Allow-Origin"] == allowed
+        assert "Access-Control-Allow-Credentials" not in response.headers
+        assert response.headers["Vary"] == "Origin"
+        preflight, _ = await server.ask("/api/v1/config", "OPTIONS", headers={"Origin": allowed})
+        assert preflight.status == 204
+        for other in ("https://evil.example", "null"):
+            response, _ = await server.ask("/api/v1/config", headers={"Origin": other})
+            assert "Access-Control-Allow-Origin" not in response.headers
+            response, _ = await server.ask("/api/v1/config", "OPTIONS", headers={"Origin": other})
+            assert response.status == 405

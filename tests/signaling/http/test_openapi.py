@@ -1,0 +1,33 @@
+import json
+from pathlib import Path
+
+from signaling.http.openapi import all_endpoints, as_text, document
+
+DOCS = Path(__file__).parents[3] / "docs" / "openapi.json"
+
+
+def test_the_committed_document_is_the_generated_one():
+    assert DOCS.read_text() == as_text(), "run python scripts/write_reference.py"
+
+
+def test_every_route_is_in_it_with_its_errors_as_problems():
+    spec = document()
+    assert spec["openapi"] == "3.1.0"
+    for row in all_endpoints():
+        operation = spec["paths"][row.path][row.method.lower()]
+        assert set(map(str, row.answers)) <= set(operation["responses"])
+        assert "application/problem+json" in operation["responses"]["500"]["content"]
+
+
+def test_every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own():
+    text = as_text()
+    spec = json.loads(text)
+    for part in text.split('"#/components/schemas/')[1:]:
+        assert part.partition('"')[0] in spec["components"]["schemas"]
+    names = [operation["operationId"] for path in spec["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_a_body_is_described():
+    body = document()["paths"]["/dev/token"]["post"]["requestBody"]
+    assert body["content"]["application/json"]["schema"]["$ref"].endswith("/DevTokenRequest")

@@ -1,0 +1,122 @@
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signaling.errors import ClientMistake
+from signaling.protocol.client_messages import CLIENT_MESSAGES, BadRequest, Ping, Signal, parse_client_message
+
+GOOD = {
+    "auth": {"token": "a.b.c"},
+    "join": {"room": "lobby", "display_name": "Ana", "capabilities": {"red": True}, "password": "x", "invite": "y"},
+    "offer": {"sdp": "v=0\r\n"},
+    "ice-candidate": {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 0},
+    "leave": {},
+    "mute": {},
+    "unmute": {},
+    "deafen": {},
+    "undeafen": {},
+    "participants": {},
+    "message": {"to": "p", "topic": "chat", "body": "hello"},
+    "signal": {"to": "p", "anything": {"at": ["all"]}},
+    "moderate": {"action": "kick", "target": "p", "reason": "noise"},
+    "ping": {"seq_ack": 3},
+    "resume": {"session": "s", "secret": "x", "seq_ack": 0},
+}
+
+BAD = [
+    ("auth", {}),
+    ("auth", {"token": ""}),
+    ("auth", {"token": "x" * 8193}),
+    ("auth", {"token": 5}),
+    ("join", {"room": "../up"}),
+    ("join", {"room": "a\n"}),
+    ("join", {"room": "ä"}),
+    ("join", {"room": "a", "identity": "somebody else"}),
+    ("join", {"room": "a", "display_name": None}),
+    ("join", {"room": "a", "capabilities": []}),
+    ("join", {"room": "a", "capabilities": {str(key): 1 for key in range(33)}}),
+    ("offer", {"sdp": ""}),
+    ("offer", {"sdp": b"v".decode(), "type": "offer"}),
+    ("ice-candidate", {"candidate": "x", "sdpMLineIndex": "0"}),
+    ("ice-candidate", {"candidate": "x", "sdpMLineIndex": True}),
+    ("mute", {"now": True}),
+    ("message", {"topic": "", "body": ""}),
+    ("message", {"topic": "t", "body": "x" * 16_385}),
+    ("message", {"topic": "t", "body": {"not": "text"}}),
+    ("signal", {}),
+    ("signal", {"to": None}),
+    ("moderate", {"action": "ban", "target": "p"}),
+    ("ping", {"seq_ack": -1}),
+    ("ping", {"seq_ack": False}),
+    ("ping", {"seq_ack": 1.0}),
+    ("resume", {"session": "s", "secret": "x"}),
+]
+
+
+def as_text(kind: str, payload: object) -> str:
+    return json.dumps({"type": kind, "id": 7, "payload": payload})
+
+
+def test_there_is_an_example_of_every_type() -> None:
+    assert GOOD.keys() == CLIENT_MESSAGES.keys()
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_good_message_is_read(kind: str) -> None:
+    request = parse_client_message(as_text(kind, GOOD[kind]))
+    assert (request.type, request.id) == (kind, 7)
+    assert request.payload.model_dump(exclude_unset=True) == GOOD[kind]
+    assert type(request.payload) is CLIENT_MESSAGES[kind]
+
+
+@pytest.mark.parametrize(("kind", "payload"), BAD)
+def test_a_bad_payload_is_refused_with_its_field_and_never_its_value(kind: str, payload: dict[str, object]) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_client_message(as_text(kind, payload))
+    assert caught.value.code == "bad_message"
+    assert caught.value.request_id == 7
+    assert caught.value.details is not None
+    assert "somebody else" not in caught.value.message
+
+
+def test_an_unknown_type_is_refused_by_name() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_client_message('{"type":"fly","id":"x"}')
+    assert caught.value.code == "unknown_type"
+    assert caught.value.request_id == "x"
+
+
+def test_signal_keeps_what_the_clients_agree_on() -> None:
+    payload = parse_client_message(as_text("signal", GOOD["signal"])).payload
+    assert isinstance(payload, Signal)
+    assert payload.model_extra == {"anything": {"at": ["all"]}}
+
+
+def test_a_payload_may_be_left_out() -> None:
+    assert parse_client_message('{"type":"ping"}').payload == Ping()
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+FIELDS = st.sampled_from(
+    ["token", "room", "sdp", "to", "topic", "body", "seq_ack", "action", "target", "secret", "session"]
+)
+
+
+@given(st.sampled_from(sorted(CLIENT_MESSAGES)), st.dictionaries(FIELDS | st.text(), ANYTHING), ANYTHING)
+def test_no_json_raises_past_the_parser(kind: str, payload: dict[str, object], request_id: object) -> None:
+    with contextlib.suppress(ClientMistake):
+        parse_client_message(json.dumps({"type": kind, "id": request_id, "payload": payload}))
+
+
+@given(st.data())
+def test_no_mutation_of_a_good_message_raises_past_the_parser(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(GOOD)))
+    text = as_text(kind, GOOD[kind])
+    at = data.draw(st.integers(0, len(text)))
+    mutated = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 4)) :]
+    with contextlib.suppress(ClientMistake):
+        parse_client_message(mutated)
