@@ -13,7 +13,16 @@ from sfu.errors import PeerMistake, SrtpFailure
 from sfu.rtcp import ReceiverReport
 from sfu.rtcp_build import build as build_rtcp
 from sfu.rtp import RtpPacket, build
-from sfu.srtp import PROFILES, REPLAY_WINDOW, STATUS_OK, SrtpContext, derive_keys, protect_in_place
+from sfu.srtp import (
+    PROFILES,
+    REPLAY_WINDOW,
+    RESTING_SSRCS,
+    STATUS_OK,
+    SrtpContext,
+    SrtpFailure,
+    derive_keys,
+    protect_in_place,
+)
 from tests.support.ears import srtp_contexts
 
 each_profile = pytest.mark.parametrize("name", PROFILES)

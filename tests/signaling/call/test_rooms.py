@@ -55,6 +55,7 @@ def test_nobody_is_found_by_a_name_of_another_room() -> None:
 
 
 def test_a_view_has_the_words_of_the_protocol() -> None:
+    """Times are RFC 3339, UTC."""
     ana = person("ana", role="operator")
     RoomDirectory().admit(ana)
     assert ana.view() == {
