@@ -4,7 +4,7 @@ Every change of the engine is followed by `pump`, which carries out what it says
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from sfu.answer import AnswerParameters, HostCandidate, SlotStream, build_answer, choose_setup, negotiate
@@ -63,6 +63,7 @@ class Connection:
         self._setup: Setup | None = None
         self._pinned: PinnedSockaddr | None = None
         self._peers: dict[Source, Peer] = {}
+        self._names: set[str] = set()
         chance = server.chance
         reports = Reports(chance.randrange(1, 1 << 32), self.cname, server.epoch)
         ice = IceLite(make_credentials(secrets.token_bytes), offer.ice, now)
@@ -93,7 +94,9 @@ class Connection:
         self._setup = setup
         self._version += 1
         endpoint.negotiate(offer, lines, self.server.settings.slots)
-        self.server.name_connection(self)
+        for name in endpoint.ice.usernames():
+            self._names.add(name)
+            self.server.name_connection(name, self)
         self._route_slots()
         self.room.set_slots(self.participant, endpoint.slots, now)
         self.pump()
@@ -148,6 +151,7 @@ class Connection:
             case SelectedMoved(source, previous):
                 self._move(source, previous)
             case CredentialsForgotten(ufrag):
+                self._names.discard(ufrag)
                 server.forget_name(ufrag)
             case MidsKnown():
                 self.room.route_changed(self.participant)
@@ -197,10 +201,9 @@ class Connection:
         for slot in self.endpoint.slots:
             slot.route = route
 
-    def close(self, now: float) -> Sequence[str]:
+    def close(self, now: float) -> Set[str]:
         """End it: undo what the room and the receive loop know of it; our username fragments, to be forgotten."""
         endpoint = self.endpoint
-        names = endpoint.ice.usernames()
         self.room.set_slots(self.participant, (), now)
         for stream in endpoint.streams.values():
             self.room.remove_stream(self.participant, stream, now)
@@ -212,4 +215,4 @@ class Connection:
         self.dtls.close()
         for source in list(self._peers):
             self._forget(source)
-        return names
+        return self._names

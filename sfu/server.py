@@ -224,10 +224,9 @@ class MediaServer:
         """Send one datagram."""
         self._sockets[to.socket].send(data, (to.address[0], to.address[1]))
 
-    def name_connection(self, connection: Connection) -> None:
-        """Checks for the connection's username fragments find it."""
-        for name in connection.endpoint.ice.usernames():
-            self._by_name[name] = connection
+    def name_connection(self, name: str, connection: Connection) -> None:
+        """Checks for this username fragment of ours find the connection."""
+        self._by_name[name] = connection
 
     def forget_name(self, name: str) -> None:
         """A username fragment is no longer valid."""

@@ -111,8 +111,9 @@ class SlotTable:
 
     def _carefully(self, stream: InboundStream, packet: InboundPacket, arrival: float) -> None:
         """The unusual packet. A late one of before a switch is dropped, never sent: its number is another's now."""
+        newest = packet.sequence == stream.highest
         for slot in self.slots:
-            if slot.rested_enough(packet, voiced=stream.voice.voiced):
+            if newest and slot.rested_enough(packet, voiced=stream.voice.voiced):
                 slot.resume(packet)
         takers = [slot for slot in self.slots if slot.takes(packet.sequence)]
         for slot in takers:

@@ -162,7 +162,7 @@ async def test_a_new_endpoint_may_use_the_port_of_the_old_one(house):
 
 
 async def test_nobody_takes_the_address_at_which_another_is_spoken_to(house):
-    # FAULTS B2: a participant with keys of their own sends checks under somebody else's source address.
+    # A participant with keys of their own sends checks under somebody else's source address.
     ana, ben = await pair(house)
     await talk(ana, ben, "1", [b"one"])
     eve = house.peer()

@@ -1,9 +1,9 @@
 """The media server with real peers on loopback. What is heard is judged by its octets, not by counts."""
 
 import asyncio
-import os
 import random
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -374,7 +374,7 @@ async def test_addresses_by_setting_come_before_those_bound():
 
 
 def resources():
-    return len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+    return len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
 
 
 async def test_close_leaves_no_task_and_no_descriptor(quiet_loop):
@@ -412,7 +412,7 @@ async def test_joining_and_leaving_leaves_nothing_behind(house):
             before = resources()
     assert resources() == before
     media = house.server
-    assert not (media._connections or media._by_name or media._rooms or media._room_of or media._scheduled)
+    assert not any((media._connections, media._by_name, media._rooms, media._room_of, media._scheduled))
     assert not any(sock.peers for sock in media._sockets)
 
 

@@ -88,7 +88,7 @@ def test_late_packets_keep_their_number_and_those_of_before_the_switch_are_dropp
     mouth.say()
     assert [sequence for sequence, _, _, _ in stage.heard()] == [0x7FF3]
     assert stage.ears[0].slots[0].sent()[0] == 4
-    assert (table.packets, stage.out.sent, stage.out.failed) == (8, 4, 0)
+    assert (table.packets, stage.out.sent, stage.out.failed) == (7, 4, 0)
 
 
 def test_the_first_to_come_of_two_after_a_switch_bears_the_marker():
@@ -147,11 +147,16 @@ def test_a_speaker_who_goes_on_ends_the_rest_and_owes_what_is_left():
     while table.stream.voice.voiced:
         mouth.say(QUIET)
     stage.batch.take()
+    mouth.skip()
     mouth.say(QUIET)
     assert stage.heard() == []
-    mouth.send(table.stream.highest - 1, 0, LOUD)  # late, and already sent: refused by nobody but libsrtp
+    # A late voiced packet is not where it goes on: the one after it has been left out already.
+    mouth.send(mouth.sequence - 2, mouth.timestamp - 2 * FRAME, LOUD)
+    assert stage.heard() == []
     mouth.say(LOUD, 3)
-    assert len(texts(stage.heard())) == 3
+    heard = stage.heard()
+    assert texts(heard) == [str(mouth.sequence - left) for left in (3, 2, 1)]
+    assert [sequence - heard[0][0] for sequence, _, _, _ in heard] == [0, 1, 2]
     assert 0 < slot.owed < PREROLL_PACKETS * FRAME
     assert slot.rested is None
 
@@ -191,8 +196,8 @@ def test_a_voice_that_begins_with_a_late_packet():
     table.stream.on_voice = lambda who, now: table.add_speaking(slot, now)
     mouth.send(26, (0xFFFFF000 + 6 * FRAME) & 0xFFFFFFFF, LOUD)
     heard = stage.heard()
-    assert sorted(texts(heard)) == ["23", "24", "25", "26", "27"]
-    assert sorted(sequence for sequence, _, _, _ in heard) == list(range(0x7FF0, 0x7FF5))
+    assert sorted(texts(heard)) == ["22", "23", "24", "25", "26", "27"]
+    assert sorted(sequence for sequence, _, _, _ in heard) == list(range(0x7FF0, 0x7FF6))
 
 
 def test_a_speaker_of_whom_nothing_is_kept_begins_with_this_packet():

@@ -19,7 +19,6 @@ from sfu.srtp import (
     RESTING_SSRCS,
     STATUS_OK,
     SrtpContext,
-    SrtpFailure,
     derive_keys,
     protect_in_place,
 )

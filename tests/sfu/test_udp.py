@@ -1,5 +1,5 @@
-import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +27,7 @@ def taken_port(address="127.0.0.1"):
 
 
 def descriptors():
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_port_0_takes_one_free_port_on_every_address(opened):
