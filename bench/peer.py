@@ -9,6 +9,7 @@ import asyncio
 import random
 import secrets
 import socket
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -55,7 +56,8 @@ class Peer:
     """One client.
 
     `heard` has what came on each mid, `counts` what came on each SSRC, `reports` the RTCP packets, `responses` the
-    number of STUN answers. `offered_at` and `connected_at` are loop times.
+    number of STUN answers.
+    `offered_at` and `connected_at` are monotonic seconds.
     """
 
     def __init__(self, shape: Shape | None = None, habits: Habits | None = None) -> None:
@@ -87,7 +89,7 @@ class Peer:
     async def negotiate(self, signal: Signal) -> Answer:
         """Offer what `shape` says now, and take the answer."""
         self._offers += 1
-        self.offered_at = self._loop.time()
+        self.offered_at = time.monotonic()
         answered = signal(write_offer(self.shape, self.credentials, self.ssrc, self._offers))
         text = answered if isinstance(answered, str) else await answered
         self.answer = read_answer(text)
@@ -285,7 +287,7 @@ class Peer:
             self._flush()
 
     def _receive_rtp(self, data: bytes, session: pylibsrtp.Session) -> None:
-        heard = read_packet(session.unprotect(data), self._loop.time())
+        heard = read_packet(session.unprotect(data), time.monotonic())
         count = self.counts.get(heard.ssrc)
         if count is None:
             count = self.counts[heard.ssrc] = Count()
@@ -305,7 +307,7 @@ class Peer:
             else:
                 self.put(datagram)
         if dtls.state == "connected" and not self.connected_at:
-            self.connected_at = self._loop.time()
+            self.connected_at = time.monotonic()
         wait = dtls.timeout()
         if wait is not None:
             self._later("dtls", wait, self._dtls_again)
@@ -322,5 +324,5 @@ class Peer:
         state = self._sent.get(self.ssrc)
         if state is None:
             return ReceiverReport(self.ssrc, blocks)
-        ntp = int(self._loop.time() * 2**32)
+        ntp = int(time.monotonic() * 2**32)
         return SenderReport(self.ssrc, ntp, state.timestamp, state.packets, state.octets, blocks)

@@ -88,6 +88,17 @@ def outbound_rtp(identity: StreamIdentity, sent: SentTotals, moment: Moment, rem
     return stats
 
 
+def remote_outbound_rtp(
+    identity: StreamIdentity, statistics: ReceiveStatistics, moment: Moment, local_id: str
+) -> Stats:
+    """The `remote-outbound-rtp` of a stream that we receive: its round trip, measured by RFC 3611 echoes."""
+    stats = _stream("remote-outbound-rtp", identity, moment)
+    stats["local_id"] = local_id
+    if statistics.round_trip_time is not None:
+        stats["round_trip_time"] = statistics.round_trip_time
+    return stats
+
+
 def remote_inbound_rtp(
     identity: StreamIdentity, statistics: RemoteReceiveStatistics, moment: Moment, local_id: str | None = None
 ) -> Stats:

@@ -142,6 +142,7 @@ class Connection:
                 self.dtls.receive(data)
             case StreamBegan(stream):
                 self.room.add_stream(self.participant, stream, now)
+                self.dtls.settle()
             case StreamEnded(stream):
                 self.room.remove_stream(self.participant, stream, now)
             case AddressBound(source, forgotten):
@@ -154,6 +155,7 @@ class Connection:
                 self._names.discard(ufrag)
                 server.forget_name(ufrag)
             case MidsKnown():
+                self.dtls.settle()
                 self.room.route_changed(self.participant)
             case Arriving(arriving):
                 server.observer.media_arriving(self.participant, arriving)

@@ -8,7 +8,7 @@ ends this endpoint only. The underscore names of aiortc used here are kept by a 
 
 import asyncio
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 from aiortc.rtcdtlstransport import (
@@ -23,10 +23,14 @@ from aiortc.rtcdtlstransport import (
 from aiortc.rtcicetransport import RTCIceTransport
 from OpenSSL import SSL
 
+from sfu.dtls_alert import AlertKeys, alert_keys, ends_association
 from sfu.srtp import PROFILES, SrtpContext, derive_keys
 
 HANDSHAKE_SECONDS = 15.0
 """A handshake that takes longer has failed."""
+
+SETTLE_SECONDS = 15.0
+"""After so long no peer asks for our last flight again (RFC 6347 section 4.2.4)."""
 
 LARGEST_RECORD = 1500
 QUEUED_RECORDS = 16
@@ -77,6 +81,9 @@ class _IceSide:
         if not self._queue.full():
             self._queue.put_nowait(record)
 
+    def take_all(self) -> list[bytes]:
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
     async def _recv(self) -> bytes:
         return await self._queue.get()
 
@@ -118,53 +125,114 @@ class DtlsSession:
     ) -> None:
         """Prepare; nothing is sent until `start`."""
         self._ice = _IceSide(send)
-        self._transport = _Transport(cast(RTCIceTransport, self._ice), [certificate])
+        self._transport: _Transport | None = _Transport(cast("RTCIceTransport", self._ice), [certificate])
         self._send = send
         self._connected = connected
         self._ended = ended
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._settling: asyncio.TimerHandle | None = None
+        self._peer_keys: AlertKeys | None = None
+        self._goodbye = b""
         self._closed = False
 
     @property
     def state(self) -> str:
         """The W3C's RTCDtlsTransportState."""
-        return str(self._transport.state)
+        if self._transport is not None:
+            return str(self._transport.state)
+        return "closed" if self._closed else "connected"
 
     def start(self, fingerprints: list[tuple[str, str]], *, server: bool) -> None:
         """Begin the handshake; `fingerprints`: (hash, value) of the offer; `server`: our role (RFC 8842, section 5)."""
-        self._transport._set_role("server" if server else "client")
+        transport = self._transport
+        if transport is None:
+            return
+        transport._set_role("server" if server else "client")
         remote = RTCDtlsParameters([RTCDtlsFingerprint(algorithm=name, value=value) for name, value in fingerprints])
-        self._task = asyncio.get_running_loop().create_task(self._handshake(remote))
-        self._task.add_done_callback(self._handshake_done)
+        task = asyncio.get_running_loop().create_task(self._handshake(transport, remote))
+        self._own(task)
+        task.add_done_callback(partial(self._handshake_done, transport))
 
     def receive(self, record: bytes) -> None:
         """Take one datagram that begins like DTLS, from an address that a valid check has bound."""
-        if 0 < len(record) <= LARGEST_RECORD:
+        if not 0 < len(record) <= LARGEST_RECORD:
+            return
+        if self._transport is not None:
             self._ice.put(record)
+        elif self._peer_keys is not None and ends_association(record, self._peer_keys):
+            self._end("closed_by_peer")
 
-    async def _handshake(self, remote: RTCDtlsParameters) -> None:
-        """The handshake; then the reading goes on in aiortc's own task."""
+    def _own(self, task: asyncio.Future[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handshake(self, transport: _Transport, remote: RTCDtlsParameters) -> None:
+        """The handshake; then the reading goes on in aiortc's own task.
+
+        Whoever waits for keys is told without a turn of the loop in between: the peer's first packet may be here.
+        """
         async with asyncio.timeout(HANDSHAKE_SECONDS):
-            await self._transport.start(remote)
+            await transport.start(remote)
+        if transport.context is None or transport._task is None:
+            return
+        self._own(transport._task)
+        transport._task.add_done_callback(self._reading_done)
+        if not self._closed:
+            wait = SETTLE_SECONDS if transport._role == "server" else 0.0
+            self._settling = asyncio.get_running_loop().call_later(wait, self.settle)
+            self._connected(transport.context)
 
-    def _handshake_done(self, task: asyncio.Task[None]) -> None:
+    def _handshake_done(self, transport: _Transport, task: asyncio.Future[None]) -> None:
         """The handshake has succeeded, failed, or raised: whatever it was concerns only this endpoint."""
         if task.cancelled():
             return
-        transport, error = self._transport, task.exception()
+        error = task.exception()
         if isinstance(error, TimeoutError):
             self._end("dtls_timeout")
-        elif error is not None or transport.context is None or transport._task is None:
+        elif error is not None or transport.context is None:
             self._end("dtls_failed")
-        else:
-            transport._task.add_done_callback(self._reading_done)
-            if not self._closed:
-                self._connected(transport.context)
+            if error is not None and transport.context is not None:
+                raise error  # not of the handshake, but of whoever was told that it is done
 
     def _reading_done(self, task: asyncio.Future[None]) -> None:
         """aiortc's reading task has ended, whose end is ours: close_notify of the peer, or something it raised."""
         if not task.cancelled():
             self._end("closed_by_peer" if task.exception() is None else "dtls_failed")
+
+    def settle(self) -> None:
+        """The peer has shown that it has the keys, so no flight will be asked for again: give the SSL object back.
+
+        What is kept is the close_notify that we shall send, and the keys to read the peer's. May be called at any time.
+        """
+        transport = self._transport
+        if self._closed or transport is None or transport.context is None:
+            return
+        connection: Any = transport._ssl
+        if connection.get_protocol_version_name() != "DTLSv1.2":
+            return
+        self._peer_keys = alert_keys(
+            connection.get_cipher_name(),
+            connection.master_key(),
+            connection.client_random(),
+            connection.server_random(),
+            server=transport._role == "server",
+        )
+        if self._peer_keys is None:
+            return
+        self._goodbye = _close_notify(connection)
+        self._give_back(transport)
+        for record in self._ice.take_all():
+            self.receive(record)
+
+    def _give_back(self, transport: _Transport) -> None:
+        """Let go of all that a handshake needs; its SSL object at once, not when the garbage collector comes by."""
+        self._transport = None
+        transport._ssl = None
+        if transport._task is not None:
+            transport._task.cancel()
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
 
     def _end(self, reason: str) -> None:
         if not self._closed:
@@ -176,24 +244,25 @@ class DtlsSession:
         if self._closed:
             return
         self._closed = True
-        if self._task is not None:
-            self._task.cancel()
         transport = self._transport
-        if transport._task is not None:
-            transport._task.cancel()
-        if transport._ssl is not None:
-            self._say_goodbye(transport._ssl)
-
-    def _say_goodbye(self, connection: Any) -> None:
-        try:
-            connection.shutdown()
-            data = connection.bio_read(LARGEST_RECORD)
-        except SSL.Error:
-            return  # nothing was agreed yet: there is nobody to tell
-        if data:
-            self._send(data)
+        if transport is not None:
+            if transport._ssl is not None:
+                self._goodbye = _close_notify(transport._ssl)
+            self._give_back(transport)
+        for task in self._tasks:
+            task.cancel()
+        if self._goodbye:
+            self._send(self._goodbye)
 
     async def wait_closed(self) -> None:
         """Wait until no task of this session is left."""
-        tasks = [task for task in (self._task, self._transport._task) if task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _close_notify(connection: Any) -> bytes:
+    """The record that says goodbye; nothing where nothing was agreed, as there is nobody to tell."""
+    try:
+        connection.shutdown()
+        return bytes(connection.bio_read(LARGEST_RECORD))
+    except SSL.Error:
+        return b""

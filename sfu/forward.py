@@ -72,14 +72,15 @@ def extension_block(mid: str | None, mid_id: int | None, level_id: int | None) -
 class SendingSocket:
     """A bound UDP socket as the packet step needs it: a descriptor and its rows of buffers."""
 
-    __slots__ = ("batch", "descriptor", "failed", "sent")
+    __slots__ = ("batch", "descriptor", "failed", "octets", "sent")
 
     def __init__(self, descriptor: int, batch: SendBatch) -> None:
-        """Send through `descriptor`. `sent` and `failed` count datagrams for ever."""
+        """Send through `descriptor`. `sent` and `failed` count datagrams, `octets` those of RTP before protection."""
         self.descriptor = descriptor
         self.batch = batch
         self.sent = 0
         self.failed = 0
+        self.octets = 0
 
 
 class FanGroup(NamedTuple):
@@ -153,6 +154,7 @@ def forward(fan: Fan, sequence: int, timestamp: int, marker: int, level: int, pa
             count = _close_gaps(batch, count)
         taken = batch.send(socket.descriptor, count) if count else 0
         socket.sent += taken
+        socket.octets += taken * size
         socket.failed += len(targets) - taken
 
 

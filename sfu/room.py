@@ -6,6 +6,7 @@ listeners (`sfu/listener.py`); its own first listener is the one that keeps the 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sfu.flags import MuteFlags
 from sfu.listener import Listener
@@ -20,6 +21,15 @@ REVIEW_SECONDS = 0.2
 
 LOSS_REVIEW_SECONDS = 1.0
 """How often it is reckoned what the listeners of a stream lose, which its publisher is told."""
+
+
+class RoomChanges(NamedTuple):
+    """What those who run the room should know."""
+
+    slots: set[str]
+    """Participants in whose slots somebody else is heard now."""
+    speakers: list[Speaker] | None
+    """Who speaks, loudest first; None where that has not changed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +128,7 @@ class Room:
                 self._put(slot, None)
         participant.slots = slots
         self._smallest = min((len(other.slots) for other in self.participants.values() if other.slots), default=0)
+        self._rank()
         self._reassign(now)
         self._mark(participant_id)
 
@@ -126,11 +137,11 @@ class Room:
         participant = self.participants[participant_id]
         self._bind_all(participant)
         for slot in participant.slots:
-            table = self.table_of(slot)
+            table = self._table_of(slot)
             if table is not None:
                 table.rebuild()
 
-    def table_of(self, slot: Slot) -> SlotTable | None:
+    def _table_of(self, slot: Slot) -> SlotTable | None:
         """The slot table that a slot is in now."""
         if slot.stream is None:
             return None
@@ -185,16 +196,12 @@ class Room:
             told = [Speaker(stream.participant, stream.voice.audio_level) for stream in speaking]
             self._told = sorted(told, key=lambda speaker: -speaker.level)
 
-    def take_speakers(self) -> list[Speaker] | None:
-        """Who speaks, loudest first, if that has changed since the last call."""
-        told, self._told = self._told, None
-        return told
-
-    def take_changed_slots(self) -> set[str]:
-        """The participants whose slots have changed since the last call."""
-        changed, self._dirty = self._dirty, set()
+    def take_changes(self) -> RoomChanges:
+        """What has changed since the last call."""
+        changes = RoomChanges(self._dirty, self._told)
+        self._dirty, self._told = set(), None
         self._restless.discard(self)
-        return changed
+        return changes
 
     def _mark(self, participant_id: str) -> None:
         """Note that somebody's slots have changed."""
@@ -248,7 +255,7 @@ class Room:
 
     def _put(self, slot: Slot, participant_id: str | None) -> None:
         """Assign a slot to a participant, or to nobody."""
-        table = self.table_of(slot)
+        table = self._table_of(slot)
         if table is not None:
             table.remove(slot)
         slot.participant = participant_id
@@ -261,7 +268,7 @@ class Room:
         may_hear = listener.flags.may_hear
         for slot in listener.slots:
             if slot.stream is not None:
-                table = None if may_hear else self.table_of(slot)
+                table = None if may_hear else self._table_of(slot)
                 if table is not None:
                     table.remove(slot)
             elif may_hear and slot.participant is not None and slot.route is not None:

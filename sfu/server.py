@@ -176,6 +176,7 @@ class MediaServer:
         for connection in self._connections.values():
             counts.update(_counts_of(connection))
         counts["packets_out"] = sum(sock.sending.sent for sock in self._sockets)
+        counts["octets_out"] = sum(sock.sending.octets for sock in self._sockets)
         counts["packets_out_failed"] = sum(sock.sending.failed for sock in self._sockets)
         counts["dropped_stun_rate"] = self._limiter.refused
         return dict(counts)
@@ -341,15 +342,15 @@ class MediaServer:
             connection.pump()
         for room in list(self._rooms.values()):
             room.advance(now)
-            speakers = room.take_speakers()
-            if speakers is not None:
-                self.observer.speakers_changed(room.id, speakers)
             self._tell(room)
         self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
 
     def _tell(self, room: Room) -> None:
-        """Tell the observer whose slots have changed."""
-        for participant_id in room.take_changed_slots():
+        """Tell the observer whose slots have changed, and who speaks."""
+        changes = room.take_changes()
+        if changes.speakers is not None:
+            self.observer.speakers_changed(room.id, changes.speakers)
+        for participant_id in changes.slots:
             participant = room.participants.get(participant_id)
             if participant is not None:
                 slots = [SlotAssignment(slot.form.mid, slot.participant) for slot in participant.slots]

@@ -42,6 +42,39 @@ class Counter(Protocol):
     octets: int
 
 
+class Tally:
+    """What went through one slot, reckoned from the counters of the streams that it was in."""
+
+    __slots__ = ("_counter", "_octets", "_packets")
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self._counter: Counter | None = None
+        self._packets = 0
+        self._octets = 0
+
+    def totals(self) -> tuple[int, int]:
+        """(packets, payload octets) so far."""
+        if self._counter is None:
+            return self._packets, self._octets
+        return self._packets + self._counter.packets, self._octets + self._counter.octets
+
+    def begin(self, counter: Counter) -> None:
+        """From now on whatever `counter` counts went through this slot."""
+        self._counter = counter
+        self.correct(-counter.packets, -counter.octets)
+
+    def end(self) -> None:
+        """Undo `begin`, keeping what was counted."""
+        self._packets, self._octets = self.totals()
+        self._counter = None
+
+    def correct(self, packets: int, octets: int) -> None:
+        """Some were sent that the counter does not know of, or fewer than it says."""
+        self._packets += packets
+        self._octets += octets
+
+
 class Slot:
     """The state of one slot.
 
@@ -70,9 +103,7 @@ class Slot:
         self._last_at: float | None = None
         self._frame = USUAL_FRAME
         self.remote = RemoteReceiveStatistics(OPUS_CLOCK)
-        self._counter: Counter | None = None
-        self._packets = 0
-        self._octets = 0
+        self.tally = Tally()
 
     def bind(self, stream: InboundStream, base: int) -> None:
         """Continue with `stream` from its extended sequence number `base`."""
@@ -177,21 +208,4 @@ class Slot:
 
     def sent(self) -> tuple[int, int]:
         """(packets, payload octets) sent through this slot in its whole life (RFC 3550 section 6.4.1)."""
-        if self._counter is None:
-            return self._packets, self._octets
-        return self._packets + self._counter.packets, self._octets + self._counter.octets
-
-    def begin_counting(self, counter: Counter) -> None:
-        """From now on whatever `counter` counts went through this slot."""
-        self._counter = counter
-        self.count(-counter.packets, -counter.octets)
-
-    def end_counting(self) -> None:
-        """Undo `begin_counting`, keeping what was counted."""
-        self._packets, self._octets = self.sent()
-        self._counter = None
-
-    def count(self, packets: int, octets: int) -> None:
-        """Correct the count: some were sent that the counter does not know of, or fewer than it says."""
-        self._packets += packets
-        self._octets += octets
+        return self.tally.totals()

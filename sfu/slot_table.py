@@ -60,11 +60,11 @@ class SlotTable:
             if entry is not None:
                 forward(build_fan((entry,)), sequence, timestamp, 0, level, payload)
                 slot.fresh = False
-                slot.count(1, len(payload))
+                slot.tally.correct(1, len(payload))
         self.rebuild()
 
     def _take_in(self, slot: Slot) -> None:
-        slot.begin_counting(self)
+        slot.tally.begin(self)
         self.slots.append(slot)
         self.rebuild()
 
@@ -74,7 +74,7 @@ class SlotTable:
             return
         self.slots.remove(slot)
         slot.unbind()
-        slot.end_counting()
+        slot.tally.end()
         self.rebuild()
 
     def clear(self) -> None:
@@ -125,7 +125,7 @@ class SlotTable:
             if slot in takers:
                 slot.fresh = False
             else:
-                slot.count(-1, -len(packet.payload))
+                slot.tally.correct(-1, -len(packet.payload))
         if not self._settled:
             self.rebuild()
 

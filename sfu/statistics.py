@@ -8,6 +8,7 @@ from quality.w3c import (
     inbound_rtp,
     outbound_rtp,
     remote_inbound_rtp,
+    remote_outbound_rtp,
     transport,
 )
 from sfu.endpoint import Endpoint
@@ -25,6 +26,9 @@ def connection_statistics(endpoint: Endpoint, dtls_state: str, now: float, epoch
         entry = inbound_rtp(identity, stream.statistics, moment)
         entry["audio_level"] = stream.voice.audio_level
         report.append(entry)
+        if stream.statistics.round_trip_time is not None:
+            remote = StreamIdentity(f"remote-outbound-{stream.id}", stream.ssrc, transport_id=transport_id)
+            report.append(remote_outbound_rtp(remote, stream.statistics, moment, identity.id))
     for slot in endpoint.slots:
         packets, octets = slot.sent()
         if not packets:

@@ -81,9 +81,9 @@ class VoiceActivity:
 def estimate_level(payload_size: int) -> int:
     """A level octet from the octets of one Opus packet, where the client states none.
 
-    A DTX or comfort-noise packet has a few octets; speech at 32 kb/s about 80. Coarse, and only ever compared with
-    the same talker's other packets.
+    A DTX or comfort-noise packet has a few octets, a quiet room 20 to 40, speech at 32 kb/s about 80. A constant bit
+    rate says nothing, so that its talker counts as speaking (over the cap of the floor) rather than never being heard.
     """
     if payload_size <= 8:
         return SILENCE
-    return max(20, min(SILENCE, round(127 - 45 - 14 * math.log2(payload_size / 20))))
+    return max(20, min(SILENCE, round(51 - 7 * math.log2(payload_size / 20))))

@@ -14,6 +14,7 @@ from quality.w3c import (
     inbound_rtp,
     outbound_rtp,
     remote_inbound_rtp,
+    remote_outbound_rtp,
     transport,
 )
 
@@ -91,3 +92,13 @@ def test_transport_says_how_the_endpoint_is_reached():
         "SRTP_AEAD_AES_256_GCM",
     )
     assert "srtp_cipher" not in transport("t-1", TransportTotals(0, 0, 0, 0, "new", "new"), MOMENT)
+
+
+def test_rfc3611_4_5_a_publisher_s_round_trip_is_told_of_its_stream():
+    statistics = ReceiveStatistics(48000)
+    identity = StreamIdentity("remote-outbound-1", 7)
+    told = remote_outbound_rtp(identity, statistics, Moment(1.0, 2.0), "inbound-1")
+    assert (told["type"], told["local_id"]) == ("remote-outbound-rtp", "inbound-1")
+    assert "round_trip_time" not in told
+    statistics.round_trip_time = 0.05
+    assert remote_outbound_rtp(identity, statistics, Moment(1.0, 2.0), "inbound-1")["round_trip_time"] == 0.05

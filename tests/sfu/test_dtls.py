@@ -20,6 +20,9 @@ from sfu import dtls as dtls_module
 from sfu.dtls import LARGEST_RECORD, QUEUED_RECORDS, Certificate, DtlsSession
 from tests.support.house import eventually
 
+ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
+
+SOURCE = Path(dtls_module.__file__).read_text()
 WRONG = ":".join(["AB"] * 32)
 
 
@@ -212,6 +215,33 @@ async def test_a_certificate_that_cannot_be_read_ends_it(certificate, monkeypatc
     await pair.close()
 
 
+async def test_a_mistake_of_whoever_is_told_of_the_keys_is_not_swallowed(certificate, quiet_loop):
+    def mistaken(_):
+        raise RuntimeError("mistaken")
+
+    pair = Association(certificate)
+    pair.session._connected = mistaken
+    await pair.connect()
+    assert pair.ended == ["dtls_failed"]
+    await eventually(lambda: quiet_loop)
+    assert str(quiet_loop.pop()["exception"]) == "mistaken"
+    await pair.close()
+
+
+async def test_whoever_waits_for_keys_is_told_before_the_peer_can_use_them(certificate):
+    # A packet that comes with the next wake-up must find its SRTP session.
+    pair = Association(certificate)
+    told = []
+    deliver = pair.session._ice._deliver
+    pair.session._ice._deliver = lambda record: (
+        deliver(record),
+        asyncio.get_running_loop().call_soon(lambda: told.append(len(pair.contexts))),
+    )
+    await pair.connect()
+    assert told[-1] == 1
+    await pair.close()
+
+
 async def test_an_error_while_reading_ends_it(certificate, monkeypatch):
     pair = await Association(certificate).connect()
 
@@ -236,6 +266,123 @@ async def test_exhausted_retransmission_ends_it(certificate, monkeypatch):
     await eventually(lambda: pair.ended)
     assert pair.ended == ["dtls_failed"]
     await pair.close()
+
+
+async def settled(certificate, **options):
+    pair = await Association(certificate, **options).connect()
+    pair.session.settle()
+    return pair
+
+
+@pytest.mark.parametrize("server", [True, False], ids=["passive", "active"])
+async def test_a_settled_association_holds_no_ssl_object_and_reads_close_notify(certificate, server):
+    pair = await settled(certificate, server=server)
+    assert pair.session._transport is None
+    assert pair.session.state == "connected"
+    await pair.session.wait_closed()
+    for record in (
+        b"",
+        b"\x15",
+        ALERT,
+        b"\x15\xfe\xfd\x00\x01" + bytes(6) + b"\x00\x1a" + bytes(26),
+        b"\x16" + bytes(60),
+    ):
+        pair.session.receive(record)
+    assert not pair.ended
+    pair.end.say_goodbye()
+    pair.flush()
+    assert pair.ended == ["closed_by_peer"]
+    assert pair.session.state == "closed"
+    await pair.close()
+
+
+async def test_the_ssl_object_is_given_back_at_once(certificate):
+    pair = await Association(certificate).connect()
+    connection = weakref.ref(pair.session._transport._ssl)
+    gc.disable()
+    try:
+        pair.session.settle()
+        assert connection() is None
+    finally:
+        gc.enable()
+    await pair.close()
+
+
+@pytest.mark.parametrize("server", [True, False], ids=["passive", "active"])
+async def test_a_settled_association_says_close_notify(certificate, server):
+    pair = await settled(certificate, server=server)
+    before = len(pair.sent)
+    await pair.close()
+    await pair.close()
+    await eventually(lambda: pair.end.state == "closed")
+    assert len(pair.sent) == before + 1
+    assert not pair.ended
+
+
+async def test_settling_twice_early_or_late_does_nothing(certificate):
+    pair = Association(certificate)
+    pair.session.settle()
+    await pair.connect()
+    pair.session.settle()
+    pair.session.settle()
+    assert len(pair.contexts) == 1
+    await pair.close()
+    pair.session.settle()
+    assert pair.session.state == "closed"
+
+
+async def test_what_waits_while_it_settles_is_not_lost(certificate):
+    pair = await Association(certificate).connect()
+    pair.end.say_goodbye()
+    pair.flush()
+    pair.session.settle()
+    assert pair.ended == ["closed_by_peer"]
+    await pair.close()
+
+
+async def test_it_settles_by_itself_once_no_flight_can_be_asked_for(certificate, monkeypatch):
+    monkeypatch.setattr(dtls_module, "SETTLE_SECONDS", 0.01)
+    pair = await Association(certificate).connect()
+    await eventually(lambda: pair.session._transport is None)
+    await pair.close()
+    assert not pair.ended
+
+
+async def test_as_the_client_it_settles_at_once(certificate):
+    # RFC 6347 section 4.2.4: the last flight is the server's.
+    pair = await Association(certificate, server=False).connect()
+    await eventually(lambda: pair.session._transport is None)
+    await pair.close()
+
+
+@pytest.mark.parametrize(
+    "cipher", ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"]
+)
+async def test_whatever_the_cipher_close_notify_is_understood(certificate, cipher):
+    identity = Identity()
+    identity.context(ALL_PROFILES).set_cipher_list(cipher.encode())
+    pair = await settled(certificate, identity=identity)
+    assert (pair.session._transport is None) is ("SHA256" in cipher or "POLY1305" in cipher)
+    pair.end.say_goodbye()
+    pair.flush()
+    await eventually(lambda: pair.ended)
+    assert pair.ended == ["closed_by_peer"]
+    await pair.close()
+
+
+async def test_another_version_of_dtls_keeps_its_ssl_object(certificate, monkeypatch):
+    monkeypatch.setattr(SSL.Connection, "get_protocol_version_name", lambda _: "DTLSv1.3")
+    pair = await settled(certificate)
+    assert pair.session._transport is not None
+    await pair.close()
+
+
+async def test_a_session_that_was_closed_is_not_started(certificate):
+    pair = Association(certificate)
+    await pair.close()
+    pair.session.start([("sha-256", pair.fingerprint)], server=True)
+    assert len(asyncio.all_tasks()) <= 2
+    assert not pair.sent
 
 
 async def test_closing_says_close_notify_once(certificate):
@@ -334,7 +481,6 @@ def test_the_names_of_aiortc_that_are_used_are_still_there():
 
 
 def test_no_other_private_name_of_aiortc_is_used():
-    own = {"_context", "_ice", "_send", "_connected", "_ended", "_closed", "_queue", "_deliver", "_transport", "_recv"}
-    own |= {"_handshake", "_end", "_reading_done", "_say_goodbye", "_handshake_done"}
-    used = set(re.findall(r"\.(_[a-z]\w*)", Path(dtls_module.__file__).read_text())) - own
-    assert used == {"_create_ssl_context", "_set_role", "_set_state", "_role", "_ssl", "_task"}
+    used = set(re.findall(r"transport\.(_[a-z]\w*)|def (_create_ssl_context|_setup_srtp)|self\.(_set_state)\(", SOURCE))
+    names = {"".join(groups) for groups in used}
+    assert names == {"_create_ssl_context", "_set_role", "_set_state", "_setup_srtp", "_role", "_ssl", "_task"}

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import dataclass
 
 import pytest
@@ -218,14 +219,14 @@ def test_rfc3550_6_4_1_what_was_sent_is_counted_over_all_switches():
     slot = slot_of()
     assert slot.sent() == (0, 0)
     one, other = Count(1000, 80_000), Count(7, 70)
-    slot.begin_counting(one)
+    slot.tally.begin(one)
     one.packets, one.octets = 1003, 80_240
-    slot.count(-1, -80)
+    slot.tally.correct(-1, -80)
     assert slot.sent() == (2, 160)
-    slot.end_counting()
+    slot.tally.end()
     one.packets = 5000
     assert slot.sent() == (2, 160)
-    slot.begin_counting(other)
+    slot.tally.begin(other)
     other.packets, other.octets = 8, 90
     assert slot.sent() == (3, 180)
 
@@ -246,6 +247,6 @@ def test_one_stream_that_never_restarts_whatever_the_sources_number(talks):
             now += 0.02
         slot.unbind()
     assert [sequence for sequence, _, _ in out] == [(100 + number) & 0xFFFF for number in range(len(out))]
-    steps = [(later - earlier) & 0xFFFFFFFF for (_, earlier, _), (_, later, _) in zip(out, out[1:], strict=False)]
+    steps = [(later - earlier) & 0xFFFFFFFF for (_, earlier, _), (_, later, _) in itertools.pairwise(out)]
     assert all(FRAME <= step <= 11 * 48_000 for step in steps)
     assert sum(marker for _, _, marker in out) == len(talks)

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from sfu.rtcp import ReportBlock
@@ -127,7 +129,7 @@ def test_the_delay_is_given_back_at_the_pause():
     mouth.say(QUIET, 50)
     heard = stage.heard()
     assert [sequence for sequence, _, _, _ in heard] == list(range(0x7FF0, 0x7FF0 + len(heard)))
-    steps = [(b[1] - a[1]) & 0xFFFFFFFF for a, b in zip(heard, heard[1:], strict=False)]
+    steps = [(b[1] - a[1]) & 0xFFFFFFFF for a, b in itertools.pairwise(heard)]
     assert set(steps) == {FRAME}
     # Five packets of the pause are left out, and no other.
     numbers = [int(text) for text in texts(heard)]
@@ -223,7 +225,7 @@ def test_what_is_owed_already_leaves_less_for_the_next_syllable():
     heard = stage.heard()
     assert [sequence for sequence, _, _, _ in heard] == list(range(0x7FF0, 0x7FF0 + len(heard)))
     assert slot.owed <= PREROLL_TICKS + FRAME
-    steps = [(b[1] - a[1]) & 0xFFFFFFFF for a, b in zip(heard, heard[1:], strict=False)]
+    steps = [(b[1] - a[1]) & 0xFFFFFFFF for a, b in itertools.pairwise(heard)]
     assert min(steps) >= FRAME
 
 

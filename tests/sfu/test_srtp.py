@@ -208,6 +208,23 @@ def test_what_is_awake_is_never_forgotten():
         client.unprotect(first)
 
 
+def test_an_ssrc_at_rest_is_kept_until_too_many_are():
+    server, client = srtp_contexts()
+    packets = {ssrc: server.protect(packet(ssrc=ssrc)) for ssrc in range(RESTING_SSRCS + 2)}
+    for ssrc, protected in packets.items():
+        client.unprotect(protected)
+        client.rest(ssrc)
+        client.rest(0)
+        if ssrc == 1:
+            client.wake(1)
+    client.wake(4711)
+    # 0 rested last, 1 is awake, 2 has rested longest.
+    assert client.unprotect(packets[2])
+    for ssrc in (0, 1, 3, RESTING_SSRCS + 1):
+        with pytest.raises(SrtpFailure):
+            client.unprotect(packets[ssrc])
+
+
 def test_a_session_that_libsrtp_does_not_make_is_an_error(monkeypatch):
     monkeypatch.setattr("sfu.srtp.lib", SimpleNamespace(srtp_create=lambda *_: 3))
     with pytest.raises(SrtpFailure, match="status 3"):

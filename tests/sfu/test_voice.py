@@ -126,7 +126,7 @@ def test_rfc6464_3_the_level_is_dbov_and_the_w3c_s_is_linear():
 
 @pytest.mark.parametrize(
     ("octets", "level"),
-    [(0, SILENCE), (1, SILENCE), (3, SILENCE), (8, SILENCE), (20, 82), (80, 54), (160, 40), (1275, 20)],
+    [(0, SILENCE), (1, SILENCE), (3, SILENCE), (8, SILENCE), (20, 51), (80, 37), (160, 30), (1275, 20)],
 )
 def test_a_client_without_levels_is_judged_by_the_size_of_its_packets(octets, level):
     assert estimate_level(octets) == level
@@ -143,6 +143,12 @@ def test_without_levels_speech_is_told_from_a_room_by_vbr_and_by_dtx():
         feed(voice, [estimate_level(quiet)] * 50, -1.0)
         assert feed(voice, [estimate_level(85)] * 20)[0] == [(0.0, True)]
         assert [voiced for _, voiced in feed(voice, [estimate_level(quiet)] * 50, 0.4)[0]] == [False]
+
+
+@given(st.integers(60, 400))
+def test_without_levels_a_constant_bit_rate_counts_as_speech_for_ever(octets):
+    voice = VoiceActivity()
+    assert feed(voice, [estimate_level(octets)] * 5000)[0] == [(0.0, True)]
 
 
 def test_before_the_first_packet_nobody_has_spoken():

@@ -9,7 +9,6 @@ from sfu.mmsg import PinnedSockaddr, SendBatch, sockaddr
 from sfu.slot import Route, Slot, SlotFormat
 from sfu.srtp import PROFILES, SrtpContext, derive_keys
 from sfu.stream import InboundStream
-from sfu.voice import SILENCE
 
 NOWHERE = -1
 """No descriptor: whoever would really send through it gets an error."""
@@ -120,6 +119,3 @@ def stream_of(participant: str, stream_id: int = 1, first: int = 0xFFF0, now: fl
     for _ in range(40):
         stream.voice.add(QUIET, now)
     return stream
-
-
-__all__ = ["FRAME", "LOUD", "NOWHERE", "QUIET", "SILENCE", "CollectingBatch", "Ear", "Mouth", "collecting_socket"]
