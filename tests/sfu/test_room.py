@@ -84,7 +84,7 @@ def hall_of(names, slots=2, **kwargs):
     hall = Hall()
     for name in names:
         hall.join(name, slots, **kwargs)
-    hall.room.take_changes().slots
+    hall.room.take_changes()
     return hall
 
 
@@ -440,7 +440,7 @@ class Walk:
                 self.send(name)
             self.hall.now += 0.02
             self.room.advance(self.hall.now)
-            self.room.take_changes().slots
+            self.room.take_changes()
         self.judge()
 
     def act(self):
