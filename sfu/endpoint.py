@@ -141,8 +141,12 @@ class Endpoint:
                 if request is not None:
                     self.check(request, source, now)
             elif kind == DTLS:
-                if source in self.ice.addresses():
+                if source not in self.ice.addresses():
+                    self.drops["unbound"] += 1
+                elif self.budget.allow(now):
                     self.outputs.append(Record(datagram))
+                else:
+                    self.flooded(now)
             elif kind == RTCP:
                 self._receive_rtcp(datagram, source, now)
         except MalformedPacket:

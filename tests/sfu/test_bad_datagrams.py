@@ -431,6 +431,15 @@ async def test_a_flood_of_rtcp_counts_as_well(house):
     await talk(ben, ana, "1", [b"not disturbed"])
 
 
+async def test_a_flood_of_dtls_counts_as_well(house):
+    ana, ben = await conversation(house)
+    for _ in range(400):
+        ana.put(ALERT)
+    await house.counted("dropped_flood")
+    await house.told("flooding", "ana")
+    await talk(ben, ana, "1", [b"not disturbed"])
+
+
 async def test_a_flood_before_the_handshake_is_only_counted(house):
     ben = await house.join("ben")
     house.server.add_participant("hall", "ana", MuteFlags())
@@ -444,6 +453,7 @@ async def test_a_flood_before_the_handshake_is_only_counted(house):
         ana.put(b"\x80\xc8" + bytes(60))
     await eventually(lambda: not pending(house))
     assert house.count("dropped_unready") > 0
+    assert house.count("dropped_flood") > 0
     cleo = await house.join("cleo")
     await talk(cleo, ben, slot_of(house, "ben", "cleo"), [b"fine"])
 
@@ -490,6 +500,7 @@ def any_datagrams(house, peer):
 async def test_no_octets_raise_past_the_server(house):
     ana, ben = await conversation(house)
     any_datagrams(house, ana)()
+    house.clock.skip(2)  # it was a flood, too
     await still_fine(house, ana, ben)
 
 
