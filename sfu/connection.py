@@ -28,24 +28,12 @@ from sfu.room import Room
 from sfu.slot import Route
 from sfu.srtp import SrtpContext
 from sfu.stun import BindingRequest
+from sfu.switchboard import Peer
 
 if TYPE_CHECKING:
     from sfu.answer import Setup
     from sfu.mmsg import PinnedSockaddr
     from sfu.server import MediaServer
-
-
-class Peer:
-    """Whose packets come from one address: what the receive loop looks up. `selected` is where we send, too."""
-
-    __slots__ = ("connection", "endpoint", "selected", "source")
-
-    def __init__(self, connection: "Connection", source: Source) -> None:
-        """An authentic check has bound `source` to `connection`."""
-        self.connection = connection
-        self.endpoint = connection.endpoint
-        self.source = source
-        self.selected = False
 
 
 class Connection:
@@ -96,7 +84,7 @@ class Connection:
         endpoint.negotiate(offer, lines, self.server.settings.slots)
         for name in endpoint.ice.usernames():
             self._names.add(name)
-            self.server.name_connection(name, self)
+            self.server.switchboard.names[name] = self
         self._route_slots()
         self.room.set_slots(self.participant, endpoint.slots, now)
         self.pump()
@@ -122,7 +110,7 @@ class Connection:
         """Carry out what the engine has decided."""
         for output in self.endpoint.drain():
             if isinstance(output, Send):
-                self.server.send(output.data, output.to)
+                self.server.switchboard.send(output.data, output.to)
             else:
                 self._take(output)
         self.server.schedule(self)
@@ -131,7 +119,7 @@ class Connection:
         """One connectivity check for us; an authentic one makes its source ours."""
         known = self._peers.get(source)
         if self.endpoint.check(request, source, now) and known is not None:
-            self.server.claim(known)
+            self.server.switchboard.claim(known)
         self.pump()
 
     def _take(self, event: Event) -> None:
@@ -146,14 +134,14 @@ class Connection:
             case StreamEnded(stream):
                 self.room.remove_stream(self.participant, stream, now)
             case AddressBound(source, forgotten):
-                self._peers[source] = server.bind(self, source)
+                self._peers[source] = server.switchboard.bind(self, source)
                 if forgotten is not None:
                     self._forget(forgotten)
             case SelectedMoved(source, previous):
                 self._move(source, previous)
             case CredentialsForgotten(ufrag):
                 self._names.discard(ufrag)
-                server.forget_name(ufrag)
+                server.switchboard.names.pop(ufrag, None)
             case MidsKnown():
                 self.dtls.settle()
                 self.room.route_changed(self.participant)
@@ -167,13 +155,13 @@ class Connection:
     def _forget(self, source: Source) -> None:
         peer = self._peers.pop(source, None)
         if peer is not None:
-            self.server.unbind(peer)
+            self.server.switchboard.unbind(peer)
 
     def _move(self, source: Source, previous: Source | None) -> None:
         """Send to `source` from now on; the first time, the handshake can begin."""
         for peer in self._peers.values():
             peer.selected = peer.source == source
-        self._pinned = self.server.pin(source)
+        self._pinned = self.server.switchboard.pin(source)
         self._route_slots()
         self.room.route_changed(self.participant)
         if previous is None:
@@ -182,7 +170,7 @@ class Connection:
     def _send_record(self, data: bytes) -> None:
         selected = self.endpoint.ice.selected
         if selected is not None:
-            self.server.send(data, selected)
+            self.server.switchboard.send(data, selected)
 
     def _connected(self, context: SrtpContext) -> None:
         self.endpoint.connected(context, self.server.now())
@@ -199,7 +187,7 @@ class Connection:
         selected, context, pinned = self.endpoint.ice.selected, self.endpoint.srtp, self._pinned
         if selected is None or context is None or pinned is None:
             return
-        route = Route(context.outbound, self.server.sending(selected), pinned.address)
+        route = Route(context.outbound, self.server.switchboard.sending(selected), pinned.address)
         for slot in self.endpoint.slots:
             slot.route = route
 
@@ -213,7 +201,7 @@ class Connection:
         endpoint.close()
         for output in endpoint.drain():
             if isinstance(output, Send):
-                self.server.send(output.data, output.to)
+                self.server.switchboard.send(output.data, output.to)
         self.dtls.close()
         for source in list(self._peers):
             self._forget(source)

@@ -14,8 +14,8 @@ from sfu.srtp import unprotect_in_place
 from sfu.voice import estimate_level
 
 if TYPE_CHECKING:
-    from sfu.connection import Peer
     from sfu.stream import InboundStream
+    from sfu.switchboard import Peer
 
 MAX_STREAMS = 8
 """SSRCs that one endpoint may send."""

@@ -13,21 +13,21 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sfu.addresses import local_addresses, preferred
-from sfu.connection import Connection, Peer
+from sfu.connection import Connection
 from sfu.dtls import Certificate
 from sfu.errors import MalformedPacket, UnknownParticipant
 from sfu.flags import MuteFlags
-from sfu.forward import SendingSocket
 from sfu.ice import Source
 from sfu.ingress import receive_rtp
 from sfu.limits import SourceLimiter
-from sfu.mmsg import LANE, PinnedSockaddr, host_and_port
+from sfu.mmsg import LANE, host_and_port
 from sfu.observer import MediaObserver, SlotAssignment
 from sfu.room import Room
 from sfu.sdp import parse_offer
 from sfu.settings import MediaSettings
 from sfu.statistics import connection_statistics
 from sfu.stun import parse_request
+from sfu.switchboard import Switchboard
 from sfu.udp import MediaSocket, open_sockets
 
 TICK_SECONDS = 0.05
@@ -52,12 +52,11 @@ class MediaServer:
         self.epoch = time.time() - time.monotonic()
         self.now = time.monotonic
         self.advertised: tuple[str, ...] = ()
-        self._sockets: list[MediaSocket] = []
+        self.switchboard = Switchboard()
         self._rooms: dict[str, Room] = {}
         self._restless: set[Room] = set()
         self._room_of: dict[str, Room] = {}
         self._connections: dict[str, Connection] = {}
-        self._by_name: dict[str, Connection] = {}
         self._limiter = SourceLimiter()
         self._counts: Counter[str] = Counter()
         self._deadlines: list[tuple[float, int, Connection]] = []
@@ -73,11 +72,11 @@ class MediaServer:
         """Bind the media port. Raises `PortUnavailable`."""
         settings = self.settings
         addresses = settings.bind or local_addresses(loopback=settings.loopback)
-        self._sockets = open_sockets(preferred(addresses), settings.port, settings.socket_buffer)
+        self.switchboard.sockets = open_sockets(preferred(addresses), settings.port, settings.socket_buffer)
         self.advertised = settings.advertise or self.addresses
         self.certificate.prepare()
         loop = asyncio.get_running_loop()
-        for sock in self._sockets:
+        for sock in self.switchboard.sockets:
             loop.add_reader(sock.descriptor, self._readable, sock)
         self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
 
@@ -89,20 +88,20 @@ class MediaServer:
             self._timer.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
         loop = asyncio.get_running_loop()
-        for sock in self._sockets:
+        for sock in self.switchboard.sockets:
             loop.remove_reader(sock.descriptor)
             sock.close()
-        self._sockets = []
+        self.switchboard.sockets = []
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that are bound."""
-        return tuple(sock.host for sock in self._sockets)
+        return tuple(sock.host for sock in self.switchboard.sockets)
 
     @property
     def port(self) -> int:
         """The media port; 0 before `start`."""
-        return self._sockets[0].port if self._sockets else 0
+        return self.switchboard.sockets[0].port if self.switchboard.sockets else 0
 
     def set_advertised(self, addresses: Sequence[str]) -> None:
         """The addresses that answers name from now on, the first one first."""
@@ -175,9 +174,7 @@ class MediaServer:
         counts = Counter(self._counts)
         for connection in self._connections.values():
             counts.update(_counts_of(connection))
-        counts["packets_out"] = sum(sock.sending.sent for sock in self._sockets)
-        counts["octets_out"] = sum(sock.sending.octets for sock in self._sockets)
-        counts["packets_out_failed"] = sum(sock.sending.failed for sock in self._sockets)
+        counts.update(self.switchboard.counters())
         counts["dropped_stun_rate"] = self._limiter.refused
         return dict(counts)
 
@@ -193,45 +190,6 @@ class MediaServer:
         }
 
     # what connections ask for
-
-    def bind(self, connection: Connection, source: Source) -> Peer:
-        """Packets from `source` belong to `connection` from now on."""
-        sock = self._sockets[source.socket]
-        peer = sock.peers[sock.name_of(source.address[0], source.address[1])] = Peer(connection, source)
-        return peer
-
-    def claim(self, peer: Peer) -> None:
-        """An authentic check came from an address that `peer` had bound before, and which another may have since."""
-        sock = self._sockets[peer.source.socket]
-        sock.peers[sock.name_of(peer.source.address[0], peer.source.address[1])] = peer
-
-    def unbind(self, peer: Peer) -> None:
-        """Its packets do not come from there any more. What another has bound since stays theirs."""
-        sock = self._sockets[peer.source.socket]
-        name = sock.name_of(peer.source.address[0], peer.source.address[1])
-        if sock.peers.get(name) is peer:
-            del sock.peers[name]
-
-    def pin(self, source: Source) -> PinnedSockaddr:
-        """The address for the packet step."""
-        sock = self._sockets[source.socket]
-        return PinnedSockaddr(sock.name_of(source.address[0], source.address[1]))
-
-    def sending(self, source: Source) -> SendingSocket:
-        """The socket through which `source` is reached."""
-        return self._sockets[source.socket].sending
-
-    def send(self, data: bytes, to: Source) -> None:
-        """Send one datagram."""
-        self._sockets[to.socket].send(data, (to.address[0], to.address[1]))
-
-    def name_connection(self, name: str, connection: Connection) -> None:
-        """Checks for this username fragment of ours find the connection."""
-        self._by_name[name] = connection
-
-    def forget_name(self, name: str) -> None:
-        """A username fragment is no longer valid."""
-        self._by_name.pop(name, None)
 
     def schedule(self, connection: Connection) -> None:
         """Wake the connection at its deadline. An earlier entry stays, and does nothing when its time comes."""
@@ -261,7 +219,7 @@ class MediaServer:
             return
         self._counts.update(_counts_of(connection))
         for name in connection.close(self.now()):
-            self.forget_name(name)
+            self.switchboard.names.pop(name, None)
         self._scheduled.pop(connection, None)
         closing = asyncio.get_running_loop().create_task(connection.dtls.wait_closed())
         self._closing.add(closing)
@@ -317,7 +275,7 @@ class MediaServer:
             return
         if request is None:
             return
-        connection = self._by_name.get(request.local_ufrag)
+        connection = self.switchboard.names.get(request.local_ufrag)
         if connection is None:
             self._counts["dropped_unknown_username"] += 1
             return

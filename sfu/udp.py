@@ -13,7 +13,7 @@ from sfu.forward import SendingSocket
 from sfu.mmsg import ReceiveBatch, SendBatch, sockaddr
 
 if TYPE_CHECKING:
-    from sfu.connection import Peer
+    from sfu.switchboard import Peer
 
 _FREE_PORT_TRIES = 20
 

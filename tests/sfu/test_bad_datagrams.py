@@ -417,7 +417,7 @@ async def test_a_flooder_is_told_and_cut_off_and_the_others_lose_nothing(house):
 def pending(house):
     """Whether datagrams wait in the server's socket."""
     try:
-        return house.server._sockets[0].socket.recv(1, socket.MSG_PEEK)
+        return house.server.switchboard.sockets[0].socket.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return b""
 
@@ -482,7 +482,7 @@ ANY = st.one_of(
 def any_datagrams(house, peer):
     """Hands datagrams to the server as if they came from a stranger, and from the peer's own address."""
     server = house.server
-    (sock,) = server._sockets
+    (sock,) = server.switchboard.sockets
     address = peer.socket.getsockname()
     known, unknown = sock.name_of(*address), sockaddr(socket.AF_INET, "192.0.2.9", 9)
     endpoint = ours(house, "ana").endpoint

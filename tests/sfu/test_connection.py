@@ -57,9 +57,9 @@ async def test_the_old_credentials_hold_until_a_check_on_the_new(house):
     await ana.negotiate(house.signal("ana"))
     seen = ana.responses
     await ana.until(lambda: ana.responses >= seen)
-    assert set(house.server._by_name) >= {old.ufrag, ana.answer.credentials.ufrag}
+    assert set(house.server.switchboard.names) >= {old.ufrag, ana.answer.credentials.ufrag}
     ana.check()
-    await eventually(lambda: old.ufrag not in house.server._by_name)
+    await eventually(lambda: old.ufrag not in house.server.switchboard.names)
     refused = house.count("dropped_unknown_username")
     ana.check(ufrag=old.ufrag, pwd=old.pwd)
     await house.counted("dropped_unknown_username", refused + 1)
@@ -104,7 +104,7 @@ async def test_another_fingerprint_is_a_new_endpoint(house):
 async def test_audio_goes_on_from_another_port_after_one_nominated_check(house):
     ana, ben = await pair(house)
     await talk(ben, ana, "1", [b"one"])
-    sock = house.server._sockets[0]
+    sock = house.server.switchboard.sockets[0]
     old = sock.name_of(*ana.socket.getsockname())
     ana.move().close()
     ana.send(b"from nowhere")
@@ -139,7 +139,7 @@ async def test_without_nomination_sending_moves_once_the_old_address_is_silent(h
 
 async def test_only_the_last_addresses_are_remembered(house):
     ana, _ = await pair(house)
-    sock = house.server._sockets[0]
+    sock = house.server.switchboard.sockets[0]
     for _ in range(12):
         ana.move().close()
         responses = ana.responses

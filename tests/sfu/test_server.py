@@ -412,8 +412,8 @@ async def test_joining_and_leaving_leaves_nothing_behind(house):
             before = resources()
     assert resources() == before
     media = house.server
-    assert not any((media._connections, media._by_name, media._rooms, media._room_of, media._scheduled))
-    assert not any(sock.peers for sock in media._sockets)
+    assert not any((media._connections, media.switchboard.names, media._rooms, media._room_of, media._scheduled))
+    assert not any(sock.peers for sock in media.switchboard.sockets)
 
 
 async def test_deadlines_that_are_no_longer_true_do_nothing(house):
