@@ -5,8 +5,6 @@ to the observer once a batch.
 """
 
 import asyncio
-import heapq
-import itertools
 import random
 import time
 from collections import Counter
@@ -14,6 +12,7 @@ from collections.abc import Sequence
 
 from sfu.addresses import local_addresses, preferred
 from sfu.connection import Connection
+from sfu.deadlines import Deadlines
 from sfu.dtls import Certificate
 from sfu.errors import MalformedPacket, UnknownParticipant
 from sfu.flags import MuteFlags
@@ -59,9 +58,7 @@ class MediaServer:
         self._connections: dict[str, Connection] = {}
         self._limiter = SourceLimiter()
         self._counts: Counter[str] = Counter()
-        self._deadlines: list[tuple[float, int, Connection]] = []
-        self._scheduled: dict[Connection, float] = {}
-        self._order = itertools.count()
+        self._deadlines: Deadlines[Connection] = Deadlines()
         self._timer: asyncio.TimerHandle | None = None
         self._lag = 0.0
         self._closing: set[asyncio.Task[None]] = set()
@@ -192,11 +189,8 @@ class MediaServer:
     # what connections ask for
 
     def schedule(self, connection: Connection) -> None:
-        """Wake the connection at its deadline. An earlier entry stays, and does nothing when its time comes."""
-        deadline = connection.endpoint.deadline()
-        if deadline < self._scheduled.get(connection, float("inf")):
-            self._scheduled[connection] = deadline
-            heapq.heappush(self._deadlines, (deadline, next(self._order), connection))
+        """Wake the connection at its deadline."""
+        self._deadlines.set(connection, connection.endpoint.deadline())
 
     def connection_gone(self, connection: Connection, reason: str) -> None:
         """A connection has ended by itself; the participant stays."""
@@ -220,7 +214,7 @@ class MediaServer:
         self._counts.update(_counts_of(connection))
         for name in connection.close(self.now()):
             self.switchboard.names.pop(name, None)
-        self._scheduled.pop(connection, None)
+        self._deadlines.forget(connection)
         closing = asyncio.get_running_loop().create_task(connection.dtls.wait_closed())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -291,11 +285,7 @@ class MediaServer:
         loop = asyncio.get_running_loop()
         self._lag += (max(0.0, loop.time() - due) - self._lag) * LAG_SMOOTHING
         now = self.now()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, _, connection = heapq.heappop(self._deadlines)
-            if self._scheduled.get(connection) != deadline:
-                continue
-            del self._scheduled[connection]
+        for connection in self._deadlines.due(now):
             connection.endpoint.advance(now)
             connection.pump()
         for room in list(self._rooms.values()):

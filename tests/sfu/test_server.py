@@ -412,7 +412,7 @@ async def test_joining_and_leaving_leaves_nothing_behind(house):
             before = resources()
     assert resources() == before
     media = house.server
-    assert not any((media._connections, media.switchboard.names, media._rooms, media._room_of, media._scheduled))
+    assert not any((media._connections, media.switchboard.names, media._rooms, media._room_of, media._deadlines))
     assert not any(sock.peers for sock in media.switchboard.sockets)
 
 
