@@ -1,4 +1,4 @@
-"""Write what is generated into the manual: the tables of settings and metrics, and the OpenAPI document."""
+"""Write what is generated into the manual: tables of settings, metrics and permissions, and the OpenAPI document."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from signaling.http import openapi  # noqa: E402 - found by way of the line above
+from signaling.identity import permissions  # noqa: E402
 from signaling.operating import metrics, settings_reference  # noqa: E402
 
 BEGIN, END = "<!-- table -->\n", "\n<!-- end of table -->"
@@ -23,4 +24,5 @@ if __name__ == "__main__":
     docs = ROOT / "docs"
     put(docs / "settings.md", settings_reference.reference())
     put(docs / "metrics.md", metrics.reference())
+    put(docs / "permissions.md", permissions.reference())
     (docs / "openapi.json").write_text(openapi.as_text(), encoding="utf-8")

@@ -42,7 +42,7 @@ class Person:
         *,
         token: str | None = None,
         media_port: int | None = None,
-        muted: bool = False,
+        **options: object,
     ) -> "Person":
         """Enter a room; returns when media is connected. `media_port` is that of a relay to the server."""
         # Any page of the server will do; this one has no client of its own.
@@ -51,8 +51,9 @@ class Person:
         if media_port is not None:
             self.page.evaluate("port => relayTo(port)", media_port)
         given = token or dev_token(url, self.name, room)
-        options = {"room": room, "displayName": self.name, "muted": muted}
-        self.id = self.page.evaluate("([token, options]) => join(token, options)", [given, options])
+        self.id = self.page.evaluate(
+            "([token, options]) => join(token, options)", [given, {"room": room, "displayName": self.name, **options}]
+        )
         self.until("client.state === 'connected'")
         return self
 

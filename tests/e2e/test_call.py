@@ -1,11 +1,18 @@
 """Three people in real Chromium: who hears whom, judged on the audio that each browser decoded."""
 
-from datetime import UTC, datetime
+import time
 
-from signaling.identity.grants import Grants
-from signaling.identity.tokens import Tokens
+import jwt
+
 from tests.e2e.conftest import LOOPBACK, People
 from tests.support.server import ServerProcess
+
+
+def moderator_token(room: str) -> str:
+    """As any tool makes one that knows the secret and LiveKit's names for grants."""
+    grants = {"room": room, "roomJoin": True, "roomAdmin": True}
+    claims = {"sub": "moderator", "name": "Ana", "exp": int(time.time()) + 600, "video": grants}
+    return jwt.encode(claims, LOOPBACK["PARLEY_JWT_SECRET"], algorithm="HS256")
 
 
 def test_each_of_three_hears_the_two_others_and_not_itself(server: ServerProcess, people: People) -> None:
@@ -17,7 +24,7 @@ def test_each_of_three_hears_the_two_others_and_not_itself(server: ServerProcess
     for person in everybody:
         person.hears_no_longer(person)
         assert person.has_heard(person) == 0
-        assert [error["code"] for error in person.events("error")] == []
+        assert person.events("error") == []
 
 
 def test_who_mutes_is_not_heard_and_who_unmutes_is(server: ServerProcess, people: People) -> None:
@@ -46,9 +53,7 @@ def test_the_server_holds_back_a_muted_person_whose_microphone_still_sends(
 
 def test_a_moderator_mutes_and_deafens(server: ServerProcess, people: People) -> None:
     ana, ben, chidi = people("Ana", "Ben", "Chidi")
-    grants = {"room": "moderated", "roomJoin": True, "roomAdmin": True}
-    claims = {"sub": "moderator", "name": "Ana", "exp": int(time.time()) + 600, "video": grants}
-    ana.join(server.url, "moderated", token=jwt.encode(claims, LOOPBACK["PARLEY_JWT_SECRET"], algorithm="HS256"))
+    ana.join(server.url, "moderated", token=moderator_token("moderated"))
     ben.join(server.url, "moderated")
     chidi.join(server.url, "moderated")
     chidi.hears(ana, ben)
@@ -72,6 +77,19 @@ def test_a_moderator_mutes_and_deafens(server: ServerProcess, people: People) ->
     assert refused == "forbidden"
 
 
+def test_who_is_thrown_out_is_not_heard_and_stays_out(server: ServerProcess, people: People) -> None:
+    ana, ben = people("Ana", "Ben")
+    ana.join(server.url, "kicked", token=moderator_token("kicked"))
+    ben.join(server.url, "kicked")
+    ana.hears(ben)
+    ana.call("id => client.moderate('kick', id, 'enough')", ben.id)
+    ben.until("client.state === 'disconnected'")
+    assert [one["action"] for one in ben.events("moderated")] == ["kick"]
+    ana.hears_no_longer(ben)
+    assert ana.call("client.participants.size") == 1
+    assert ben.call("client.state") == "disconnected"
+
+
 def test_who_is_deafened_hears_nobody_and_is_heard(server: ServerProcess, people: People) -> None:
     ana, ben = (person.join(server.url, "deaf") for person in people("Ana", "Ben"))
     ana.hears(ben)
@@ -93,3 +111,26 @@ def test_who_has_left_is_not_heard_and_may_come_back(server: ServerProcess, peop
     ben.join(server.url, "leaving")
     chidi.hears(ana, ben)
     ben.hears(ana, chidi)
+
+
+def test_a_microphone_that_is_released_or_exchanged_is_heard_again(server: ServerProcess, people: People) -> None:
+    ana, ben = (person.join(server.url, "devices") for person in people("Ana", "Ben"))
+    ben.hears(ana)
+    ana.call("client.setMicrophone(false, { release: true })")
+    assert ana.call("client.microphone.track") is None
+    ben.hears_no_longer(ana)
+    ana.hears(ben)
+    ana.call("client.setMicrophone(true)")
+    ben.hears(ana)
+    ana.call("client.setAudio({ channelCount: 1 })")
+    ben.hears(ana)
+    assert ben.has_heard(ben) == 0
+
+
+def test_a_client_that_trickles_its_candidates_is_heard(server: ServerProcess, people: People) -> None:
+    ana, ben = people("Ana", "Ben")
+    ana.join(server.url, "trickle", trickle=True)
+    ben.join(server.url, "trickle")
+    ana.hears(ben)
+    ben.hears(ana)
+    assert ana.events("error") == []

@@ -1,5 +1,7 @@
 """What goes wrong around a call in real Chromium, and what its people hear of it."""
 
+import pytest
+
 from tests.e2e.conftest import People
 from tests.e2e.person import Person
 from tests.support.background import Background
@@ -9,14 +11,6 @@ from tests.support.udp_relay import UdpRelay
 
 UNBROKEN = 0.5
 """Seconds: no pause in a voice that plays without interruption is as long, on a busy machine either."""
-
-ICE_CREDENTIALS = """async () => {
-    const report = [...(await client.statistics()).values()];
-    const transport = report.find((one) => one.type === "transport");
-    const pair = report.find((one) => one.id === transport.selectedCandidatePairId);
-    const remote = report.find((one) => one.id === pair.remoteCandidateId);
-    return [transport.iceLocalUsernameFragment, remote.usernameFragment];
-}"""
 
 
 def join_through(proxy: TcpProxy, person: Person, room: str) -> Person:
@@ -83,22 +77,37 @@ def test_an_ice_restart_takes_new_credentials_and_interrupts_nothing(server: Ser
     ana.hears(ben)
     ben.hears(ana)
     since_ana, since_ben = ana.now(), ben.now()
-    before = ana.call(ICE_CREDENTIALS)
+    before = ana.call("iceNames()")
     ana.call("client.restartIce()")
+    ana.until("iceNames().then((names) => !names.some((one) => given.includes(one)))", before)
     ana.hears(ben)
     ben.hears(ana)
-    after = ana.call(ICE_CREDENTIALS)
-    assert not set(before) & set(after)
     assert ana.longest_gap(ben, since_ana) < UNBROKEN
     assert ben.longest_gap(ana, since_ben) < UNBROKEN
     assert ana.call("client.state") == "connected"
+    assert ana.call("peers.length") == 1
 
 
-def test_a_server_killed_and_started_again_finds_everybody_back(mortal_server: ServerProcess, people: People) -> None:
-    everybody = [person.join(mortal_server.url, "killed") for person in people("Ana", "Ben", "Chidi")]
-    ana, ben, chidi = everybody
-    ana.hears(ben, chidi)
-    mortal_server.kill()
+def test_a_peer_connection_that_ended_is_replaced_in_the_same_seat(server: ServerProcess, people: People) -> None:
+    ana, ben = (person.join(server.url, "replaced") for person in people("Ana", "Ben"))
+    ana.hears(ben)
+    ben.hears(ana)
+    ana.call("peers[0].close()")
+    ana.until("peers.length === 2")
+    ana.hears(ben)
+    ben.hears(ana)
+    assert ana.call("client.me.id") == ana.id
+    assert ben.events("participant-left") == []
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_server_that_ends_and_starts_again_finds_everybody_back(
+    mortal_server: ServerProcess, people: People, end: str
+) -> None:
+    everybody = [person.join(mortal_server.url, end) for person in people("Ana", "Ben", "Chidi")]
+    for person in everybody:
+        person.hears(*(other for other in everybody if other is not person))
+    getattr(mortal_server, end)()
     for person in everybody:
         person.until("client.state === 'reconnecting'")
         person.hears_no_longer(*(other for other in everybody if other is not person))
@@ -109,8 +118,6 @@ def test_a_server_killed_and_started_again_finds_everybody_back(mortal_server: S
         person.hears(*(other for other in everybody if other is not person), within=5)
         person.until("client.participants.size === 3")
         assert person.has_heard(person) == 0
-    names = ana.call("[...client.participants.values()].map((one) => one.name).sort()")
-    assert names == ["Ana", "Ben", "Chidi"]
 
 
 def test_a_nat_that_takes_another_port_is_followed(
@@ -147,6 +154,8 @@ def test_a_link_that_loses_packets_keeps_the_call_and_the_voices(
         assert ben.share_heard(ana, since_ben) >= share
         assert ana.call("client.state") == "connected"
     assert relay.lost > 0
+    # Ben's own way is clean: he is told what Ana loses of him, as only then does his encoder add what corrects it.
+    ben.until("toldLoss().then((loss) => loss > 0.05)")
 
 
 def test_a_link_that_was_dead_for_seconds_carries_the_call_on(

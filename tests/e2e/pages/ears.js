@@ -76,16 +76,13 @@ async () => {
   };
 
   /** Waits until `holds` does. The page's policy allows no eval, on which Playwright's own waiting rests. */
-  window.until = (holds, milliseconds) =>
-    new Promise((resolve, reject) => {
-      const deadline = performance.now() + milliseconds;
-      const timer = setInterval(() => {
-        const over = performance.now() > deadline;
-        if (!over && !holds()) return;
-        clearInterval(timer);
-        over ? reject(new Error(`Not within ${milliseconds} ms: ${account()}`)) : resolve();
-      }, EVERY);
-    });
+  window.until = async (holds, milliseconds) => {
+    const deadline = performance.now() + milliseconds;
+    while (!(await holds())) {
+      if (performance.now() > deadline) throw new Error(`Not within ${milliseconds} ms: ${account()}`);
+      await new Promise((resolve) => setTimeout(resolve, EVERY));
+    }
+  };
 
   /** What a failed test wants to know. */
   const account = () => {
@@ -93,6 +90,29 @@ async () => {
     const heard = Map.groupBy(ears.tones.slice(-40), ([, hz, mid]) => `${Math.round(hz)} Hz in ${mid}`);
     const tones = [...heard].map(([tone, looks]) => `${tone} ${looks.length} times`);
     return `${client.state}; slots ${lines.join(", ")}; heard lately ${tones.join(", ")}; ${JSON.stringify(events.slice(-6))}`;
+  };
+
+  /** The peer connections that the SDK made. */
+  window.peers = [];
+  const setLocalDescription = RTCPeerConnection.prototype.setLocalDescription;
+  RTCPeerConnection.prototype.setLocalDescription = function (description) {
+    if (!peers.includes(this)) peers.push(this);
+    return setLocalDescription.call(this, description);
+  };
+
+  /** The user name fragments of the way that media takes now, ours and the server's. */
+  window.iceNames = async () => {
+    const report = [...(await client.statistics()).values()];
+    const transport = report.find((one) => one.type === "transport");
+    const pair = report.find((one) => one.id === transport.selectedCandidatePairId);
+    const remote = report.find((one) => one.id === pair.remoteCandidateId);
+    return [transport.iceLocalUsernameFragment, remote.usernameFragment];
+  };
+
+  /** What the server last told us of how much of our voice is lost, 0 to 1. */
+  window.toldLoss = async () => {
+    const report = [...(await client.statistics()).values()];
+    return Math.max(0, ...report.filter((one) => one.type === "remote-inbound-rtp").map((one) => one.fractionLost));
   };
 
   /** Sends media to another port of the server's address than the answer says: a relay. */
