@@ -16,8 +16,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from signaling.http_files import add_files, read_files
-from signaling.http_headers import content_security_policy
+from signaling.http.files import add_files, read_files
+from signaling.http.headers import content_security_policy
 
 JOINED_AT = "2026-01-02T03:04:05Z"
 UNREACHABLE = "a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\na=end-of-candidates\r\n"
