@@ -19,13 +19,13 @@ from signaling.http.headers import client_address, gatekeeper, identify, securit
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
 from signaling.http.routes import add_endpoints
-from signaling.identity.tokens import Tokens
 from signaling.operating.listening import bind_http, close_all, media_refusal
 from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
 from signaling.operating.readiness import Readiness
-from signaling.operating.settings import Settings, secret_of
+from signaling.operating.settings import Settings
 from signaling.operating.tls import CertificateWatcher, make_context
+from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
 
 if TYPE_CHECKING:
     from sfu.observer import MediaObserver
@@ -43,9 +43,16 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
 
     Raises Refusal where the settings cannot be worked with.
     """
-    tokens = Tokens(secret_of(settings), issuer=settings.token_issuer or None, audience=settings.token_audience or None)
-    gateway = Gateway(_gateway_settings(settings), tokens, client_address=client_address)
-    media = (make_media or _media_server)(settings, gateway)
+    ring = make_ring(settings)
+    tokens = make_tokens(settings, ring)
+    keeper = make_keeper(settings, ring, SYSTEM_CLOCK.now)
+    gateway = Gateway(
+        _gateway_settings(settings),
+        tokens,
+        client_address=client_address,
+        prepare=None if keeper is None else keeper.prepare,
+    )
+    media = (make_media or _media_server)(settings, gateway.observer)
     app = web.Application(
         client_max_size=BODY_LIMIT,
         middlewares=[
@@ -68,6 +75,9 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     app.on_response_prepare.append(security_headers(settings))
     app.on_shutdown.append(_drain)
     app.cleanup_ctx.extend([_media, _gateway, _public_address])
+    if keeper is not None:
+        app[app_keys.KEY_SET] = keeper
+        app.cleanup_ctx.append(_key_set)
     if settings.tls_certificate and settings.tls_key:
         context = make_context(settings.tls_certificate, settings.tls_key)
         app[app_keys.TLS] = context
@@ -218,6 +228,15 @@ async def _ask_until_found(app: web.Application, local: tuple[str, ...]) -> None
             app[MEDIA].set_advertised(advertise(found, local))
             _log.info("public_address_found", public=found)
             return
+
+
+async def _key_set(app: web.Application) -> AsyncIterator[None]:
+    """Read the key set of who else issues tokens, and keep it up to date. A source that is down delays nothing else."""
+    keeper = app[app_keys.KEY_SET]
+    await keeper.look()
+    task = asyncio.create_task(keeper.run(), name="key-set")
+    yield
+    await _end(task)
 
 
 async def _certificate_watcher(app: web.Application) -> AsyncIterator[None]:

@@ -34,8 +34,10 @@ app = typer.Typer(
 )
 token_app = typer.Typer(help="Tokens, which let people in.", no_args_is_help=True)
 config_app = typer.Typer(help="Settings: what holds, and whether it can be worked with.", no_args_is_help=True)
+db_app = typer.Typer(help="The database: the state of its tables, and their upgrade.", no_args_is_help=True)
 app.add_typer(token_app, name="token")
 app.add_typer(config_app, name="config")
+app.add_typer(db_app, name="db")
 
 ConfigFlag = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings [env: PARLEY_CONFIG].", show_default=False)
@@ -129,6 +131,9 @@ def token_create(
     name: Annotated[str, typer.Option(help="The name that others see.")] = "",
     role: Annotated[str, typer.Option(help="operator, owner, moderator or member.")] = "member",
     ttl: Annotated[str, typer.Option(help="How long it can be used to join: 10m, 12h.")] = "10m",
+    grant: Annotated[
+        list[str] | None, typer.Option(help="A further grant, as roomRecord or canPublish=false.", show_default=False)
+    ] = None,
     dev: DevFlag = None,
     data_dir: DataDirFlag = None,
     config: ConfigFlag = None,
@@ -139,7 +144,7 @@ def token_create(
     settings = _settings({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating.token_command import TokenOrder, make_token  # noqa: PLC0415
 
-    order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl)
+    order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl, grants=tuple(grant or ()))
     made = make_token(settings, order, datetime.now(UTC))
     print(json.dumps(made) if as_json else made["token"])
 
@@ -196,6 +201,33 @@ def config_print(
         return
     for name, value in values.items():
         print(f"{name}: {json.dumps(value)}")
+
+
+@db_app.command("status")
+@_told
+def db_status(
+    *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
+) -> None:
+    """Say whether the tables are those of this version; ends with 1 where they are not."""
+    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    from signaling.operating import db_command  # noqa: PLC0415
+
+    told = db_command.look(settings)
+    print(json.dumps(told) if as_json else db_command.as_text(told))
+    raise typer.Exit(0 if told["state"] == "current" else 1)
+
+
+@db_app.command("upgrade")
+@_told
+def db_upgrade(
+    *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
+) -> None:
+    """Bring the tables to this version. All of it happens, or nothing."""
+    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    from signaling.operating import db_command  # noqa: PLC0415
+
+    told = db_command.upgrade(settings)
+    print(json.dumps(told) if as_json else db_command.as_text(told))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 `ClientMistake`: the other side asked for what the protocol, its token or our limits forbid. Answer it, and go on.
 `ClosingMistake`: the same, but the connection ends with the answer.
 `OurMistake`: log it with its traceback; end this connection and no other.
+`StorageUnavailable`: nobody is wrong, the database is away. Answer it; calls go on.
 
 `ERRORS` is the only place where an HTTP status or a WebSocket close code is chosen.
 """
@@ -33,6 +34,7 @@ ERRORS: Mapping[str, ErrorRow] = {
     "token_expired": ErrorRow(401, 4402, "The token has expired. Get a new one."),
     "token_invalid": ErrorRow(401, 4405, "The token is not valid here."),
     "forbidden": ErrorRow(403, 4403, "The token does not allow this."),
+    "banned": ErrorRow(403, 4406, "You are banned from this room."),
     "room_full": ErrorRow(409, None, "The room is full."),
     "duplicate_identity": ErrorRow(409, 4409, "This identity is in the room from elsewhere."),
     "not_in_room": ErrorRow(409, None, "This needs a room that you are in."),
@@ -44,6 +46,10 @@ ERRORS: Mapping[str, ErrorRow] = {
     "session_taken": ErrorRow(409, 4410, "The session was resumed on another connection."),
     "server_shutdown": ErrorRow(503, 1001, "The server is shutting down."),
     "overloaded": ErrorRow(503, None, "The server takes no more joins at the moment. Try again later."),
+    "storage_unavailable": ErrorRow(503, None, "The database cannot be reached at the moment. Try again later."),
+    "already_exists": ErrorRow(409, None, "There is one with this id or name already."),
+    "stale": ErrorRow(412, None, "It has changed since you read it. Read it again."),
+    "invite_invalid": ErrorRow(403, None, "The invite is unknown, used up, expired or withdrawn."),
     "not_found": ErrorRow(404, None, "There is nothing at this address."),
     "method_not_allowed": ErrorRow(405, None, "This address does not know that method."),
     "timeout": ErrorRow(408, None, "The request took too long."),
@@ -80,8 +86,22 @@ class OurMistake(SignalingError):
         super().__init__("internal", message)
 
 
+class StorageUnavailable(SignalingError):
+    """The database is down, locked or too slow (`storage_unavailable`). Nobody's mistake: answer it, and try later.
+
+    What was to be written is not. `message` is for the log; a client is told the sentence of the table.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("storage_unavailable", reason)
+
+
 class WeakSecret(OurMistake):
     """The secret for signing tokens is short or well known; nothing may be signed with it."""
+
+
+class BadKey(OurMistake):
+    """A key, or a set of keys, that tokens cannot be verified with."""
 
 
 def code_for_media(code: str) -> str:

@@ -1,6 +1,26 @@
 """Rate limits: token buckets, one or many by key. Pure; `now` is monotonic seconds."""
 
 from collections import Counter, OrderedDict
+from ipaddress import IPv6Address, ip_address
+
+_IPV6_HOST_BITS = 64
+
+
+def address_key(address: str) -> str:
+    """What an address is counted by: itself, or the /64 of an IPv6 address.
+
+    RFC 4291 section 2.5.4: the lower 64 bits are the interface's own; who has one such address has all of them.
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    network = int(parsed) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS
+    return f"{IPv6Address(network)}/{_IPV6_HOST_BITS}"
 
 
 class TokenBucket:

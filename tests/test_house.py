@@ -30,7 +30,8 @@ SHELLS = {
     "signaling/cli.py": "the command line",
     "signaling/chance.py": "the one place where signaling draws chance",
     "signaling/clock.py": "the one place where signaling reads the clocks",
-    "signaling/identity/dev_secret.py": "keeps the secret of --dev in its folder",
+    "signaling/identity/dev_secret.py": "keeps the secrets that the server makes in their folder",
+    "signaling/identity/jwks_source.py": "reads the key set of another issuer from a file or URL",
     "signaling/operating/doctor.py": "looks at the machine: ports, buffers, clock",
     "signaling/http/gateway.py": "the tasks and queues behind /ws",
     "signaling/http/api.py": "aiohttp handlers of the API",
@@ -43,20 +44,48 @@ SHELLS = {
     "signaling/operating/listening.py": "binds the HTTP sockets",
     "signaling/operating/log.py": "configures logging and writes lines",
     "signaling/operating/public_address.py": "asks STUN servers",
+    "signaling/identity/passwords.py": "argon2 in threads of its own",
+    "signaling/operating/db_command.py": "runs the questions of `parley db` on a loop",
+    "signaling/storage/api_keys.py": "SQL on the connection that it is given",
+    "signaling/storage/bans.py": "SQL on the connection that it is given",
+    "signaling/storage/calls.py": "SQL on the connection that it is given",
+    "signaling/storage/changes.py": "SQL on the connection that it is given",
+    "signaling/storage/database.py": "connections, transactions, the file",
+    "signaling/storage/history.py": "SQL on the connection that it is given",
+    "signaling/storage/invites.py": "SQL on the connection that it is given",
+    "signaling/storage/media_sessions.py": "SQL on the connection that it is given",
+    "signaling/storage/messages.py": "SQL on the connection that it is given",
+    "signaling/storage/migrate.py": "runs Alembic",
+    "signaling/storage/migrations/env.py": "runs inside Alembic",
+    "signaling/storage/migrations/versions/v0001_rooms_and_calls.py": "changes tables",
+    "signaling/storage/migrations/versions/v0002_moderation_and_access.py": "changes tables",
+    "signaling/storage/migrations/versions/v0003_messages_and_outbox.py": "changes tables",
+    "signaling/storage/moderation.py": "SQL on the connection that it is given",
+    "signaling/storage/outages.py": "knows the drivers' errors",
+    "signaling/storage/outbox.py": "SQL on the connection that it is given",
+    "signaling/storage/pages.py": "SQL on the connection that it is given",
+    "signaling/storage/rooms.py": "SQL on the connection that it is given",
+    "signaling/storage/server_starts.py": "SQL on the connection that it is given",
+    "signaling/storage/spool.py": "a file, and a thread for it",
     "signaling/protocol/schema.py": "writes the JSON Schema into the tree",
     "signaling/operating/settings.py": "the one reader of the environment",
     "signaling/operating/tls.py": "loads certificates and looks whether they changed",
+    "signaling/operating/token_keys.py": "reads the files with public keys",
     "signaling/http/websocket.py": "aiohttp's WebSocket as a carrier",
 }
 """Modules that may do I/O and read clocks. All others are pure."""
 
 IMPURE_IMPORTS = re.compile(
-    r"OpenSSL|aiohttp|aioice|aiortc|aiosqlite|asyncio|asyncpg|av|cffi|concurrent|http|ifaddr|multiprocessing|pylibsrtp"
+    r"OpenSSL|aiohttp|aioice|aiortc|aiosqlite|alembic|asyncio|asyncpg|av|cffi|concurrent|http|ifaddr|multiprocessing|pylibsrtp"
     r"|redis|select|selectors|shutil|socket|socketserver|sqlalchemy|ssl|subprocess|tempfile|threading|time|typer|uvloop"
 )
 
 ALLOWED_IMPORTS = {
     ("sfu/stun.py", "aioice"): "its codec for STUN messages, no transport",
+    ("signaling/storage/access_tables.py", "sqlalchemy"): "declares tables, opens nothing",
+    ("signaling/storage/columns.py", "sqlalchemy"): "declares types of columns, opens nothing",
+    ("signaling/storage/metadata.py", "sqlalchemy"): "declares names of constraints, opens nothing",
+    ("signaling/storage/room_tables.py", "sqlalchemy"): "declares tables, opens nothing",
 }
 """(module, what it imports): I/O libraries of which a pure module uses only arithmetic."""
 
@@ -71,6 +100,10 @@ IMPURE_CALLS = re.compile(r"open|input|print|.*\.(read|write)_(text|bytes)")
 DECLARATIONS = {
     "sfu/errors.py": "classes with a code; raised in the tests of whatever raises them",
     "sfu/observer.py": "a protocol and its values",
+    "signaling/storage/migrations/env.py": "what Alembic runs; tested by way of migrate",
+    "signaling/storage/migrations/versions/v0001_rooms_and_calls.py": "a step; tested by way of migrate",
+    "signaling/storage/migrations/versions/v0002_moderation_and_access.py": "a step; tested by way of migrate",
+    "signaling/storage/migrations/versions/v0003_messages_and_outbox.py": "a step; tested by way of migrate",
     "signaling/version.py": "one constant",
 }
 """Modules without a test file of their own."""
@@ -103,15 +136,17 @@ ENVIRONMENT_READER = "signaling/operating/settings.py"
 TASK_OWNERS = {
     "sfu/dtls.py": "one handshake each; close() cancels it, wait_closed() awaits it",
     "sfu/server.py": "the ends of handshakes; close() awaits them",
-    "signaling/app.py": "watcher of certificates, question for the public address; their cleanup contexts end them",
+    "signaling/app.py": "watcher of certificates, question for the public address, key set; cleanup contexts end them",
     "signaling/http/gateway.py": "the keeper of time limits; close() ends it",
+    "signaling/storage/database.py": "one question whether it is there; close() cancels and awaits it",
     "signaling/operating/public_address.py": "one question to each STUN server; awaited before it returns",
     "signaling/http/websocket.py": "one writer for each socket; awaited before the handler returns",
 }
 """Modules that may start asyncio tasks, and how each of theirs ends."""
 
 CATCH_ALL = {
-    "signaling/http/gateway.py": "one session's time limit or one report from the SFU: logged, and the others go on",
+    "signaling/call/media_watch.py": "one report from the SFU: logged, and the media goes on",
+    "signaling/http/gateway.py": "one session's time limit: logged, and the others go on",
     "signaling/http/problems.py": "the root of an HTTP request: logged, answered with 500",
     "signaling/http/websocket.py": "the root of a client's session: logged, ended, and no other",
 }

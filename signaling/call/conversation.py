@@ -8,11 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from signaling.call.admission import expel_denied, is_admitted
 from signaling.call.audience import Audience
+from signaling.call.departure import depart
 from signaling.call.handlers import HANDLERS
+from signaling.call.lines import release_line
 from signaling.call.media_port import MediaPort
-from signaling.call.membership import authenticate, depart
+from signaling.call.membership import authenticate
+from signaling.call.moderation import lift_expired
+from signaling.call.records import Records
 from signaling.call.rooms import Participant, RoomDirectory
+from signaling.call.timed_flags import TimedFlags
 from signaling.chance import SYSTEM_CHANCE
 from signaling.errors import ClientMistake, ClosingMistake
 from signaling.http.gateway_settings import GatewaySettings
@@ -39,12 +45,15 @@ class Conversation:
         media: MediaPort,
         utc: Callable[[], datetime],
         random: RandomBytes = SYSTEM_CHANCE,
+        records: Records | None = None,
     ) -> None:
         self.settings = settings
         self.tokens = tokens
         self.media = media
         self.utc = utc
         self.random = random
+        self.records = records or Records()
+        self.timed_flags = TimedFlags()
         self.rooms = RoomDirectory(settings.max_participants, settings.duplicate_identity)
         self.audience = Audience()
         self.sessions: dict[str, Session] = {}
@@ -100,7 +109,7 @@ class Conversation:
         session, carrier.session = carrier.session, None
         if session is None:
             return
-        self.release_line(session)
+        release_line(self, session)
         session.lose(now)
         if session.state == "closed":
             self.sessions.pop(session.id, None)
@@ -146,8 +155,10 @@ class Conversation:
                 session.send(message)
                 session.carrier.close("server_shutdown")
 
-    def forget_idle_limits(self, now: float) -> None:
-        """Let go of the limits of those who have been quiet for long."""
+    def clear_up(self, now: float) -> None:
+        """Undo what was for a time, and let go of limits of the quiet and of bans that have ended."""
+        lift_expired(self, now)
+        self.records.deny_list.forget_expired(self.utc())
         self.failed_auths.forget_idle(now)
         self.join_limit.forget_idle(now)
 
@@ -180,15 +191,10 @@ class Conversation:
             self.audience.tell(person.id, message)
         return message
 
-    def dismiss(self, session: Session, reason: str, code: str) -> None:
-        """End a session for somebody else's reason: its client is told not to come back by itself."""
-        session.send(Outgoing("reconnect", {"action": "disconnect", "reason": reason}))
-        self.end(session, "removed", code)
-
     def end(self, session: Session, event: str, code: str | None = None) -> Carrier | None:
         """A session is over; its line, if it has one, is closed for the reason `code`, or else given back."""
         if session.carrier is not None:
-            self.release_line(session)
+            release_line(self, session)
         carrier = session.end(event)
         self.sessions.pop(session.id, None)
         if carrier is not None:
@@ -196,17 +202,6 @@ class Conversation:
             if code is not None:
                 carrier.close(code)
         return carrier
-
-    def hold_line(self, identity: str) -> None:
-        """Count a line of an identity. Raises ClosingMistake (`rate_limited`)."""
-        if not self.lines.acquire(identity):
-            most = self.settings.sockets_per_identity
-            raise ClosingMistake("rate_limited", f"an identity has at most {most} connections")
-
-    def release_line(self, session: Session) -> None:
-        """Count it no longer."""
-        if session.claims is not None:
-            self.lines.release(session.claims.identity)
 
     # Inside.
 
@@ -232,8 +227,11 @@ class Conversation:
         return {"messages_per_second": self.settings.messages_per_second, "burst": self.settings.message_burst}
 
     def _refresh_token(self, session: Session, now: float) -> None:
-        """Hand over a fresh token when four fifths of the old one's time have passed."""
+        """Hand over a fresh token when four fifths of the old one's time have passed, to whom it would admit."""
         if session.claims is None or session.refresh_at is None or session.refresh_at > now:
+            return
+        if not is_admitted(self, session.claims):
+            expel_denied(self, now)
             return
         utc = self.utc()
         token = self.tokens.refresh(session.claims, utc)

@@ -3,14 +3,20 @@
 from typing import TYPE_CHECKING, cast
 
 from sfu.flags import MuteFlags
+from signaling.call.admission import check_admission, is_admitted
+from signaling.call.departure import depart, dismiss
+from signaling.call.lines import hold_line, release_line
 from signaling.call.rooms import Participant
 from signaling.errors import ClientMistake, ClosingMistake
+from signaling.identity.claims import Claims
 from signaling.identity.names import clean_name
-from signaling.identity.tokens import Claims, refresh_time
+from signaling.identity.permissions import may
+from signaling.identity.tokens import refresh_time
 from signaling.ids import uuid7
+from signaling.limits import address_key
 from signaling.protocol.client_messages import Auth, Join, Request, Resume
 from signaling.protocol.envelope import RequestId
-from signaling.protocol.server_messages import LeaveReason, Outgoing
+from signaling.protocol.server_messages import Outgoing
 from signaling.version import VERSION
 
 if TYPE_CHECKING:
@@ -26,11 +32,12 @@ def auth(house: "Conversation", session: "Session", request: Request, now: float
 def authenticate(house: "Conversation", session: "Session", token: str, now: float) -> Outgoing:
     """Take a token; the answer is `welcome`.
 
-    Raises ClosingMistake: `token_invalid`, `token_expired`, `rate_limited` (too many forged tokens from an address, or
-    too many connections of an identity). A token that is merely old is nobody's attempt at guessing, and not counted.
+    Raises ClosingMistake: `token_invalid`, `token_expired`, `banned`, `rate_limited` (too many forged tokens from an
+    address, or too many connections of an identity). A token that is merely old, or was withdrawn, is nobody's attempt
+    at guessing, and not counted.
     """
     assert session.carrier is not None
-    address = session.carrier.address
+    address = address_key(session.carrier.address)
     if house.failed_auths.exhausted(address, now):
         raise ClosingMistake("rate_limited", "too many failed authentications from this address")
     utc = house.utc()
@@ -41,7 +48,11 @@ def authenticate(house: "Conversation", session: "Session", token: str, now: flo
         if mistake.code == "token_invalid":
             house.failed_auths.take(address, now)
         raise ClosingMistake(mistake.code, mistake.message) from None
-    house.hold_line(claims.identity)
+    try:
+        check_admission(house, claims)
+    except ClientMistake as mistake:
+        raise ClosingMistake(mistake.code, mistake.message, mistake.details) from None
+    hold_line(house, claims.identity)
     session.claims = claims
     session.refresh_at = refresh_time(claims.expires_at, utc, now)
     return welcome(house, session, resumed=False)
@@ -72,10 +83,12 @@ def welcome(house: "Conversation", session: "Session", *, resumed: bool) -> Outg
 def join(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
     """Enter a room; the answer is `joined`, and the others hear of it.
 
-    Raises ClientMistake: `forbidden`, `rate_limited`, `overloaded`, `room_full`, `duplicate_identity`.
+    Raises ClientMistake: `forbidden`, `banned`, `token_invalid` (withdrawn), `rate_limited`, `overloaded`, `room_full`,
+    `duplicate_identity`.
     """
     payload, claims = cast(Join, request.payload), session.claims
     assert claims is not None
+    check_admission(house, claims)
     if not claims.grants.room_join or claims.grants.room != payload.room:
         raise ClientMistake("forbidden", "the token is not for this room")
     if not house.join_limit.take(claims.identity, now):
@@ -116,7 +129,7 @@ def joined(house: "Conversation", person: Participant) -> Outgoing:
 
 def _newcomer(house: "Conversation", claims: Claims, payload: Join) -> Participant:
     """The token's name goes before the one that the client gives; without either, the identity."""
-    utc, grants = house.utc(), claims.grants
+    utc = house.utc()
     return Participant(
         id=uuid7(utc, house.random),
         identity=claims.identity,
@@ -124,10 +137,9 @@ def _newcomer(house: "Conversation", claims: Claims, payload: Join) -> Participa
         role=claims.role,
         room_id=payload.room,
         joined_at=utc,
-        flags=MuteFlags(suppressed=not grants.can_publish),
-        can_subscribe=grants.can_subscribe,
-        can_publish_data=grants.can_publish_data,
-        hidden=grants.hidden,
+        flags=MuteFlags(suppressed=not may(claims, "audio.publish", room=payload.room)),
+        may_hear=may(claims, "audio.subscribe", room=payload.room),
+        hidden=claims.grants.hidden,
     )
 
 
@@ -136,22 +148,7 @@ def _make_way(house: "Conversation", older: Participant, now: float) -> None:
     session = house.audience.session(older.id)
     depart(house, older, "duplicate_identity", now)
     if session is not None:
-        house.dismiss(session, "duplicate_identity", "duplicate_identity")
-
-
-def depart(house: "Conversation", person: Participant, reason: LeaveReason, now: float) -> Outgoing:
-    """Take somebody out of its room and off the media server; the others are told. The message is given back."""
-    message = Outgoing("participant-left", {"participant": person.id, "reason": reason})
-    room = house.rooms.find(person.room_id)
-    session = house.audience.session(person.id)
-    house.rooms.remove(person)
-    house.audience.vacate(person.id)
-    if session is not None:
-        session.media(False, now)
-    if room is not None:
-        house.audience.announce(room, person, message)
-    house.media.remove_participant(person.id)
-    return message
+        dismiss(house, session, "duplicate_identity", "duplicate_identity")
 
 
 def leave(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
@@ -173,12 +170,11 @@ def resume(house: "Conversation", session: "Session", request: Request, now: flo
     """Take up an earlier session on this line; whoever does not know its secret hears `resume-lost` and stays as it is.
 
     The session resumed takes the line over; the one that the line was opened with ends. An authenticated line resumes
-    only what is its own identity's.
+    only what is its own identity's. A seat whose token was withdrawn, or whose owner is banned, is nobody's.
     """
     payload = cast(Resume, request.payload)
     seat = house.sessions.get(payload.session)
-    known = seat is not None and seat.accepts(payload.secret)
-    if seat is None or not known or seat is session or not _same_person(session, seat) or seat.participant_id is None:
+    if seat is None or not _may_take(house, session, seat, payload.secret, now):
         house.counters["resumes_lost"] += 1
         session.heard()
         session.send(Outgoing("resume-lost", {}), request.id)
@@ -195,6 +191,17 @@ def resume(house: "Conversation", session: "Session", request: Request, now: flo
         house.announce_update(person, to_self=True)
 
 
+def _may_take(house: "Conversation", session: "Session", seat: "Session", secret: str, now: float) -> bool:
+    """Whether this line may take up that seat. A wrong secret counts as a failed authentication of its address."""
+    if not seat.accepts(secret):
+        assert session.carrier is not None
+        house.failed_auths.take(address_key(session.carrier.address), now)
+        return False
+    if seat is session or seat.participant_id is None or not _same_person(session, seat):
+        return False
+    return seat.claims is not None and is_admitted(house, seat.claims)
+
+
 def _same_person(session: "Session", seat: "Session") -> bool:
     if session.claims is None:
         return True
@@ -206,9 +213,9 @@ def _change_line(house: "Conversation", session: "Session", seat: "Session") -> 
     assert seat.claims is not None
     if seat.carrier is None:
         if session.claims is None:
-            house.hold_line(seat.claims.identity)
+            hold_line(house, seat.claims.identity)
     elif session.claims is not None:
-        house.release_line(session)
+        release_line(house, session)
     carrier = session.carrier
     assert carrier is not None
     session.claims = None

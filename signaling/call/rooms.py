@@ -11,8 +11,8 @@ from typing import Literal, cast
 
 from sfu.flags import MuteFlags
 from signaling.errors import ClientMistake
-from signaling.identity.grants import RANK, Role
-from signaling.protocol.server_messages import ParticipantView
+from signaling.identity.grants import Role
+from signaling.protocol.server_messages import ParticipantView, rfc3339
 from signaling.protocol.states import step_participant
 
 DuplicatePolicy = Literal["kick_old", "reject_new"]
@@ -22,8 +22,8 @@ DuplicatePolicy = Literal["kick_old", "reject_new"]
 class Participant:
     """One person in one room. `id` is new with each join, `identity` is the token's.
 
-    `media_up` says whether the peer connection stands. `can_subscribe`, `can_publish_data` and `hidden` are the token's
-    grants; a person without `canPublish` arrives suppressed.
+    `media_up` says whether the peer connection stands. `may_hear` and `hidden` come from the token; who may not be
+    heard by its token arrives suppressed.
     """
 
     id: str
@@ -33,8 +33,7 @@ class Participant:
     room_id: str
     joined_at: datetime
     flags: MuteFlags = field(default_factory=MuteFlags)
-    can_subscribe: bool = True
-    can_publish_data: bool = True
+    may_hear: bool = True
     hidden: bool = False
     state: str = "joining"
     media_up: bool = False
@@ -54,11 +53,7 @@ class Participant:
     @property
     def media_flags(self) -> MuteFlags:
         """What the media path enforces: the flags, and deafness where the token does not let this person hear."""
-        return self.flags if self.can_subscribe else replace(self.flags, deaf=True)
-
-    def outranks(self, other: "Participant") -> bool:
-        """Whether this person may act on the other: at least of the same role, and above members."""
-        return RANK[self.role] >= max(RANK["moderator"], RANK[other.role])
+        return self.flags if self.may_hear else replace(self.flags, deaf=True)
 
     def view(self) -> ParticipantView:
         """What others see."""
@@ -74,7 +69,7 @@ class Participant:
             "mute": flags.mute,
             "deaf": flags.deaf,
             "suppressed": flags.suppressed,
-            "joined_at": self.joined_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "joined_at": rfc3339(self.joined_at),
         }
 
 

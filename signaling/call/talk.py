@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, cast
 
 from signaling.call.rooms import Participant, Room
 from signaling.errors import ClientMistake
+from signaling.identity.permissions import may
 from signaling.protocol.client_messages import Ping, Request, SendMessage, Signal
-from signaling.protocol.server_messages import OK, Outgoing
+from signaling.protocol.server_messages import OK, Outgoing, rfc3339
 
 if TYPE_CHECKING:
     from signaling.call.conversation import Conversation
@@ -16,7 +17,7 @@ def message(house: "Conversation", session: "Session", request: Request, now: fl
     """Chat or application data to the room, or to one; the sender gets the same message back as its answer."""
     del now
     payload = cast(SendMessage, request.payload)
-    person, room = _speaker(house, session)
+    person, room = _speaker(house, session, "message.send")
     target = None if payload.to is None else room.get(payload.to)
     sent = Outgoing(
         "message",
@@ -25,7 +26,7 @@ def message(house: "Conversation", session: "Session", request: Request, now: fl
             "to": payload.to,
             "topic": payload.topic,
             "body": payload.body,
-            "sent_at": house.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "sent_at": rfc3339(house.utc()),
         },
     )
     if target is None:
@@ -39,7 +40,7 @@ def signal(house: "Conversation", session: "Session", request: Request, now: flo
     """Relay the clients' own fields to one participant of the same room, with who it is from."""
     del now
     payload = cast(Signal, request.payload)
-    person, room = _speaker(house, session)
+    person, room = _speaker(house, session, "signal.send")
     target = room.get(payload.to)
     house.audience.tell(target.id, Outgoing("signal", {**(payload.model_extra or {}), "from": person.id}))
     return OK
@@ -53,9 +54,11 @@ def ping(house: "Conversation", session: "Session", request: Request, now: float
     return Outgoing("pong", {"seq_ack": seq_ack})
 
 
-def _speaker(house: "Conversation", session: "Session") -> tuple[Participant, Room]:
+def _speaker(house: "Conversation", session: "Session", action: str) -> tuple[Participant, Room]:
+    """Who speaks, and where. Raises ClientMistake (`forbidden`)."""
     person = house.person(session)
-    if not person.can_publish_data:
+    assert session.claims is not None
+    if not may(session.claims, action, room=person.room_id):
         raise ClientMistake("forbidden", "the token does not allow messages")
     room = house.rooms.find(person.room_id)
     assert room is not None

@@ -9,6 +9,7 @@ from aiohttp import web
 from signaling.call.media_port import MediaPort
 from signaling.clock import Clock
 from signaling.http.gateway import Gateway
+from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.tokens import Tokens
 from signaling.operating.metrics import Metrics
 from signaling.operating.readiness import Readiness
@@ -51,5 +52,7 @@ READINESS = web.AppKey("readiness", Readiness)
 METRICS = web.AppKey("metrics", Metrics)
 CLOCK = web.AppKey("clock", Clock)
 OPENAPI = web.AppKey("openapi", bytes)
+KEY_SET = web.AppKey("key_set", JwksKeeper)
+"""Only where others issue tokens, by a file or URL that changes."""
 TLS = web.AppKey("tls", ssl.SSLContext)
 """Only where HTTPS is served here."""

@@ -1,19 +1,19 @@
-"""The entry to signaling for the composition root: takes WebSockets, observes the media server, keeps the time."""
+"""The entry to signaling for the composition root: takes WebSockets and keeps the time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 from aiohttp import web
 
-from sfu.observer import SlotAssignment, Speaker
-from signaling.call import media_events
 from signaling.call.conversation import Conversation
 from signaling.call.media_port import MediaPort
+from signaling.call.media_watch import MediaWatch
+from signaling.call.records import Records
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway_settings import GatewaySettings
-from signaling.http.websocket import WebSocketCarrier
+from signaling.http.websocket import Prepare, WebSocketCarrier
 from signaling.identity.tokens import Tokens
 
 __all__ = ["Gateway", "GatewaySettings"]
@@ -30,9 +30,10 @@ def peer_address(request: web.Request) -> str:
 
 
 class Gateway:
-    """Signaling as a whole. It is the media server's observer, so it is made first and told of the media in `start`.
+    """Signaling as a whole. `observer` is for the media server, so this is made first and told of the media in `start`.
 
-    `client_address` says where a request really comes from; it knows of trusted proxies.
+    `client_address` says where a request really comes from; it knows of trusted proxies. `prepare` is awaited with each
+    token before it is judged: it may have to ask for the key that signed it.
     """
 
     def __init__(
@@ -42,19 +43,24 @@ class Gateway:
         *,
         clock: Clock = SYSTEM_CLOCK,
         client_address: Callable[[web.Request], str] = peer_address,
+        records: Records | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._clock = clock
         self._client_address = client_address
+        self._records = records
+        self._prepare = prepare
         self._conversation: Conversation | None = None
         self._lines: set[asyncio.Task[object]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
+        self.observer = MediaWatch(lambda: self.conversation, clock.now)
 
     def start(self, media: MediaPort) -> None:
         """Begin with this media server. Needs a running event loop."""
-        self._conversation = Conversation(self._settings, self._tokens, media, self._clock.utc)
+        self._conversation = Conversation(self._settings, self._tokens, media, self._clock.utc, records=self._records)
         self._keeper = asyncio.create_task(self._keep_time(), name="signaling time limits")
 
     async def close(self) -> None:
@@ -89,7 +95,7 @@ class Gateway:
         assert task is not None
         self._lines.add(task)
         try:
-            return await carrier.run(conversation, self._clock.now)
+            return await carrier.run(conversation, self._clock.now, self._prepare)
         finally:
             self._lines.discard(task)
 
@@ -117,42 +123,9 @@ class Gateway:
                 _log.exception("session_failed", session_id=session.id)
                 if session.carrier is not None:
                     conversation.fail(session.carrier)
-        conversation.forget_idle_limits(now)
+        conversation.clear_up(now)
 
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.advance(self._clock.now())
-
-    # The media server's observer.
-
-    def media_connected(self, participant_id: str) -> None:
-        """The peer connection is up."""
-        self._observe(media_events.connected, participant_id, self._clock.now())
-
-    def media_gone(self, participant_id: str, reason: str) -> None:
-        """The peer connection has ended."""
-        self._observe(media_events.gone, participant_id, reason, self._clock.now())
-
-    def media_arriving(self, participant_id: str, arriving: bool) -> None:
-        """RTP from this person has started or stopped to arrive."""
-        self._observe(media_events.arriving, participant_id, arriving)
-
-    def slots_changed(self, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
-        """Somebody else is in one of this listener's slots."""
-        self._observe(media_events.slots_changed, participant_id, slots)
-
-    def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
-        """Who speaks in the room."""
-        self._observe(media_events.speakers_changed, room_id, speakers)
-
-    def flooding(self, participant_id: str) -> None:
-        """This person sends more packets than audio needs."""
-        self._observe(media_events.flooding, participant_id)
-
-    def _observe(self, tell: Callable[..., None], *arguments: object) -> None:
-        """An observer must not raise: what goes wrong here is logged, and the media goes on."""
-        try:
-            tell(self.conversation, *arguments)
-        except Exception:
-            _log.exception("media_event_failed", media_event=tell.__name__)

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Middleware
 
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
+from signaling.limits import address_key
 from signaling.operating.settings import Settings
 
 _log = structlog.get_logger("signaling.http")
@@ -50,7 +51,7 @@ def limit_rate(settings: Settings, clock: Callable[[], float] = monotonic) -> Mi
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(LIMITED_PREFIXES):
-            wait = buckets.take(client_address(request), clock())
+            wait = buckets.take(address_key(client_address(request)), clock())
             if wait:
                 refuse("rate_limited", "Too many requests from this address.", {"retry_after": math.ceil(wait)})
         return await handler(request)

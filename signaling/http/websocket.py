@@ -5,7 +5,7 @@ The rules are in the conversation; here are only bytes and the ways in which a c
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import WebSocketError, WSMsgType, web
@@ -13,7 +13,11 @@ from aiohttp import WebSocketError, WSMsgType, web
 from signaling.call.conversation import Conversation
 from signaling.errors import ERRORS, ClientMistake
 from signaling.http.gateway_settings import GatewaySettings
+from signaling.protocol.client_messages import Auth, parse_client_message
 from signaling.protocol.session import Session
+
+Prepare = Callable[[str], Awaitable[None]]
+"""What is awaited with a token before it is judged."""
 
 SUBPROTOCOL = "parley.v1"
 TOKEN_PREFIX = "parley.token."  # noqa: S105 - the name of an entry, not a token
@@ -107,8 +111,12 @@ class WebSocketCarrier:
         self._cut = loop.call_later(self._settings.close_grace_seconds, self._cut_off)
         self._rouse()
 
-    async def run(self, conversation: Conversation, now: Callable[[], float]) -> web.WebSocketResponse:
+    async def run(
+        self, conversation: Conversation, now: Callable[[], float], prepare: Prepare | None = None
+    ) -> web.WebSocketResponse:
         """Carry messages until the connection ends. Nothing that goes wrong later leaves, but cancellation.
+
+        `prepare` is awaited with the token, wherever it comes, before the conversation sees it.
 
         Raises ClientMistake for a request that cannot become a WebSocket of this protocol.
         """
@@ -116,7 +124,7 @@ class WebSocketCarrier:
         await self._ws.prepare(self._request)
         writer = asyncio.create_task(self._write(), name="websocket writer")
         try:
-            await self._talk(conversation, now, token)
+            await self._talk(conversation, now, token, prepare)
             if self._closing is not None:
                 await asyncio.wait((writer,))
                 await self._close_connection()
@@ -127,21 +135,27 @@ class WebSocketCarrier:
             await asyncio.wait((writer,))
         return self._ws
 
-    async def _talk(self, conversation: Conversation, now: Callable[[], float], token: str | None) -> None:
+    async def _talk(
+        self, conversation: Conversation, now: Callable[[], float], token: str | None, prepare: Prepare | None
+    ) -> None:
         """Open the session and read. The root of whatever a client can cause: it ends this line, and no other."""
         try:
+            if prepare is not None and token is not None:
+                await prepare(token)
             conversation.open(self, now(), token)
-            await self._read(conversation, now)
+            await self._read(conversation, now, prepare)
         except Exception:
             _log.exception("session_failed", session_id=self.session.id if self.session else None)
             conversation.fail(self)
 
-    async def _read(self, conversation: Conversation, now: Callable[[], float]) -> None:
+    async def _read(self, conversation: Conversation, now: Callable[[], float], prepare: Prepare | None) -> None:
         while self._closing is None:
             self._reading = True
             message = await self._ws.receive()
             self._reading = False
             if message.type is WSMsgType.TEXT:
+                if prepare is not None and (sent := self._token_in(message.data)) is not None:
+                    await prepare(sent)
                 conversation.receive(self, message.data, now())
             elif message.type is WSMsgType.BINARY:
                 conversation.receive(self, b"", now())
@@ -149,6 +163,16 @@ class WebSocketCarrier:
                 if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
                     self._counters["closed_too_large"] += 1
                 return
+
+    def _token_in(self, text: str) -> str | None:
+        """The token of an `auth`; looked for only while nobody has authenticated here."""
+        if self.session is None or self.session.state != "opened":
+            return None
+        try:
+            payload = parse_client_message(text).payload
+        except ClientMistake:
+            return None
+        return payload.token if isinstance(payload, Auth) else None
 
     async def _write(self) -> None:
         """Send the queue as it fills; once `close` was called, send the rest and close."""

@@ -76,6 +76,28 @@ def check_origin(value: str) -> str:
     return text
 
 
+def check_database_url(value: str) -> str:
+    """`postgresql://user:password@host:port/name` with or without `?sslmode=`, `sqlite:///path`, or nothing.
+
+    The message never repeats the value, as it may hold a password.
+    """
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError("this is no URL with a host and a port") from None
+    if parts.scheme == "sqlite":
+        if not value.startswith("sqlite:///") or len(parts.path) < 2 or parts.query or parts.fragment:
+            raise ValueError("a SQLite database is like sqlite:///parley.db or sqlite:////var/lib/parley/parley.db")
+    elif parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("a database is like postgresql://user:password@host/name or sqlite:///path")
+    elif len(parts.path) < 2 or port == 0:
+        raise ValueError("the name of the database is missing: postgresql://user:password@host/name")
+    return value
+
+
 def check_stun_server(value: str) -> str:
     """`stun:host:port`, `host:port` or `host`, given back as `stun:host:port`."""
     found = _STUN.fullmatch(value.strip())
@@ -83,6 +105,24 @@ def check_stun_server(value: str) -> str:
     if not found or not 0 < port < 65536:
         raise ValueError("a STUN server is like stun:stun.example.org:3478")
     return f"stun:{found['host']}:{port}"
+
+
+def check_public_key(value: str) -> str:
+    """A PEM file, as `path` or `kid=path`."""
+    kid, sign, path = value.rpartition("=")
+    if not path or (sign and not kid):
+        raise ValueError("a public key is a PEM file, written as path or kid=path")
+    return value
+
+
+def check_jwks_url(value: str) -> str:
+    """An https URL; http only for this machine, where no one is between."""
+    text = value.strip()
+    parts = urlsplit(text)
+    near = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if text and (not parts.hostname or parts.username or not (parts.scheme == "https" or near)):
+        raise ValueError("the URL of a key set is https; who could change the answer could sign tokens")
+    return text
 
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -93,4 +133,5 @@ CheckedNetwork = Annotated[Network, BeforeValidator(check_network)]
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(split_list)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_list)]
 StunServers = Annotated[tuple[StunServer, ...], BeforeValidator(split_list)]
+PublicKeys = Annotated[tuple[Annotated[str, AfterValidator(check_public_key)], ...], BeforeValidator(split_list)]
 Networks = Annotated[tuple[CheckedNetwork, ...], BeforeValidator(split_list)]

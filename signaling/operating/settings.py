@@ -20,8 +20,11 @@ from signaling.operating.setting_types import (
     Addresses,
     Networks,
     Origins,
+    PublicKeys,
     Seconds,
     StunServers,
+    check_database_url,
+    check_jwks_url,
     check_network,
     check_public_address,
 )
@@ -35,7 +38,7 @@ from signaling.operating.settings_sources import (
     unused_variables,
 )
 
-SECRETS = frozenset({"jwt_secret"})
+SECRETS = frozenset({"jwt_secret", "database_url"})
 _PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 
@@ -79,9 +82,29 @@ class Settings(BaseSettings):
         (), description="STUN servers that clients are told of, and that `public_address: auto` asks."
     )
     jwt_secret: SecretStr = Field(
-        SecretStr(""), description=f"Signs tokens with HS256; {SHORTEST} bytes or more. Not needed with `dev`."
+        SecretStr(""),
+        description=f"Signs tokens with HS256; {SHORTEST} bytes or more. Not needed with `dev`, nor with public keys.",
+    )
+    jwt_public_keys: PublicKeys = Field(
+        (), description="PEM files with public keys of who else issues tokens (RSA, Ed25519): `path` or `kid=path`."
+    )
+    jwks_file: Path | None = Field(
+        None, description="File with a JSON Web Key Set of who else issues tokens; read again when it changes."
+    )
+    jwks_url: str = Field("", description="The same by https; fetched at start and every `jwks_refresh`.")
+    jwks_refresh: Seconds = Field(600.0, description="How often `jwks_url` is fetched.")
+    jwks_least_interval: Seconds = Field(
+        30.0, description="Time between two fetches at least, however many tokens name a key that is not known."
     )
     data_dir: Path = Field(Path("data"), description="Folder of what the server keeps.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `parley.db` in `data_dir`.",
+    )
+    database_pool_size: int = Field(10, ge=1, le=500, description="Connections to the database at most.")
+    database_statement_timeout: Seconds = Field(
+        5.0, description="Time for one statement, for a lock, and for a connection to become free."
+    )
     slots: int = Field(8, ge=1, le=32, description="Voices that one person can hear at once.")
     max_participants: int = Field(200, ge=1, le=10_000, description="People in one room.")
     duplicate_identity: Literal["kick_old", "reject_new"] = Field(
@@ -131,6 +154,17 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        return check_jwks_url(value)
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        check_database_url(value.get_secret_value())
+        return value
+
     @field_validator("public_address")
     @classmethod
     def _address_or_auto(cls, value: str) -> str:
@@ -147,6 +181,11 @@ class Settings(BaseSettings):
     def loopback_only(self) -> bool:
         """HTTP can be reached from this machine only."""
         return all(_is_loopback(host) for host in self.http_hosts)
+
+    @property
+    def has_public_keys(self) -> bool:
+        """Others issue tokens for this server, and it verifies them with public keys."""
+        return bool(self.jwt_public_keys or self.jwks_file or self.jwks_url)
 
     @property
     def tls(self) -> bool:
@@ -201,19 +240,25 @@ def warnings_about(settings: Settings, environment: Mapping[str, str] | None = N
         f"{name} is set, and means nothing to this version."
         for name in unused_variables(os.environ if environment is None else environment)
     ]
+    if settings.has_public_keys and not (settings.token_issuer or settings.token_audience):
+        said.append("Tokens are taken from whoever signs with those public keys: set token_audience or token_issuer.")
     if settings.allow_plain_http and not settings.tls:
         said.append("Plain HTTP: browsers give the microphone to pages of localhost or HTTPS only.")
     return said
 
 
 def secret_of(settings: Settings) -> str:
-    """The signing secret: the one that was set, or with `dev` the one kept in the data folder. Raises Refusal."""
+    """The signing secret: the one that was set; with `dev` or public keys, one kept in the data folder.
+
+    Raises Refusal.
+    """
     secret = settings.jwt_secret.get_secret_value()
-    if secret or not settings.dev:
+    if secret or not (settings.dev or settings.has_public_keys):
         _check_secret(secret, "PARLEY_JWT_SECRET")
         return secret
+    file_name = dev_secret.FILE_NAME if settings.dev else dev_secret.SIGNING_FILE_NAME
     try:
-        return dev_secret.read_or_make(settings.data_dir)
+        return dev_secret.read_or_make(settings.data_dir, file_name)
     except OSError as error:
         raise Refusal(
             f"the folder {settings.data_dir} cannot be used",
@@ -268,7 +313,11 @@ def _invalid(error: ValidationError, written: Mapping[str, Written]) -> BadSetti
 
 def _check_safe(settings: Settings, written: Mapping[str, Written]) -> None:
     """Safe by default: what would leave a server open, or useless, is refused at start and not later."""
-    if "jwt_secret" in written or not settings.dev:
+    if settings.jwks_file is not None and settings.jwks_url:
+        raise BadSettings(
+            "jwks_file and jwks_url are both set", "only one key set is kept up to date", "Take one of them away."
+        )
+    if "jwt_secret" in written or not (settings.dev or settings.has_public_keys):
         where = written["jwt_secret"].where if "jwt_secret" in written else "PARLEY_JWT_SECRET"
         _check_secret(settings.jwt_secret.get_secret_value(), where)
     if (settings.tls_certificate is None) != (settings.tls_key is None):

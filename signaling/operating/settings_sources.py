@@ -16,6 +16,7 @@ BARE_NAMES: dict[str, str] = {
     "SERVER_HOST": "host",
     "SERVER_PORT": "port",
     "JWT_SECRET": "jwt_secret",
+    "DATABASE_URL": "database_url",
     "STUN_SERVERS": "stun_servers",
     "STUN_SERVER": "stun_servers",
     "STUN_URL": "stun_servers",
@@ -31,7 +32,7 @@ BARE_NAMES: dict[str, str] = {
 ADDRESS_VARIABLE = "SERVER_ADDR"
 """`host:port` in one variable; SERVER_HOST and SERVER_PORT win over it."""
 
-UNUSED_NAMES = ("DATABASE_URL", "REDIS_URL", "REDIS_HOST", "TURN_SERVERS", "TURN_SERVER", "TURN_URL")
+UNUSED_NAMES = ("REDIS_URL", "REDIS_HOST", "TURN_SERVERS", "TURN_SERVER", "TURN_URL")
 """Bare variables of the field that mean nothing to this version: said at start, so that nobody relies on them."""
 
 

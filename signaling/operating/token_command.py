@@ -7,12 +7,13 @@ from typing import Any, cast
 from signaling.errors import ClientMistake
 from signaling.identity.grants import RANK, Grants, Role
 from signaling.identity.names import ROOM_ID, check_identity, clean_name
-from signaling.identity.tokens import Tokens
 from signaling.operating.refusals import BadSettings
 from signaling.operating.setting_types import parse_duration
-from signaling.operating.settings import Settings, secret_of
+from signaling.operating.settings import Settings
+from signaling.operating.token_keys import make_tokens
 
 LONGEST = timedelta(days=30)
+_WORDS = {"": True, "true": True, "yes": True, "false": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class TokenOrder:
     name: str = ""
     role: str = "member"
     ttl: str = "10m"
+    grants: tuple[str, ...] = ()
+    """Further grants, as `roomRecord` or `canPublish=false`."""
 
 
 def make_token(settings: Settings, order: TokenOrder, utc: datetime) -> dict[str, Any]:
@@ -41,10 +44,10 @@ def make_token(settings: Settings, order: TokenOrder, utc: datetime) -> dict[str
         raise BadSettings(
             f"--identity {order.identity!r} is not possible", mistake.message, "Choose another."
         ) from None
-    tokens = Tokens(secret_of(settings), issuer=settings.token_issuer or None, audience=settings.token_audience or None)
-    token = tokens.issue(
+    grants = _grants(order)
+    token = make_tokens(settings).issue(
         identity,
-        grants=Grants.for_room(order.room, admin=RANK[order.role] > 0),
+        grants=grants,
         utc=utc,
         lifetime=lifetime,
         name=clean_name(order.name) or None,
@@ -55,9 +58,26 @@ def make_token(settings: Settings, order: TokenOrder, utc: datetime) -> dict[str
         "room": order.room,
         "identity": identity,
         "role": order.role,
+        "grants": grants.as_claim(),
         "expires_at": (utc + lifetime).isoformat(timespec="seconds"),
         "fragment": f"#room={order.room}&token={token}",
     }
+
+
+def _grants(order: TokenOrder) -> Grants:
+    """To enter the room with that role, and what was asked for besides. Every grant but `room` is true or false."""
+    names = {str(field.alias): name for name, field in Grants.model_fields.items() if name != "room"}
+    asked: dict[str, bool] = {}
+    for one in order.grants:
+        name, _, value = one.partition("=")
+        if name not in names or value.lower() not in _WORDS:
+            raise BadSettings(
+                f"--grant {one!r} is not possible",
+                "there is no such grant, or it is neither true nor false",
+                f"Write name or name=false, with one of {', '.join(names)}.",
+            )
+        asked[names[name]] = _WORDS[value.lower()]
+    return Grants.for_room(order.room, admin=RANK[order.role] > 0).model_copy(update=asked)
 
 
 def _lifetime(ttl: str) -> timedelta:

@@ -3,17 +3,24 @@
 The models are also what the JSON Schema and the manual are drawn from.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from signaling.errors import ClientMistake
+from signaling.identity.names import LONGEST_IDENTITY
 from signaling.protocol.envelope import LARGEST_INTEGER, RequestId, read_envelope
 
 ParticipantId = Annotated[str, Field(min_length=1, max_length=64)]
 Token = Annotated[str, Field(min_length=1, max_length=8192)]
 Seq = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
 RoomId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", max_length=64)]
+
+LONGEST_DURATION = 366 * 86_400
+"""Seconds; what is to last longer has no duration."""
+
+LASTING = frozenset({"mute", "deafen", "ban"})
+"""Acts that may end by themselves."""
 
 
 class ClientPayload(BaseModel):
@@ -115,12 +122,19 @@ class Signal(ClientPayload):
 
 
 class Moderate(ClientPayload):
-    """A moderator's act on one participant."""
+    """A moderator's act. `target` is a participant id; for `unban`, the identity. `duration` is seconds."""
 
     type = "moderate"
-    action: Literal["mute", "unmute", "deafen", "undeafen", "kick"]
-    target: ParticipantId
+    action: Literal["mute", "unmute", "deafen", "undeafen", "kick", "ban", "unban"]
+    target: Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTITY)]
+    duration: Annotated[int, Field(ge=1, le=LONGEST_DURATION)] | None = None
     reason: Annotated[str, Field(max_length=256)] | None = None
+
+    @model_validator(mode="after")
+    def _only_what_lasts_has_a_duration(self) -> Self:
+        if self.duration is not None and self.action not in LASTING:
+            raise ValueError("only mute, deafen and ban have a duration")
+        return self
 
 
 class Ping(ClientPayload):

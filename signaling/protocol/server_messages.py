@@ -6,6 +6,7 @@ sessions it goes to; `frame` puts the envelope of one session around it.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, NotRequired
 
 import orjson
@@ -181,11 +182,15 @@ RelayedSignal.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[at
 
 @with_config(_CLOSED)
 class Moderated(TypedDict):
-    """What a moderator (`by`, a participant id) has done to this client."""
+    """What a moderator has done to this client. `by` is a participant id, null for the server and for the hidden.
 
-    action: Literal["mute", "unmute", "deafen", "undeafen", "kick"]
-    by: str
+    `until` (RFC 3339) is when it ends by itself, where it does.
+    """
+
+    action: Literal["mute", "unmute", "deafen", "undeafen", "kick", "ban"]
+    by: str | None
     reason: str | None
+    until: NotRequired[str]
 
 
 @with_config(_CLOSED)
@@ -273,6 +278,11 @@ class Outgoing:
 
 OK = Outgoing("ok", {})
 """The answer to a request that has no other."""
+
+
+def rfc3339(utc: datetime) -> str:
+    """A time as it stands in messages: RFC 3339, UTC, milliseconds."""
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def frame(message: Outgoing, seq: int, request_id: RequestId) -> bytes:

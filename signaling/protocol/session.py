@@ -17,7 +17,7 @@ from signaling.protocol.server_messages import Outgoing, frame
 from signaling.protocol.states import step_session
 
 if TYPE_CHECKING:
-    from signaling.identity.tokens import Claims
+    from signaling.identity.claims import Claims
 
 AUTH_SECONDS = 5.0
 SEAT_SECONDS = 60.0
@@ -37,7 +37,6 @@ class Session:
         "_media_up",
         "_random",
         "_replay",
-        "_seq",
         "_since",
         "auth_seconds",
         "claims",
@@ -47,6 +46,7 @@ class Session:
         "refresh_at",
         "seat_seconds",
         "secret",
+        "seq",
         "slots",
         "state",
     )
@@ -67,7 +67,7 @@ class Session:
         self._random = random
         self._former_secret: str | None = None
         self._replay = Replay()
-        self._seq = 0
+        self.seq = 0
         self._media_up = False
         self._media_gone_at = now
 
@@ -75,11 +75,6 @@ class Session:
     def carrier(self) -> Carrier | None:
         """The line, None while it is lost."""
         return self._carrier
-
-    @property
-    def seq(self) -> int:
-        """The number of the last message sent."""
-        return self._seq
 
     def step(self, event: str) -> None:
         """Move on by the table of states. Raises ClientMistake (`unexpected_message`), and nothing is changed."""
@@ -91,7 +86,7 @@ class Session:
 
     def send(self, message: Outgoing, request_id: RequestId = None) -> None:
         """Number a message, keep it for `resume` unless volatile, and give it to the line if there is one."""
-        self._seq = seq = self._seq + 1
+        self.seq = seq = self.seq + 1
         if not message.volatile:
             self._replay.keep(seq, message, request_id)
         if self._carrier is not None:
@@ -104,7 +99,7 @@ class Session:
         """
         self._former_secret = None
         if seq_ack is not None:
-            if seq_ack > self._seq:
+            if seq_ack > self.seq:
                 raise ClientMistake("bad_message", "seq_ack is beyond the last message sent")
             self._replay.acknowledge(seq_ack)
 
@@ -138,7 +133,7 @@ class Session:
         Nothing stays behind: what is sent again is kept again.
         """
         missed = self._replay.take_after(seq_ack)
-        return None if seq_ack > self._seq else missed
+        return None if seq_ack > self.seq else missed
 
     def end(self, event: str) -> Carrier | None:
         """The session is over (`expired`, `removed`, `replaced`); the line is handed back."""

@@ -38,6 +38,7 @@ SESSION: Table = {
         "resume": "authenticated",
         "lost": "closed",
         "replaced": "closed",
+        "removed": "closed",
     },
     "joined": {
         **dict.fromkeys(_IN_ROOM, "joined"),

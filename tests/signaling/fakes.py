@@ -8,7 +8,9 @@ import orjson
 
 from sfu.errors import BadOffer
 from sfu.flags import MuteFlags
+from signaling.call.audit import AuditEvent
 from signaling.call.conversation import Conversation
+from signaling.call.records import Records
 from signaling.http.gateway_settings import GatewaySettings
 from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
@@ -79,6 +81,16 @@ class FakeLine:
         return [frame["type"] for frame in self.frames]
 
 
+class FakeAudit:
+    """A trail that is kept for the test."""
+
+    def __init__(self) -> None:
+        self.events: list[AuditEvent] = []
+
+    def record(self, event: AuditEvent) -> None:
+        self.events.append(event)
+
+
 class House:
     """A conversation with fake neighbours and a clock that stands until it is moved."""
 
@@ -86,6 +98,7 @@ class House:
         self.now = 1000.0
         self.tokens = Tokens(SECRET)
         self.media = FakeMedia()
+        self.audit = FakeAudit()
         seeds = itertools.count(1)
         self.talk = Conversation(
             GatewaySettings(**settings),
@@ -93,6 +106,7 @@ class House:
             self.media,
             self.utc,
             lambda size: next(seeds).to_bytes(size, "big"),
+            Records(audit=self.audit),
         )
         self._ids = itertools.count(1)
 
@@ -134,6 +148,7 @@ class House:
         self.now += seconds
         for session in self.talk.due(self.now):
             self.talk.expire(session, self.now)
+        self.talk.clear_up(self.now)
 
 
 def pid(line: FakeLine) -> str:

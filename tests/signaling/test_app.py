@@ -11,10 +11,15 @@ from structlog.testing import capture_logs
 from sfu.errors import PortUnavailable
 from signaling import app as composition
 from signaling.app import BODY_LIMIT, build_app, run, serve
-from signaling.http.app_keys import MEDIA, READINESS
+from signaling.errors import ClientMistake
+from signaling.http.app_keys import MEDIA, READINESS, TOKENS
+from signaling.operating import token_keys
 from signaling.operating.refusals import PortTaken
 from tests.signaling.certificates import make_certificate
+from tests.signaling.identity.forging import NOW, claims, sign_ed, sign_rsa
+from tests.signaling.identity.test_jwks import ED_JWK, RSA_JWK, document
 from tests.signaling.serving import RememberingMedia, served, settings_for
+from tests.support.house import eventually
 
 
 async def test_what_is_opened_is_closed_in_reverse(tmp_path):
@@ -116,6 +121,34 @@ async def test_https_is_served_with_the_certificate(tmp_path):
         assert response.headers["Strict-Transport-Security"].startswith("max-age=")
     os.kill(os.getpid(), signal.SIGTERM)
     await serving
+
+
+async def test_a_key_set_is_read_at_the_start_and_kept_up_to_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(token_keys, "FILE_POLL_SECONDS", 0.001)
+    file = tmp_path / "keys.json"
+    file.write_bytes(document(ED_JWK))
+    async with served(tmp_path, jwks_file=file) as server:
+        tokens = server.app[TOKENS]
+        assert tokens.verify(sign_ed({"alg": "EdDSA", "kid": "e1"}, claims()), NOW).identity == "ana"
+        replacement = tmp_path / "new.json"
+        replacement.write_bytes(document(RSA_JWK))
+        replacement.replace(file)
+        rotated = sign_rsa({"alg": "RS256", "kid": "r1"}, claims())
+        await eventually(lambda: _taken(tokens, rotated))
+        assert not _taken(tokens, sign_ed({"alg": "EdDSA", "kid": "e1"}, claims()))
+
+
+def _taken(tokens, token):
+    try:
+        return tokens.verify(token, NOW)
+    except ClientMistake:
+        return None
+
+
+async def test_a_key_set_that_cannot_be_fetched_does_not_stop_the_start(tmp_path):
+    async with served(tmp_path, jwks_url="http://127.0.0.1:1/keys") as server:
+        response, _ = await server.ask("/live")
+        assert response.status == 200
 
 
 async def test_a_body_over_the_limit_is_refused(tmp_path):

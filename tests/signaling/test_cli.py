@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def really_run(*arguments, **environment):
 
 def test_help_names_the_commands():
     said = run("--help").output
-    for command in ("serve", "token", "doctor", "config", "openapi"):
+    for command in ("serve", "token", "doctor", "config", "db", "openapi"):
         assert command in said
 
 
@@ -110,8 +111,8 @@ def test_set_takes_any_setting_and_wants_a_value():
 
 def test_config_check(tmp_path):
     assert "fine" in run("config", "check").output
-    said = run("config", "check", DATABASE_URL="x").output
-    assert "! DATABASE_URL" in said
+    said = run("config", "check", REDIS_URL="x").output
+    assert "! REDIS_URL" in said
     assert json.loads(run("config", "check", "--json").stdout) == {"ok": True, "warnings": []}
     assert run("config", "check", PARLEY_JWT_SECRET="").exit_code == 2
     file = tmp_path / "parley.yaml"
@@ -137,10 +138,48 @@ def test_token_create():
     assert run("token", "create", "--room", "lobby", "--identity", "ana", PARLEY_JWT_SECRET="").exit_code == 2
 
 
+def test_token_create_takes_identity_role_life_and_grants():
+    order = ("--room", "lobby", "--identity", "ana", "--role", "owner", "--ttl", "1h", "--grant", "roomRecord")
+    made = json.loads(run("token", "create", *order, "--grant", "canPublish=false", "--json").stdout)
+    assert (made["identity"], made["role"]) == ("ana", "owner")
+    assert made["grants"] == {
+        "room": "lobby", "roomJoin": True, "roomAdmin": True, "roomRecord": True, "canPublish": False,
+    }  # fmt: skip
+    assert run("token", "create", "--room", "r", "--identity", "ana", "--grant", "canFly").exit_code == 2
+
+
 def test_token_create_with_dev_uses_the_secret_of_the_data_folder(tmp_path):
     arguments = ("token", "create", "--dev", "--data-dir", str(tmp_path / "d"), "--room", "lobby", "--identity", "ana")
     assert run(*arguments, PARLEY_JWT_SECRET="").exit_code == 0
     assert (tmp_path / "d" / "dev_secret").exists()
+
+
+def test_db_upgrade_and_status(tmp_path):
+    where = ("--data-dir", str(tmp_path / "d"))
+    missing = run("db", "status", *where)
+    assert (missing.exit_code, "there is no database" in missing.stderr) == (1, True)
+    assert json.loads(run("db", "upgrade", *where, "--json").stdout)["state"] == "current"
+    assert "those of this version" in run("db", "status", *where).output
+    assert json.loads(run("db", "status", *where, "--json").stdout)["state"] == "current"
+    assert run("db", "upgrade", *where).exit_code == 0
+    wrong = run("db", "status", DATABASE_URL="mysql://ana:hunter2@host/parley")
+    assert wrong.exit_code == 2
+    assert "postgresql://" in wrong.stderr
+    assert "hunter2" not in wrong.output
+
+
+def test_db_status_ends_with_1_where_the_tables_are_not_those_of_this_version(tmp_path):
+    from signaling.operating import db_command
+    from signaling.operating.settings import Settings
+
+    db_command.upgrade(Settings(data_dir=tmp_path))
+    with sqlite3.connect(tmp_path / "parley.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    result = run("db", "status", "--data-dir", str(tmp_path))
+    assert (result.exit_code, "newer" in result.output) == (1, True)
+    refused = run("db", "upgrade", "--data-dir", str(tmp_path))
+    assert (refused.exit_code, "Run the newer version" in refused.stderr) == (1, True)
 
 
 def test_openapi_prints_the_document():
@@ -218,7 +257,7 @@ def test_a_refusal_has_three_lines_for_people(monkeypatch):
 def test_light_commands_import_nothing_heavy():
     code = (
         "import sys; from signaling.cli import app; app(['config', 'check', '--dev'], standalone_mode=False);"
-        "print([name for name in ('av', 'numpy', 'aiortc', 'aiohttp') if name in sys.modules])"
+        "print([name for name in ('av', 'numpy', 'aiortc', 'aiohttp', 'sqlalchemy') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert ended.stdout.splitlines()[-1] == "[]"

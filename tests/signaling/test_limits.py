@@ -1,6 +1,23 @@
 import pytest
 
-from signaling.limits import ConcurrencyLimit, FloodGuard, KeyedLimit, TokenBucket
+from signaling.limits import ConcurrencyLimit, FloodGuard, KeyedLimit, TokenBucket, address_key
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_rfc_4291_section_2_5_4_an_ipv6_network_counts_as_one(address: str, key: str) -> None:
+    """RFC 4291: the lower 64 bits are the interface's own."""
+    assert address_key(address) == key
 
 
 def test_a_bucket_allows_a_burst_and_then_the_rate() -> None:

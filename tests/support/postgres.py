@@ -1,6 +1,6 @@
 """A real PostgreSQL for one test worker: a cluster in a folder of its own, on a free port, gone at the end.
 
-It writes nothing through to the disk (fsync off): it is for tests, which end with it.
+It leaves writing through to the disk to the kernel (fsync off): what it has committed outlives its crash, not ours.
 """
 
 import os
@@ -16,7 +16,6 @@ from tests.support.ports import free_tcp_port
 START_WITHIN = 60
 _OPTIONS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "60",
     "shared_buffers": "64MB",
@@ -58,11 +57,11 @@ class PostgresServer:
         """End it: `fast` cuts its connections, `immediate` ends it as a crash would."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self.data, check=False)
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, template: str = "template0") -> str:
+        """The URL of an empty database, or of a copy of one that nobody is connected to."""
         self._databases += 1
         name = f"parley_{self._databases}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", self.port, "-U", "parley", name)
+        self._run("createdb", "-h", "127.0.0.1", "-p", self.port, "-U", "parley", "-T", template, name)
         return self.url(name)
 
     def url(self, name: str, port: int | None = None) -> str:

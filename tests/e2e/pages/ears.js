@@ -8,7 +8,7 @@ async () => {
 
   /** Notes which tone is the loudest in each incoming line of the SDK, from the audio that the browser decoded. */
   class Ears {
-    /** [time in ms, Hz, mid] of every look at a line that was not silent. */
+    /** [time in ms, Hz, mid, which look] of every look at a line that was not silent. */
     tones = [];
     /** The time of every look. */
     looks = [];
@@ -25,10 +25,16 @@ async () => {
       return this.tones.filter(([at, heard]) => at > since && Math.abs(heard - hz) < TOLERANCE).map(([at]) => at);
     }
 
-    /** The longest time without a tone since a moment, in ms. */
+    /** The longest run of looks since a moment that found no tone, in ms. A look that the machine delays is one look. */
     longestGap(hz, since) {
-      const times = [since, ...this.times(hz, since), performance.now()];
-      return Math.max(...times.slice(1).map((at, index) => at - times[index]));
+      const found = new Set(this.tones.filter(([, heard]) => Math.abs(heard - hz) < TOLERANCE).map(([, , , look]) => look));
+      let run = 0;
+      let longest = 0;
+      for (let look = this.looks.findIndex((at) => at > since); look < this.looks.length; look++) {
+        run = found.has(look) ? 0 : run + 1;
+        longest = Math.max(longest, run);
+      }
+      return longest * EVERY;
     }
 
     /** The share of looks since a moment that found a tone, 0 to 1. */
@@ -37,14 +43,14 @@ async () => {
     }
 
     #listen(slots) {
-      this.looks.push(performance.now());
+      const look = this.looks.push(performance.now()) - 1;
       for (const { mid, track } of slots) {
         if (!track) continue;
         const analyser = this.#analyser(track);
         analyser.getFloatFrequencyData(this.#spectrum);
         const peak = this.#spectrum.reduce((best, level, bin) => (level > this.#spectrum[best] ? bin : best), 0);
         if (this.#spectrum[peak] < FAINTEST) continue;
-        this.tones.push([performance.now(), (peak * this.#context.sampleRate) / analyser.fftSize, mid]);
+        this.tones.push([performance.now(), (peak * this.#context.sampleRate) / analyser.fftSize, mid, look]);
       }
     }
 

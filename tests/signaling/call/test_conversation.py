@@ -158,7 +158,7 @@ def test_limits_of_the_quiet_are_forgotten() -> None:
     house = House()
     house.enter("ana")
     assert len(house.talk.join_limit) == 1
-    house.talk.forget_idle_limits(house.now + 100)
+    house.talk.clear_up(house.now + 100)
     assert len(house.talk.join_limit) == 0
 
 
@@ -198,7 +198,7 @@ class Abuse(RuleBasedStateMachine):
         payloads = {
             "message": {"to": target, "topic": "t", "body": "b"},
             "signal": {"to": target, "from": "somebody else"},
-            "moderate": {"action": data.draw(st.sampled_from(["mute", "kick"])), "target": target},
+            "moderate": {"action": data.draw(st.sampled_from(["mute", "kick", "ban", "unban"])), "target": target},
         }
         before = {room.id: [person.id for person in room] for room in self.house.talk.rooms}
         self.house.say(self.lines[who], kind, payloads[kind])

@@ -40,6 +40,32 @@ def test_an_address_that_guesses_has_to_wait_and_old_tokens_are_no_guesses() -> 
     assert house.line(house.token("ana")).types == ["welcome"]
 
 
+def test_who_has_one_ipv6_address_has_all_of_its_network_and_guesses_no_more_often() -> None:
+    house = House()
+
+    def knock(address: str, token: str) -> FakeLine:
+        line = FakeLine(address)
+        house.talk.open(line, house.now, token)
+        return line
+
+    for number in range(10):
+        assert knock(f"2001:db8:1:2::{number:x}", "x.y.z").closed == "token_invalid"
+    assert knock("2001:db8:1:2:ffff::1", house.token("ana")).closed == "rate_limited"
+    assert knock("2001:db8:1:3::1", house.token("ana")).closed is None
+
+
+def test_wrong_secrets_of_a_seat_are_failed_authentications_and_lost_seats_are_not() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    line = house.line()
+    for _ in range(20):
+        house.say(line, "resume", seat_of(ana) | {"session": "gone"})
+    assert house.line(house.token("ben")).closed is None
+    for _ in range(10):
+        house.say(line, "resume", seat_of(ana) | {"secret": "guess"})
+    assert house.line(house.token("ben")).closed == "rate_limited"
+
+
 def test_an_identity_has_at_most_five_lines() -> None:
     house = House()
     lines = [house.line(house.token("ana")) for _ in range(6)]

@@ -13,6 +13,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerH
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway import Gateway, GatewaySettings
+from signaling.http.websocket import Prepare
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
 from tests.signaling.fakes import SECRET, FakeMedia
@@ -68,9 +69,9 @@ async def closing(ws: ClientWebSocketResponse) -> int | None:
 
 
 @contextlib.asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[Site]:
+async def running(prepare: Prepare | None = None, **settings: Any) -> AsyncIterator[Site]:
     media = FakeMedia()
-    gateway = Gateway(GatewaySettings(**settings), TOKENS)
+    gateway = Gateway(GatewaySettings(**settings), TOKENS, prepare=prepare)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -267,3 +268,27 @@ async def test_a_line_that_says_nothing_is_closed() -> None:
         site.gateway.advance(Clock().now() + 1.0)
         assert (await take(ws, "error"))["code"] == "unauthenticated"
         assert await closing(ws) == 4401
+
+
+@pytest.mark.parametrize("way", ["subprotocol", "auth"])
+async def test_the_key_of_a_token_is_asked_for_before_it_is_judged(way: str) -> None:
+    prepared: list[str] = []
+
+    async def prepare(token: str) -> None:
+        prepared.append(token)
+
+    token = TOKENS.issue("ana", grants=Grants.for_room("lobby"), utc=Clock().utc())
+    async with running(prepare=prepare) as site:
+        if way == "subprotocol":
+            ws = await site.dial("parley.v1", f"parley.token.{token}")
+        else:
+            ws = await site.dial("parley.v1")
+            await ws.send_str("nonsense")
+            await say(ws, "ping")
+            await say(ws, "auth", {"token": token})
+        await take(ws, "welcome")
+        assert prepared == [token]
+        await say(ws, "auth", {"token": token})
+        await take(ws, "error")
+        assert prepared == [token]
+        await ws.close()

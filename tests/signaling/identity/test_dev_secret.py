@@ -14,6 +14,12 @@ def test_it_is_made_once_and_kept(tmp_path):
     assert [path.name for path in folder.iterdir()] == [dev_secret.FILE_NAME]
 
 
+def test_each_purpose_has_a_secret_of_its_own(tmp_path):
+    signing = dev_secret.read_or_make(tmp_path, dev_secret.SIGNING_FILE_NAME)
+    assert signing != dev_secret.read_or_make(tmp_path)
+    assert signing == dev_secret.read_or_make(tmp_path, dev_secret.SIGNING_FILE_NAME)
+
+
 def test_only_its_owner_can_read_it(tmp_path):
     dev_secret.read_or_make(tmp_path)
     assert (tmp_path / dev_secret.FILE_NAME).stat().st_mode & 0o777 == 0o600

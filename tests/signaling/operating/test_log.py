@@ -65,6 +65,12 @@ def test_one_line_a_second_for_each_event_and_source(lines):
     assert [line["participant_id"] for line in lines()] == ["p1", "p2"]
 
 
+def test_the_trail_of_acts_is_never_thinned(lines):
+    for _ in range(5):
+        structlog.get_logger("t").info("audit", room_id="r1")
+    assert len(lines()) == 5
+
+
 def test_what_was_held_back_is_said_later():
     now = [0.0]
     sieve = OneLineASecond(lambda: now[0])

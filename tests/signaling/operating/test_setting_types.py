@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from signaling.operating.setting_types import (
     check_address,
+    check_database_url,
     check_network,
     check_origin,
     check_public_address,
@@ -75,9 +76,44 @@ def test_what_is_no_stun_server_is_refused(text):
         check_stun_server(text)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "sqlite:///parley.db",
+        "sqlite:////var/lib/parley.db",
+        "postgresql://ana:s%40crt@db:5433/parley?sslmode=require",
+        "postgres://db/parley",
+        "postgresql:///parley?host=/run/postgresql",
+    ],
+)
+def test_databases(url):
+    assert check_database_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "x",
+        "mysql://ana:hunter2@db/parley",
+        "sqlite:parley.db",
+        "sqlite://",
+        "sqlite://host/parley.db",
+        "postgresql://hunter2@db",
+        "postgresql://db:0/x",
+        "postgresql://db:99999/hunter2",
+        "postgresql://[hunter2/x",
+    ],
+)
+def test_what_is_no_database_is_refused_and_not_repeated(url):
+    with pytest.raises(ValueError, match=r"database|URL") as caught:
+        check_database_url(url)
+    assert "hunter2" not in str(caught.value)
+
+
 @given(st.text(max_size=50))
 def test_any_text_is_a_value_or_a_value_error(text):
-    for check in (parse_duration, check_address, check_network, check_origin, check_stun_server):
+    for check in (parse_duration, check_address, check_network, check_origin, check_stun_server, check_database_url):
         try:
             check(text)
         except ValueError as error:

@@ -89,6 +89,11 @@ def test_an_unknown_flag_is_refused():
         ("PARLEY_READ_TIMEOUT", "soon", "10s, 1m30s"),
         ("PARLEY_READ_TIMEOUT", "0", "greater than 0"),
         ("PARLEY_DUPLICATE_IDENTITY", "both", "'kick_old' or 'reject_new'"),
+        ("PARLEY_JWKS_URL", "http://id.example/keys", "is https"),
+        ("PARLEY_JWKS_URL", "file:///etc/keys", "is https"),
+        ("PARLEY_JWKS_URL", "https://user:pass@id.example/keys", "is https"),
+        ("PARLEY_JWT_PUBLIC_KEYS", "=key.pem", "kid=path"),
+        ("PARLEY_JWT_PUBLIC_KEYS", "kid=", "kid=path"),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_where_it_stands(name, value, says):
@@ -115,6 +120,27 @@ def test_without_dev_a_missing_short_or_well_known_secret_is_refused(secret):
 def test_dev_needs_no_secret_and_refuses_a_weak_one():
     assert load(PARLEY_DEV="true", PARLEY_JWT_SECRET="").dev
     refused(PARLEY_DEV="true", PARLEY_JWT_SECRET="short")
+
+
+def test_public_keys_need_no_secret_and_refuse_a_weak_one(tmp_path):
+    settings = load(PARLEY_JWT_SECRET="", PARLEY_JWT_PUBLIC_KEYS="a=a.pem, b.pem", PARLEY_DATA_DIR=str(tmp_path))
+    assert settings.jwt_public_keys == ("a=a.pem", "b.pem")
+    assert secret_of(settings) == secret_of(settings)
+    assert (tmp_path / "signing_secret").stat().st_mode & 0o777 == 0o600
+    assert load(PARLEY_JWT_SECRET="", PARLEY_JWKS_FILE="keys.json").has_public_keys
+    for url in ("https://id.example/keys", "http://localhost:9000/keys", "http://127.0.0.1/keys"):
+        assert load(PARLEY_JWT_SECRET="", PARLEY_JWKS_URL=url).jwks_url == url
+    refused(PARLEY_JWT_SECRET="short", PARLEY_JWKS_FILE="keys.json")
+
+
+def test_one_key_set_is_enough():
+    assert "both" in refused(PARLEY_JWKS_FILE="keys.json", PARLEY_JWKS_URL="https://id.example/keys").what
+
+
+def test_public_keys_without_issuer_and_audience_are_worth_a_warning():
+    said = warnings_about(load(PARLEY_JWKS_FILE="keys.json"), {})
+    assert "token_audience" in said[0]
+    assert warnings_about(load(PARLEY_JWKS_FILE="keys.json", PARLEY_TOKEN_AUDIENCE="parley"), {}) == []
 
 
 def test_dev_listens_on_loopback_only():
@@ -162,8 +188,8 @@ def test_a_file_that_cannot_be_read_or_is_no_mapping_is_refused(tmp_path):
 
 
 def test_variables_that_mean_nothing_yet_are_said():
-    said = warnings_about(load(), {"DATABASE_URL": "x", "HOME": "/"})
-    assert said == ["DATABASE_URL is set, and means nothing to this version."]
+    said = warnings_about(load(), {"REDIS_URL": "x", "HOME": "/"})
+    assert said == ["REDIS_URL is set, and means nothing to this version."]
     assert "microphone" in warnings_about(load(PARLEY_HOST="", PARLEY_ALLOW_PLAIN_HTTP="1"), {})[0]
 
 

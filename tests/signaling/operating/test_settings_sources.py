@@ -61,4 +61,4 @@ def test_flags_not_given_do_not_count():
 
 
 def test_unused_variables_are_listed():
-    assert unused_variables({"REDIS_URL": "x", "DATABASE_URL": ""}) == ["REDIS_URL"]
+    assert unused_variables({"REDIS_URL": "x", "TURN_URL": ""}) == ["REDIS_URL"]

@@ -29,9 +29,22 @@ def test_a_member_administers_nothing_and_issuer_and_audience_are_those_of_the_s
     assert claims.name is None
 
 
+def test_further_grants_are_given_and_taken_by_name(tmp_path):
+    asked = ("roomRecord", "canPublish=false", "hidden=yes")
+    made = make_token(settings_for(tmp_path), TokenOrder(room="lobby", identity="ana", grants=asked), NOW)
+    grants = Tokens(SECRET).verify(made["token"], NOW).grants
+    assert (grants.room_record, grants.can_publish, grants.hidden, grants.room_join) == (True, False, True, True)
+    assert made["grants"] == {
+        "room": "lobby", "roomJoin": True, "roomRecord": True, "canPublish": False, "hidden": True,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ({"grants": ("canFly",)}, "--grant 'canFly'"),
+        ({"grants": ("canPublish=maybe",)}, "canPublish=maybe"),
+        ({"grants": ("room=other",)}, "--grant 'room=other'"),
         ({"room": "a b"}, "--room 'a b'"),
         ({"identity": ""}, "--identity ''"),
         ({"identity": " x"}, "white space"),

@@ -1,0 +1,45 @@
+"""Who is kept out: asked whenever a token is used, and again of all who are here when somebody is removed. Pure."""
+
+from typing import TYPE_CHECKING
+
+from signaling.call.departure import depart, dismiss
+from signaling.errors import ClientMistake
+from signaling.identity.claims import Claims
+from signaling.protocol.server_messages import LeaveReason, rfc3339
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
+
+
+def check_admission(house: "Conversation", claims: Claims) -> None:
+    """Whether this token still admits its bearer. Raises ClientMistake: `banned`, `token_invalid` (withdrawn)."""
+    denial = house.records.deny_list.denial(claims, house.utc())
+    if denial is None:
+        return
+    if denial.ban is None:
+        raise ClientMistake("token_invalid", "the token was withdrawn when its bearer was removed")
+    until = denial.ban.until
+    raise ClientMistake("banned", details=None if until is None else {"until": rfc3339(until)})
+
+
+def is_admitted(house: "Conversation", claims: Claims) -> bool:
+    """The same as an answer."""
+    return house.records.deny_list.denial(claims, house.utc()) is None
+
+
+def expel(house: "Conversation", session: "Session", reason: LeaveReason, now: float) -> None:
+    """End a session, in a room or not; its client is told why, and not to come back by itself."""
+    person = house.rooms.participant(session.participant_id or "")
+    if person is not None:
+        session.send(depart(house, person, reason, now))
+    dismiss(house, session, reason, "banned" if reason == "banned" else "forbidden")
+
+
+def expel_denied(house: "Conversation", now: float) -> None:
+    """Ask again of every session, in whatever state, and end those whose token admits nobody any more."""
+    utc = house.utc()
+    for session in list(house.sessions.values()):
+        denial = None if session.claims is None else house.records.deny_list.denial(session.claims, utc)
+        if denial is not None:
+            expel(house, session, "removed" if denial.ban is None else "banned", now)

@@ -1,0 +1,72 @@
+"""Passwords of rooms: argon2id (RFC 9106), in threads of its own, so many at once and no more."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from signaling.errors import ClientMistake
+
+Result = TypeVar("Result")
+THREADS = 2
+WAITING = 32
+LONGEST = 256
+"""Characters: a longer one is no password but an attempt to keep us busy."""
+
+
+class Passwords:
+    """Hashes and compares, 64 MiB of memory each (RFC 9106 section 4, second choice). `close` at the end.
+
+    At most `threads` at once, and `waiting` more in line; the next one hears `overloaded`.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None, *, threads: int = THREADS, waiting: int = WAITING) -> None:
+        self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+        self._most = threads + waiting
+        self._under_way: set[Future[Any]] = set()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password: a PHC string with a salt of its own.
+
+        Raises ClientMistake: `bad_message` for one that is empty or too long, `overloaded`.
+        """
+        if not password or len(password) > LONGEST:
+            raise ClientMistake("bad_message", f"a password has 1 to {LONGEST} characters")
+        return await self._run(lambda: self._hasher.hash(_bytes_of(password)))
+
+    async def verify(self, password: str, kept: str) -> bool:
+        """Whether it is the password that was kept. False too where nothing that makes sense was kept.
+
+        Raises ClientMistake (`overloaded`).
+        """
+        if len(password) > LONGEST:
+            return False
+        return await self._run(lambda: self._matches(password, kept))
+
+    def close(self) -> None:
+        """End the threads, after what they are at."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _matches(self, password: str, kept: str) -> bool:
+        try:
+            return self._hasher.verify(kept, _bytes_of(password))
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
+            return False
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        # What a thread is still at counts, also where its caller has gone.
+        self._under_way = {one for one in self._under_way if not one.done()}
+        if len(self._under_way) >= self._most:
+            raise ClientMistake("overloaded", "too many passwords at once")
+        future = self._pool.submit(work)
+        self._under_way.add(future)
+        return await asyncio.wrap_future(future)
+
+
+def _bytes_of(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

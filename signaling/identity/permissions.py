@@ -1,0 +1,223 @@
+"""Who may do what: one table of actions, and the only place where grants and scopes become permissions. Pure.
+
+People have a role: member, moderator, owner in a room, operator for the whole server; each may all that the one before
+may. A service has an API key with scopes. `docs/permissions.md` is drawn from the table.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from signaling.errors import OurMistake
+from signaling.identity.grants import RANK, Grants, Role
+
+if TYPE_CHECKING:
+    from signaling.identity.claims import Claims
+
+Place = Literal["room", "server"]
+
+
+class Action(NamedTuple):
+    """One row: the least role, whether services may have it, and whether it is done to somebody.
+
+    `place` is `room` for what is done in one room, where an owner's or a moderator's role counts, and `server` for what
+    concerns them all.
+    """
+
+    least: Role
+    meaning: str
+    place: Place = "room"
+    services: bool = True
+    to_somebody: bool = False
+
+
+ACTIONS: Mapping[str, Action] = {
+    "room.create": Action("operator", "Make a room.", "server"),
+    "room.list": Action("operator", "See all rooms.", "server"),
+    "room.read": Action("member", "See a room and its settings."),
+    "room.update": Action("owner", "Change a room and its settings."),
+    "room.delete": Action("owner", "Delete a room."),
+    "audio.publish": Action("member", "Be heard.", services=False),
+    "audio.subscribe": Action("member", "Hear.", services=False),
+    "message.send": Action("member", "Send a message to the room or to one person."),
+    "signal.send": Action("member", "Send a signal to one person.", services=False),
+    "participant.list": Action("member", "See who is in the room."),
+    "participant.history": Action("moderator", "See who was in the room, and when."),
+    "participant.mute": Action("moderator", "Silence somebody.", to_somebody=True),
+    "participant.unmute": Action("moderator", "Lift a moderator's mute.", to_somebody=True),
+    "participant.deafen": Action("moderator", "Let somebody hear nobody.", to_somebody=True),
+    "participant.undeafen": Action("moderator", "Lift a moderator's deafen.", to_somebody=True),
+    "participant.give_floor": Action("moderator", "Let somebody speak in a moderated room.", to_somebody=True),
+    "participant.take_floor": Action("moderator", "Take that back.", to_somebody=True),
+    "participant.kick": Action("moderator", "Remove somebody from the room.", to_somebody=True),
+    "participant.ban": Action("moderator", "Remove somebody, and keep them out.", to_somebody=True),
+    "participant.unban": Action("moderator", "Lift a ban, unless somebody of a higher role imposed it."),
+    "participant.move": Action("moderator", "Move somebody to another room.", to_somebody=True),
+    "ban.list": Action("moderator", "See who is banned."),
+    "invite.create": Action("moderator", "Invite somebody."),
+    "invite.list": Action("moderator", "See the invites of the room."),
+    "invite.revoke": Action("moderator", "Withdraw an invite."),
+    "recording.start": Action("moderator", "Start to record."),
+    "recording.stop": Action("moderator", "Stop to record."),
+    "recording.list": Action("moderator", "See the recordings of the room."),
+    "recording.read": Action("moderator", "Download a recording."),
+    "recording.render": Action("owner", "Render a recording again."),
+    "recording.delete": Action("owner", "Delete a recording."),
+    "audit.read": Action("owner", "Read who did what in the room."),
+    "token.issue": Action("operator", "Make tokens for others.", "server"),
+    "event.read": Action("operator", "Read the events of the server.", "server"),
+    "webhook.list": Action("operator", "See the webhooks.", "server"),
+    "webhook.create": Action("operator", "Add a webhook.", "server"),
+    "webhook.update": Action("operator", "Change a webhook.", "server"),
+    "webhook.delete": Action("operator", "Remove a webhook.", "server"),
+    "webhook.test": Action("operator", "Send a test to a webhook, or events again.", "server"),
+    "apikey.list": Action("operator", "See the API keys.", "server", services=False),
+    "apikey.create": Action("operator", "Make an API key.", "server", services=False),
+    "apikey.revoke": Action("operator", "Withdraw an API key.", "server", services=False),
+}
+"""Every action. What is not here, nobody may."""
+
+GIVEN: Mapping[str, tuple[str, ...]] = {
+    "room_create": ("room.create",),
+    "room_list": ("room.list",),
+    "room_record": ("recording.start", "recording.stop", "recording.list", "recording.read"),
+}
+"""What a grant that is true adds to the role. `roomAdmin` makes a moderator: see `role_of`."""
+
+WITHHELD: Mapping[str, tuple[str, ...]] = {
+    "can_publish": ("audio.publish",),
+    "can_subscribe": ("audio.subscribe",),
+    "can_publish_data": ("message.send", "signal.send"),
+}
+"""What a grant that is false takes away, from every role."""
+
+HIDDEN = ("audio.publish", "message.send", "signal.send")
+"""What `hidden` takes away: nobody hears, or reads, somebody whom they cannot see."""
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service with an API key. A scope is an action, a family like `room.*`, or `*`; `rooms`, if any, bounds it."""
+
+    scopes: frozenset[str]
+    rooms: frozenset[str] | None = None
+
+
+def role_of(named: Role | None, grants: Grants) -> Role:
+    """The role of a token: the one it names, or that of its grants, whichever is higher."""
+    granted: Role = "moderator" if grants.room_admin else "member"
+    return granted if named is None or RANK[named] < RANK[granted] else named
+
+
+def may(
+    holder: "Role | Claims | Service", action: str, target_role: Role | None = None, *, room: str | None = None
+) -> bool:
+    """Whether `holder` may do `action`, to somebody of `target_role` where it is done to somebody.
+
+    Nobody acts on somebody of the same or a higher role, and so not on himself either; only operators, who have nobody
+    above them, may act on each other. A token's role and grants count in the room that the token names; give `room`
+    wherever there is one. Raises OurMistake for an unknown action.
+    """
+    row = ACTIONS.get(action)
+    if row is None:
+        raise OurMistake(f"there is no action {action}")
+    if isinstance(holder, Service):
+        return _service_may(holder, row, action, target_role, room)
+    if isinstance(holder, str):
+        return RANK[holder] >= RANK[row.least] and _above(holder, target_role)
+    if action in _withheld(holder.grants):
+        return False
+    if row.place == "room" and holder.role != "operator" and room is not None and holder.grants.room != room:
+        return False
+    given = RANK[holder.role] >= RANK[row.least] or action in _given(holder.grants)
+    return given and _above(holder.role, target_role)
+
+
+def may_undo(role: Role, by_role: Role) -> bool:
+    """Whether somebody of `role` may undo what one of `by_role` has done: nobody undoes what a higher role did."""
+    return RANK[role] >= RANK[by_role]
+
+
+def known_scope(scope: str) -> bool:
+    """Whether a scope allows a service anything: an action open to services, a family that has one, or `*`."""
+    return any(row.services and _covers(scope, action) for action, row in ACTIONS.items())
+
+
+def reference() -> str:
+    """The tables of docs/permissions.md."""
+    return "\n".join([*_role_table(), "", *_target_table(), "", *_grant_table()])
+
+
+def _service_may(service: Service, row: Action, action: str, target_role: Role | None, room: str | None) -> bool:
+    """A service stands above owners and below operators. One that is bound to rooms does nothing outside of them."""
+    if service.rooms is not None and (room is None or room not in service.rooms):
+        return False
+    scoped = row.services and any(_covers(scope, action) for scope in service.scopes)
+    return scoped and target_role != "operator"
+
+
+def _covers(scope: str, action: str) -> bool:
+    family, dot, _ = action.partition(".")
+    return scope in (EVERYTHING, action, f"{family}{dot}*")
+
+
+def _above(role: Role, target_role: Role | None) -> bool:
+    return target_role is None or RANK[role] > RANK[target_role] or role == "operator"
+
+
+def _given(grants: Grants) -> Collection[str]:
+    return _actions(GIVEN[name] for name in GIVEN if getattr(grants, name))
+
+
+def _withheld(grants: Grants) -> Collection[str]:
+    withheld = _actions(WITHHELD[name] for name in WITHHELD if not getattr(grants, name))
+    return withheld | set(HIDDEN) if grants.hidden else withheld
+
+
+def _actions(groups: Iterable[tuple[str, ...]]) -> set[str]:
+    return {action for group in groups for action in group}
+
+
+def _role_table() -> list[str]:
+    lines = [
+        "| action | " + " | ".join(RANK) + " | service | what it is |",
+        "|---|" + "---|" * (len(RANK) + 2),
+    ]
+    for action, row in ACTIONS.items():
+        cells = ["yes" if RANK[role] >= RANK[row.least] else "-" for role in RANK]
+        cells.append("yes" if row.services else "-")
+        lines.append(f"| `{action}` | {' | '.join(cells)} | {row.meaning} |")
+    return lines
+
+
+def _target_table() -> list[str]:
+    lines = ["| on a | " + " | ".join(RANK) + " | service |", "|---|" + "---|" * (len(RANK) + 1)]
+    for target in _roles():
+        cells = ["yes" if RANK[role] >= 1 and _above(role, target) else "-" for role in _roles()]
+        cells.append("-" if target == "operator" else "yes")
+        lines.append(f"| {target} | {' | '.join(cells)} |")
+    return lines
+
+
+def _roles() -> tuple[Role, ...]:
+    return ("member", "moderator", "owner", "operator")
+
+
+def _grant_table() -> list[str]:
+    def spelled(name: str) -> str:
+        return f"`{Grants.model_fields[name].alias}`"
+
+    def listed(actions: Iterable[str]) -> str:
+        return ", ".join(f"`{action}`" for action in actions)
+
+    return [
+        "| grant | effect |",
+        "|---|---|",
+        f"| {spelled('room')}, {spelled('room_join')} | the one room that the token admits to |",
+        f"| {spelled('room_admin')} | the role is moderator at least |",
+        *(f"| {spelled(name)} | gives {listed(actions)} |" for name, actions in GIVEN.items()),
+        *(f"| {spelled(name)}: false | takes away {listed(actions)} |" for name, actions in WITHHELD.items()),
+        f"| {spelled('hidden')} | not listed and not announced; takes away {listed(HIDDEN)} |",
+    ]

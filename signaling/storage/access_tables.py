@@ -1,0 +1,147 @@
+"""Tables of who may come in and who did what to whom: moderation, bans, invites, API keys, and the outbox of events."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, text
+
+from signaling.storage import words
+from signaling.storage.columns import UtcTime, at_most, document, key, long_text, one_of
+from signaling.storage.metadata import METADATA
+
+moderation_events = Table(
+    "moderation_events",
+    METADATA,
+    Column("id", key(words.ID_LENGTH), primary_key=True),
+    # No foreign keys: the trail outlives what it tells of. A trigger refuses to change or delete a row.
+    Column("room_id", key(words.ID_LENGTH)),
+    Column("call_id", key(words.ID_LENGTH)),
+    Column("action", key(), nullable=False),
+    Column("actor", key(words.IDENTITY_LENGTH), nullable=False),
+    Column("target", key(words.IDENTITY_LENGTH), nullable=False),
+    Column("participant_id", key(words.ID_LENGTH)),
+    Column("reason", long_text(), nullable=False),
+    Column("expires_at", UtcTime),
+    Column("details", document(), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    one_of("action", words.MODERATION_ACTIONS),
+    at_most("reason", words.REASON_LENGTH),
+    Index(None, "created_at", "id"),
+    Index(None, "room_id", "created_at", "id"),
+    Index(None, "target", "created_at", "id"),
+    Index(None, "actor", "created_at", "id"),
+)
+
+bans = Table(
+    "bans",
+    METADATA,
+    Column("id", key(words.ID_LENGTH), primary_key=True),
+    # Without a room: from the whole server.
+    Column("room_id", key(words.ID_LENGTH), ForeignKey("rooms.id", ondelete="CASCADE")),
+    Column("identity", key(words.IDENTITY_LENGTH)),
+    Column("address_hash", key(words.HASH_LENGTH)),
+    Column("reason", long_text(), nullable=False),
+    Column("created_by", key(words.IDENTITY_LENGTH), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("lifted_at", UtcTime),
+    Column("lifted_by", key(words.IDENTITY_LENGTH)),
+    at_most("reason", words.REASON_LENGTH),
+    CheckConstraint("identity IS NOT NULL OR address_hash IS NOT NULL", name="somebody"),
+    CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL)", name="lifted_by_somebody"),
+    Index(None, "identity"),
+    Index(None, "address_hash"),
+    Index(None, "room_id", "created_at", "id"),
+    Index(None, "created_at", "id"),
+)
+
+invites = Table(
+    "invites",
+    METADATA,
+    Column("id", key(words.ID_LENGTH), primary_key=True),
+    Column("room_id", key(words.ID_LENGTH), ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False),
+    Column("token_hash", key(words.HASH_LENGTH), nullable=False, unique=True),
+    Column("role", key(), nullable=False),
+    # Whom it is for; without, it is for whoever has the link.
+    Column("invitee", key(words.IDENTITY_LENGTH)),
+    Column("max_uses", Integer, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("created_by", key(words.IDENTITY_LENGTH), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("rejected_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("revoked_by", key(words.IDENTITY_LENGTH)),
+    one_of("role", words.ROOM_ROLES),
+    CheckConstraint("max_uses >= 1 AND uses BETWEEN 0 AND max_uses", name="uses_within_the_limit"),
+    CheckConstraint("(revoked_at IS NULL) = (revoked_by IS NULL)", name="revoked_by_somebody"),
+    Index(None, "room_id", "created_at", "id"),
+    Index(None, "expires_at"),
+)
+
+invite_uses = Table(
+    "invite_uses",
+    METADATA,
+    Column("invite_id", key(words.ID_LENGTH), ForeignKey("invites.id", ondelete="CASCADE"), primary_key=True),
+    Column("identity", key(words.IDENTITY_LENGTH), primary_key=True),
+    Column("used_at", UtcTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    Column("id", key(words.ID_LENGTH), primary_key=True),
+    Column("prefix", key(), nullable=False, unique=True),
+    Column("secret_hash", key(words.HASH_LENGTH), nullable=False),
+    Column("name", long_text(), nullable=False),
+    Column("scopes", document(), nullable=False),
+    # The rooms that it is bounded to; NULL: all of them.
+    Column("rooms", document()),
+    Column("created_by", key(words.IDENTITY_LENGTH), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    at_most("name", words.NAME_LENGTH),
+    Index(None, "created_at", "id"),
+)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    # All events of the server in one order, and those of each room in theirs; neither has gaps.
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", key(words.ID_LENGTH), nullable=False, unique=True),
+    Column("room_id", key(words.ID_LENGTH), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("event", key(words.EVENT_LENGTH), nullable=False),
+    Column("payload", document(), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("state", key(), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", UtcTime, nullable=False),
+    Column("last_error", long_text()),
+    Column("ended_at", UtcTime),
+    at_most("last_error", words.ERROR_LENGTH),
+    one_of("state", words.OUTBOX_STATES),
+    CheckConstraint("(state = 'pending') = (ended_at IS NULL)", name="ended_at_when_ended"),
+    Index(None, "room_id", "seq", unique=True),
+    Index(
+        "ix_outbox_pending",
+        "room_id",
+        "seq",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_outbox_ended",
+        "ended_at",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
+    ),
+)
+
+outbox_heads = Table(
+    "outbox_heads",
+    METADATA,
+    # The last number given out: for the server under '*', for events of no room under ''.
+    Column("room_id", key(words.ID_LENGTH), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)

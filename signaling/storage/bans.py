@@ -1,0 +1,104 @@
+"""Bans from a room or from the whole server, of an identity or of an address. They end by themselves, or are lifted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.errors import ClientMistake
+from signaling.storage import words
+from signaling.storage.access_tables import bans as table
+from signaling.storage.fields import check_text
+from signaling.storage.pages import Listing, Page, PageRequest, insert_once
+from signaling.storage.row_types import columns_of, load, values_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ban:
+    """One ban. `room_id` None is the whole server; `address_hash` is made by `bearer_secrets.hash_address`."""
+
+    id: str
+    created_by: str
+    created_at: datetime
+    room_id: str | None = None
+    identity: str | None = None
+    address_hash: str | None = None
+    reason: str = ""
+    expires_at: datetime | None = None
+    lifted_at: datetime | None = None
+    lifted_by: str | None = None
+
+    def holds(self, utc: datetime) -> bool:
+        """Whether it keeps anybody out at that moment."""
+        return self.lifted_at is None and (self.expires_at is None or self.expires_at > utc)
+
+
+_LISTING = Listing(table, Ban, "created_at")
+
+
+async def add(connection: AsyncConnection, ban: Ban) -> bool:
+    """Ban somebody; whether it was not written before. Two bans of one person both hold until both end.
+
+    Raises ClientMistake (`bad_message`) for a ban of nobody, or one that is over before it begins.
+    """
+    check_text("reason", ban.reason, words.REASON_LENGTH)
+    if ban.identity is None and ban.address_hash is None:
+        raise ClientMistake("bad_message", "a ban names an identity or an address")
+    check_text("identity", ban.identity or "", words.IDENTITY_LENGTH)
+    if ban.expires_at is not None and ban.expires_at <= ban.created_at:
+        raise ClientMistake("bad_message", "a ban ends after it begins")
+    return await insert_once(connection, table, values_of(ban))
+
+
+async def active(
+    connection: AsyncConnection, utc: datetime, *, room_id: str | None, identity: str, address_hash: str | None = None
+) -> list[Ban]:
+    """The bans that keep this person out of the room, those of the whole server included; the first made first."""
+    who: list[ColumnElement[bool]] = [table.c.identity == identity]
+    if address_hash is not None:
+        who.append(table.c.address_hash == address_hash)
+    where: list[ColumnElement[bool]] = [table.c.room_id.is_(None)]
+    if room_id is not None:
+        where.append(table.c.room_id == room_id)
+    query = select(*columns_of(table, Ban)).where(or_(*who), or_(*where), _holding(utc))
+    rows = (await connection.execute(query.order_by(table.c.created_at, table.c.id))).mappings()
+    return [load(Ban, row) for row in rows]
+
+
+async def lift(connection: AsyncConnection, ban_id: str, by: str, utc: datetime) -> Ban:
+    """End one ban. Raises ClientMistake (`not_found`) where it is not there, or does not hold any more."""
+    lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
+    row = (await connection.execute(lifting.returning(*columns_of(table, Ban)))).mappings().one_or_none()
+    if row is None:
+        raise ClientMistake("not_found", "there is no such ban that holds")
+    return load(Ban, row)
+
+
+async def lift_all(
+    connection: AsyncConnection, room_id: str | None, identity: str, by: str, utc: datetime
+) -> list[Ban]:
+    """End all bans of an identity from one room, or (without) from the whole server."""
+    where = table.c.room_id.is_(None) if room_id is None else table.c.room_id == room_id
+    lifting = (
+        update(table).where(table.c.identity == identity, where, _holding(utc)).values(lifted_at=utc, lifted_by=by)
+    )
+    rows = (await connection.execute(lifting.returning(*columns_of(table, Ban)))).mappings()
+    return sorted((load(Ban, row) for row in rows), key=lambda ban: ban.id)
+
+
+async def page(
+    connection: AsyncConnection, room_id: str | None, request: PageRequest, *, holding_at: datetime | None = None
+) -> Page[Ban]:
+    """Bans of a room, or of the whole server where it is None; with `holding_at` only those that hold then."""
+    conditions: list[ColumnElement[bool]] = [
+        table.c.room_id.is_(None) if room_id is None else table.c.room_id == room_id
+    ]
+    if holding_at is not None:
+        conditions.append(_holding(holding_at))
+    wanted = {"room_id": room_id, "holding": holding_at is not None}
+    return await _LISTING.page(connection, wanted, conditions, request)
+
+
+def _holding(utc: datetime) -> ColumnElement[bool]:
+    return table.c.lifted_at.is_(None) & (table.c.expires_at.is_(None) | (table.c.expires_at > utc))

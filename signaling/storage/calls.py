@@ -1,0 +1,156 @@
+"""Calls, and who is in them. Counts are computed from these rows and kept nowhere, so they cannot drift.
+
+What is written here may be written again after an outage: each write names its row by id and changes nothing the
+second time.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.protocol.server_messages import LeaveReason
+from signaling.storage import words
+from signaling.storage.columns import UtcTime
+from signaling.storage.media_sessions import UNTOLD
+from signaling.storage.pages import insert_once
+from signaling.storage.room_tables import calls, media_sessions, participants, server_starts
+from signaling.storage.row_types import columns_of, load, values_of
+
+_AT_ONCE = 500
+"""Parameters of one statement: SQLite takes 32,766."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One stretch of activity in a room, on one node."""
+
+    id: str
+    room_id: str
+    node: str
+    started_at: datetime
+    state: words.CallState = "active"
+    ended_at: datetime | None = None
+    end_reason: words.CallEnd | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """One person in one call, from joining to leaving; `left_at` is None for who is in."""
+
+    id: str
+    call_id: str
+    room_id: str
+    node: str
+    identity: str
+    name: str
+    role: words.PersonRole
+    joined_at: datetime
+    address: str | None = None
+    user_agent: str | None = None
+    left_at: datetime | None = None
+    leave_reason: LeaveReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """What a server that was lost had left open, by id."""
+
+    participants: tuple[str, ...]
+    calls: tuple[str, ...]
+
+
+async def start(connection: AsyncConnection, call: Call) -> Call:
+    """The active call of the room: this one, or the one that is there already."""
+    if await insert_once(connection, calls, values_of(call)):
+        return call
+    written = await find(connection, call.id)
+    return written or await current(connection, call.room_id) or call
+
+
+async def find(connection: AsyncConnection, call_id: str) -> Call | None:
+    """The call, active or ended."""
+    query = select(*columns_of(calls, Call)).where(calls.c.id == call_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else load(Call, row)
+
+
+async def current(connection: AsyncConnection, room_id: str) -> Call | None:
+    """The active call of a room."""
+    query = select(*columns_of(calls, Call)).where(calls.c.room_id == room_id, calls.c.state == "active")
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else load(Call, row)
+
+
+async def end(connection: AsyncConnection, call_id: str, reason: words.CallEnd, utc: datetime) -> bool:
+    """End a call, and take out whoever is still in; whether it was active."""
+    leave_reason = "room_deleted" if reason in ("room_deleted", "scheduled_end") else "server_shutdown"
+    await _close_participants(connection, (participants.c.call_id == call_id), leave_reason, utc)
+    ended = update(calls).where(calls.c.id == call_id, calls.c.state == "active")
+    values = {"state": "ended", "ended_at": utc, "end_reason": reason}
+    return bool((await connection.execute(ended.values(**values))).rowcount)
+
+
+async def join(connection: AsyncConnection, person: Presence) -> bool:
+    """Write that somebody came in; whether it was not written before."""
+    return await insert_once(connection, participants, values_of(person))
+
+
+async def leave(connection: AsyncConnection, participant_id: str, reason: LeaveReason, utc: datetime) -> bool:
+    """Write that somebody left, and close their media sessions; whether they were in."""
+    return bool(await _close_participants(connection, (participants.c.id == participant_id), reason, utc))
+
+
+async def present(connection: AsyncConnection, room_id: str) -> list[Presence]:
+    """Who is in a room, in the order in which they came."""
+    query = (
+        select(*columns_of(participants, Presence))
+        .where(participants.c.room_id == room_id, participants.c.left_at.is_(None))
+        .order_by(participants.c.joined_at, participants.c.id)
+    )
+    return [load(Presence, row) for row in (await connection.execute(query)).mappings()]
+
+
+async def counts(connection: AsyncConnection, room_ids: Collection[str]) -> dict[str, int]:
+    """How many people are in each of some rooms; 0 for an empty one."""
+    query = (
+        select(participants.c.room_id, func.count())
+        .where(participants.c.room_id.in_(room_ids), participants.c.left_at.is_(None))
+        .group_by(participants.c.room_id)
+    )
+    found = {row[0]: row[1] for row in await connection.execute(query)}
+    return {room_id: found.get(room_id, 0) for room_id in room_ids}
+
+
+async def close_orphans(connection: AsyncConnection, node: str, utc: datetime) -> Orphans:
+    """Close what an earlier start of `node` left open, as of when it was last seen. Call it before anybody joins."""
+    query = select(func.max(server_starts.c.seen_at, type_=server_starts.c.seen_at.type))
+    seen = (await connection.execute(query.where(server_starts.c.node == node))).scalar_one() or utc
+    people = await _close_participants(connection, (participants.c.node == node), "server_shutdown", seen)
+    left = select(calls.c.id, calls.c.started_at).where(calls.c.node == node, calls.c.state == "active")
+    found = (await connection.execute(left)).all()
+    for row in found:
+        values = {"state": "ended", "ended_at": max(seen, row.started_at), "end_reason": "server_lost"}
+        await connection.execute(update(calls).where(calls.c.id == row.id).values(**values))
+    return Orphans(tuple(people), tuple(row.id for row in found))
+
+
+async def _close_participants(
+    connection: AsyncConnection, which: ColumnElement[bool], reason: str, utc: datetime
+) -> list[str]:
+    """Nobody leaves before coming: where the clock was set back, both are the same moment."""
+    left = case((participants.c.joined_at > utc, participants.c.joined_at), else_=literal(utc, UtcTime()))
+    closing = (
+        update(participants)
+        .where(which, participants.c.left_at.is_(None))
+        .values(left_at=left, leave_reason=reason)
+        .returning(participants.c.id)
+    )
+    ids = list((await connection.execute(closing)).scalars())
+    for begin in range(0, len(ids), _AT_ONCE):
+        still = media_sessions.c.participant_id.in_(ids[begin : begin + _AT_ONCE]) & media_sessions.c.ended_at.is_(None)
+        ended = {"state": "closed", "ended_at": utc, "end_reason": UNTOLD}
+        await connection.execute(update(media_sessions).where(still).values(**ended))
+    return ids

@@ -1,0 +1,48 @@
+"""The writes that may wait while the database is away: audit, call history, and the events that tell of them.
+
+Each is named in one table, takes JSON values and times, and changes nothing the second time: so whoever does not know
+whether a write arrived writes it again.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.storage import calls, media_sessions, messages, moderation, outbox
+from signaling.storage.database import Database
+from signaling.storage.row_types import values_of
+from signaling.storage.spool_format import Change
+
+Apply = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[object]]
+
+CHANGES: Mapping[str, Apply] = {
+    "call.start": lambda connection, values: calls.start(connection, calls.Call(**values)),
+    "call.end": lambda connection, values: calls.end(connection, **values),
+    "participant.join": lambda connection, values: calls.join(connection, calls.Presence(**values)),
+    "participant.leave": lambda connection, values: calls.leave(connection, **values),
+    "moderation.event": lambda connection, values: moderation.append(connection, moderation.ModerationEvent(**values)),
+    "media.begin": lambda connection, values: media_sessions.begin(connection, media_sessions.MediaSession(**values)),
+    "media.connected": lambda connection, values: media_sessions.connected(connection, **values),
+    "media.end": lambda connection, values: media_sessions.end(connection, **values),
+    "message.keep": lambda connection, values: messages.keep(connection, messages.Message(**values)),
+    "event.append": lambda connection, values: outbox.append(connection, outbox.NewEvent(**values)),
+}
+"""By name: what is done with a change's values: the arguments of that function, or the fields of its record."""
+
+
+def of_record(kind: str, record: object) -> Change:
+    """The change that writes a record: a call, a presence, an act, a media session, a message, an event."""
+    return Change(kind, values_of(record))
+
+
+async def apply(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Do some changes in order. Raises KeyError for a kind that there is not, and as the function behind each."""
+    for change in changes:
+        await CHANGES[change.kind](connection, change.values)
+
+
+async def write(database: Database, changes: Sequence[Change]) -> None:
+    """Do some changes in one transaction: what a `Spool` is given."""
+    async with database.transaction() as connection:
+        await apply(connection, changes)

@@ -1,0 +1,62 @@
+"""Column types and constraints that all tables share, the same on SQLite and PostgreSQL."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, String, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+POSTGRESQL = "postgresql"
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment, aware and in UTC, to the microsecond. SQLite keeps it as text that sorts by time.
+
+    A naive time raises TypeError: it means another moment on another machine.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"{value!r} is naive: storage takes aware times only")
+        value = value.astimezone(UTC)
+        return value if dialect.name == POSTGRESQL else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        del dialect
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def key(length: int = 64) -> TypeEngine[str]:
+    """Text that is compared code point by code point, whatever the locale: ids, identities, keys of a list."""
+    return String(length).with_variant(String(length, collation="C"), POSTGRESQL)
+
+
+def long_text() -> TypeEngine[str]:
+    """Text whose length a check constraint bounds."""
+    return Text()
+
+
+def document() -> TypeEngine[Any]:
+    """JSON, kept as it was written; its size is bounded in `fields`. None is SQL's NULL."""
+    return JSON(none_as_null=True)
+
+
+def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    """The column holds one of these words, or NULL where it may."""
+    words = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
+
+
+def at_most(column: str, length: int) -> CheckConstraint:
+    """The column holds no more characters than this. SQLite does not look at the length of a type."""
+    return CheckConstraint(f"length({column}) <= {length}", name=f"{column}_length")

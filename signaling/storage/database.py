@@ -1,0 +1,209 @@
+"""One database: opening, transactions, whether it is there. Holds no rules of rooms.
+
+SQLite keeps one writer at a time. So writers of this process queue in memory, in order, and `BEGIN IMMEDIATE` makes one
+of another process wait; readers never wait (WAL). Everything runs in the driver's threads: the loop never does.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from signaling.clock import SYSTEM_CLOCK
+from signaling.errors import StorageUnavailable
+from signaling.operating.refusals import Refusal
+from signaling.storage.database_settings import DatabaseSettings
+from signaling.storage.outages import CAUGHT, is_outage
+
+PING_SECONDS = 2.0
+_STEPS = 20_000
+"""Of SQLite's machine between two looks at the clock: some milliseconds."""
+_READING = "parley_reading"
+_DEADLINE = "parley_deadline"
+
+
+class Database:
+    """A database and its connections. `open` first, `close` at the end."""
+
+    def __init__(self, settings: DatabaseSettings, now: Callable[[], float] = SYSTEM_CLOCK.now) -> None:
+        self.settings = settings
+        self._now = now
+        self._engine = _make_engine(settings, now)
+        self._writing = asyncio.Lock() if settings.embedded else None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def open(self, seconds: float | None = None) -> None:
+        """Make the file where there is none, look whether it is whole, and whether anybody answers within `seconds`.
+
+        Raises Refusal for a file that is damaged or cannot be had, StorageUnavailable where nobody answers.
+        """
+        if self.settings.path is not None:
+            _make_file(self.settings)
+            await self._check_file()
+        await self.ping(self.settings.statement_seconds if seconds is None else seconds)
+
+    async def close(self) -> None:
+        """End all connections. A question that still waits for its answer is given up."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction that commits at the end, or rolls back where the block raises.
+
+        Do nothing slow in the block, and no other I/O. Raises StorageUnavailable; then nothing was written, or, where
+        the connection broke during the commit, perhaps all: write what may be written twice.
+        """
+        async with _translated(), self._turn(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one state of the database, and waits for no writer. Raises StorageUnavailable."""
+        async with _translated(), self._engine.connect() as connection:
+            await connection.execution_options(**{_READING: True})
+            async with connection.begin():
+                yield connection
+
+    async def ping(self, seconds: float = PING_SECONDS) -> None:
+        """Whether the database answers within `seconds`. Raises StorageUnavailable.
+
+        A question without an answer is not asked a second time: the next ping waits for the same one.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name="database-ping")
+            self._asking.add_done_callback(_take_note)
+        asking = self._asking
+        await asyncio.wait({asking}, timeout=seconds)
+        if not asking.done():
+            raise StorageUnavailable(f"no answer from the database within {seconds:g} s")
+        asking.result()
+
+    async def _ask(self) -> None:
+        async with self.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._writing is None:
+            yield
+            return
+        async with asyncio.timeout(self.settings.statement_seconds):
+            await self._writing.acquire()
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    async def _check_file(self) -> None:
+        try:
+            async with self.reading() as connection:
+                said = (await connection.execute(text("PRAGMA quick_check(1)"))).scalar_one()
+        except (StorageUnavailable, DatabaseError) as error:
+            raise _damaged(self.settings, str(error.__cause__ or error).partition("\n")[0]) from error
+        if said != "ok":
+            raise _damaged(self.settings, said)
+
+
+def _make_engine(settings: DatabaseSettings, now: Callable[[], float]) -> AsyncEngine:
+    options: dict[str, Any] = {
+        "pool_size": settings.pool_size,
+        "max_overflow": 0,
+        "pool_timeout": settings.statement_seconds,
+        "pool_pre_ping": not settings.embedded,
+        "hide_parameters": True,
+    }
+    if settings.path is not None:
+        url = URL.create("sqlite+aiosqlite", database=str(settings.path))
+        # The driver begins no transactions of its own: see _begin.
+        engine = create_async_engine(url, connect_args={"isolation_level": None}, **options)
+        _prepare_sqlite(engine, settings.statement_seconds, now)
+        return engine
+    milliseconds = str(max(1, round(settings.statement_seconds * 1000)))
+    arguments: dict[str, Any] = {
+        "timeout": settings.statement_seconds,
+        # The server ends a statement by itself; this is for a server that says nothing more.
+        "command_timeout": settings.statement_seconds + 1.0,
+        "server_settings": {
+            "application_name": "parley",
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": "60000",
+            "jit": "off",
+        },
+    }
+    if settings.ssl is not None:
+        arguments["ssl"] = settings.ssl
+    return create_async_engine(make_url(settings.url), connect_args=arguments, **options)
+
+
+def _prepare_sqlite(engine: AsyncEngine, seconds: float, now: Callable[[], float]) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(driver: Any, record: Any) -> None:
+        deadline = record.info[_DEADLINE] = [float("inf")]
+        cursor = driver.cursor()
+        for pragma in (
+            f"busy_timeout = {round(seconds * 1000)}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "journal_size_limit = 67108864",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+        driver.run_async(lambda connection: connection.set_progress_handler(lambda: now() > deadline[0], _STEPS))
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get(_READING)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _executing(connection: Connection, *_: Any) -> None:
+        connection.info[_DEADLINE][0] = now() + seconds
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except CAUGHT as error:
+        if is_outage(error):
+            raise StorageUnavailable(str(error).partition("\n")[0] or type(error).__name__) from error
+        raise
+
+
+def _take_note(asked: asyncio.Task[None]) -> None:
+    """Whoever asked may have given up; the answer is then nobody's."""
+    if not asked.cancelled():
+        asked.exception()
+
+
+def _make_file(settings: DatabaseSettings) -> None:
+    assert settings.path is not None
+    try:
+        settings.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(settings.path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise Refusal(
+            f"the database {settings.path} cannot be used",
+            f"{error.strerror or error}",
+            "Make its folder writable for this user, or choose another with PARLEY_DATA_DIR or --data-dir.",
+        ) from error
+
+
+def _damaged(settings: DatabaseSettings, why: str) -> Refusal:
+    return Refusal(
+        f"the database {settings.path} is damaged or no SQLite database",
+        why,
+        f"Restore it from a backup, or rescue what is left with `sqlite3 {settings.path} .recover`;"
+        " the server starts with none at all where you move the file away.",
+    )

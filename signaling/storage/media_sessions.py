@@ -1,0 +1,80 @@
+"""Media sessions: one for each peer connection that a participant had. Writes may be written again, as in `calls`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import case, func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.storage import words
+from signaling.storage.columns import UtcTime
+from signaling.storage.pages import insert_once
+from signaling.storage.room_tables import media_sessions as table
+from signaling.storage.row_types import columns_of, load, values_of
+
+UNTOLD = "untold"
+"""The reason of a session that was closed because its person left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSession:
+    """One peer connection. Bytes are those of its transport, as the server counts them."""
+
+    id: str
+    participant_id: str
+    created_at: datetime
+    state: words.MediaState = "connecting"
+    transport: Literal["udp", "tcp"] | None = None
+    candidate_type: words.CandidateType | None = None
+    user_agent: str | None = None
+    connected_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: str | None = None
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+async def begin(connection: AsyncConnection, session: MediaSession) -> bool:
+    """Write that a peer connection began; whether it was not written before."""
+    return await insert_once(connection, table, values_of(session))
+
+
+async def connected(
+    connection: AsyncConnection,
+    session_id: str,
+    utc: datetime,
+    transport: Literal["udp", "tcp"],
+    candidate_type: words.CandidateType | None = None,
+) -> bool:
+    """Write that media goes; whether it is news."""
+    change = update(table).where(table.c.id == session_id, table.c.state == "connecting")
+    values = {"state": "connected", "connected_at": utc, "transport": transport, "candidate_type": candidate_type}
+    return bool((await connection.execute(change.values(**values))).rowcount)
+
+
+async def end(
+    connection: AsyncConnection, session_id: str, utc: datetime, reason: str, sent_received: tuple[int, int]
+) -> bool:
+    """Write that it is over, failed where it never was connected, and the bytes of both ways; whether it is news.
+
+    What `calls.leave` has closed because its person left still takes its reason and its bytes.
+    """
+    sent, received = sent_received
+    open_still = table.c.ended_at.is_(None) | (table.c.end_reason == UNTOLD)
+    values = {
+        "state": case((table.c.connected_at.is_(None), "failed"), else_="closed"),
+        "ended_at": func.coalesce(table.c.ended_at, literal(utc, UtcTime())),
+        "end_reason": reason[: words.ID_LENGTH],
+        "bytes_sent": sent,
+        "bytes_received": received,
+    }
+    change = update(table).where(table.c.id == session_id, open_still).values(**values)
+    return bool((await connection.execute(change)).rowcount)
+
+
+async def of_participant(connection: AsyncConnection, participant_id: str) -> list[MediaSession]:
+    """The peer connections of one person in one call, in order."""
+    query = select(*columns_of(table, MediaSession)).where(table.c.participant_id == participant_id)
+    rows = (await connection.execute(query.order_by(table.c.created_at, table.c.id))).mappings()
+    return [load(MediaSession, row) for row in rows]

@@ -1,0 +1,73 @@
+"""The trail of moderation: who did what to whom, when and why. Rows are added; nothing changes or deletes one."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.storage import words
+from signaling.storage.access_tables import moderation_events as table
+from signaling.storage.fields import check_object, check_text, check_word
+from signaling.storage.pages import Listing, Page, PageRequest, insert_once
+from signaling.storage.row_types import values_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModerationEvent:
+    """One act. `room_id` None is the whole server; `actor` and `target` are identities; `expires_at` ends it."""
+
+    id: str
+    action: words.ModerationAction
+    actor: str
+    target: str
+    created_at: datetime
+    room_id: str | None = None
+    call_id: str | None = None
+    participant_id: str | None = None
+    reason: str = ""
+    expires_at: datetime | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModerationFilter:
+    """Which acts: those that fit everything that is not None. `since` is counted in, `until` is not."""
+
+    room_id: str | None = None
+    target: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_LISTING = Listing(table, ModerationEvent, "created_at")
+
+
+def check_event(event: ModerationEvent) -> None:
+    """Whether an act can be kept. Raises ClientMistake (`bad_message`). Ask before it takes effect."""
+    check_word("action", event.action, words.MODERATION_ACTIONS)
+    check_text("actor", event.actor, words.IDENTITY_LENGTH, least=1)
+    check_text("target", event.target, words.IDENTITY_LENGTH, least=1)
+    check_text("reason", event.reason, words.REASON_LENGTH)
+    check_object("details", event.details)
+
+
+async def append(connection: AsyncConnection, event: ModerationEvent) -> bool:
+    """Add an act to the trail; whether it was not there before."""
+    check_event(event)
+    return await insert_once(connection, table, values_of(event))
+
+
+async def page(connection: AsyncConnection, wanted: ModerationFilter, request: PageRequest) -> Page[ModerationEvent]:
+    """Acts, the newest first."""
+    conditions: list[ColumnElement[bool]] = [
+        table.c[name] == value
+        for name in ("room_id", "target", "actor", "action")
+        if (value := getattr(wanted, name)) is not None
+    ]
+    if wanted.since is not None:
+        conditions.append(table.c.created_at >= wanted.since)
+    return await _LISTING.page(connection, asdict(wanted), conditions, request, wanted.until)

@@ -1,0 +1,45 @@
+"""When servers started, and when each was last seen: so that what a crash left open ends when it really did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.storage.pages import insert_once
+from signaling.storage.room_tables import server_starts as table
+from signaling.storage.row_types import columns_of, load, values_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStart:
+    """One run of one node."""
+
+    id: str
+    node: str
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    stopped_at: datetime | None = None
+
+
+async def started(connection: AsyncConnection, start: ServerStart) -> None:
+    """Write that a server runs. `calls.close_orphans` comes before, as it looks when the last one was seen."""
+    await insert_once(connection, table, values_of(start))
+
+
+async def seen(connection: AsyncConnection, start_id: str, utc: datetime) -> None:
+    """Write that it still runs: every 10 s or so."""
+    await connection.execute(update(table).where(table.c.id == start_id, table.c.seen_at < utc).values(seen_at=utc))
+
+
+async def stopped(connection: AsyncConnection, start_id: str, utc: datetime) -> None:
+    """Write that it ended as it should."""
+    await connection.execute(update(table).where(table.c.id == start_id).values(seen_at=utc, stopped_at=utc))
+
+
+async def last(connection: AsyncConnection, node: str) -> ServerStart | None:
+    """The latest run of a node."""
+    query = select(*columns_of(table, ServerStart)).where(table.c.node == node)
+    row = (await connection.execute(query.order_by(table.c.started_at.desc()).limit(1))).mappings().one_or_none()
+    return None if row is None else load(ServerStart, row)

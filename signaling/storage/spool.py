@@ -1,0 +1,196 @@
+"""Changes that wait for the database: some in memory, more in a file, all written in order once it is back.
+
+Nobody waits here for the database or the disk: `put` returns at once, and `run` does the rest. Written exactly once:
+a change stays until the database has it, and one that it had already changes nothing.
+"""
+
+import asyncio
+import os
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from signaling.errors import SignalingError, StorageUnavailable
+from signaling.storage.spool_format import Change, decode_lines, encode_line
+
+Batch = tuple[Change, ...]
+Write = Callable[[Sequence[Change]], Awaitable[None]]
+Result = TypeVar("Result")
+
+MEMORY = 256
+_TOGETHER = 64
+"""Batches in one transaction, while nothing is wrong with any."""
+_PIECE = 1 << 20
+_REFUSED = (SignalingError, SQLAlchemyError, LookupError, TypeError, ValueError)
+
+_log = structlog.get_logger("signaling.storage")
+
+
+class Spool:
+    """The queue before the database. `write` does changes in one transaction and raises StorageUnavailable.
+
+    More than `memory` batches go to the file `path`, which is flushed to the disk and survives this process. What the
+    database refuses, for another reason than being away, goes to `path` with `.refused`, and is logged. `counters` has
+    `spooled`, `written`, `refused` and `damaged`.
+    """
+
+    def __init__(self, path: Path, write: Write, *, memory: int = MEMORY) -> None:
+        self.counters: Counter[str] = Counter()
+        self._path = path
+        self._write = write
+        self._memory_bound = memory
+        self._memory: deque[Batch] = deque()
+        self._read = 0
+        self._news = asyncio.Event()
+        self._busy = asyncio.Lock()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="spool")
+
+    def __len__(self) -> int:
+        """Batches that wait in memory."""
+        return len(self._memory)
+
+    @property
+    def on_disk(self) -> bool:
+        """Some changes wait in the file."""
+        return self._path.exists()
+
+    def put(self, changes: Sequence[Change]) -> None:
+        """Changes that belong together, to be written after all before them. Never waits."""
+        if changes:
+            self._memory.append(tuple(changes))
+            self._news.set()
+
+    async def flush(self) -> bool:
+        """Write all that waits; whether the database took it. Where not, what is too much for memory goes to disk."""
+        async with self._busy:
+            try:
+                await self._write_file()
+                while self._memory:
+                    together = [self._memory[at] for at in range(min(_TOGETHER, len(self._memory)))]
+                    await self._write_all(together)
+                    for _ in together:
+                        self._memory.popleft()
+            except StorageUnavailable as error:
+                _log.warning("storage_unavailable", reason=error.message, waiting=len(self._memory))
+                if len(self._memory) > self._memory_bound:
+                    await self._spill()
+                return False
+            return True
+
+    async def run(self, retry_seconds: float = 1.0) -> None:
+        """Write what is put, and try again while the database is away. For ever: the owner of the task cancels it."""
+        if self.on_disk:
+            self._news.set()
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not await self.flush():
+                self._news.set()
+                await asyncio.sleep(retry_seconds)
+
+    async def close(self) -> None:
+        """Write what waits, or leave it on the disk for the next start."""
+        if not await self.flush():
+            async with self._busy:
+                await self._spill()
+        self._disk.shutdown()
+
+    async def _write_all(self, batches: Sequence[Batch]) -> None:
+        """In one transaction; where something is wrong with one of them, each in its own."""
+        try:
+            await self._write([change for batch in batches for change in batch])
+        except StorageUnavailable:
+            raise
+        except _REFUSED as error:
+            if len(batches) == 1:
+                await self._set_aside(encode_line(batches[0]), "refused", error)
+                return
+            for batch in batches:
+                await self._write_all([batch])
+            return
+        self.counters["written"] += len(batches)
+
+    async def _write_file(self) -> None:
+        """From where the last attempt ended; the file goes when all of it is written."""
+        while self.on_disk:
+            data = await self._on_disk(_read_piece, self._path, self._read)
+            found = decode_lines(data)
+            for line in found.damaged:
+                await self._set_aside(line, "damaged")
+            for begin in range(0, len(found.lines), _TOGETHER):
+                await self._write_all(found.lines[begin : begin + _TOGETHER])
+            self._read += found.length
+            if not found.length:
+                # A line that a crash has cut off: the rest of it is nowhere.
+                if data:
+                    await self._set_aside(data + b"\n", "damaged")
+                await self._on_disk(_remove, self._path)
+                self._read = 0
+
+    async def _spill(self) -> None:
+        waiting = list(self._memory)
+        if not waiting:
+            return
+        try:
+            await self._on_disk(_append, self._path, b"".join(map(encode_line, waiting)))
+        except OSError as error:
+            _log.error("spool_failed", reason=error.strerror or str(error), waiting=len(waiting))
+            return
+        for _ in waiting:
+            self._memory.popleft()
+        self.counters["spooled"] += len(waiting)
+
+    async def _set_aside(self, line: bytes, why: str, error: Exception | None = None) -> None:
+        self.counters[why] += 1
+        aside = self._path.with_name(f"{self._path.name}.refused")
+        _log.error("change_set_aside", why=why, reason=type(error).__name__ if error else "", file=str(aside))
+        await self._on_disk(_append, aside, line)
+
+    async def _on_disk(self, work: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
+
+
+def _read_piece(path: Path, begin: int) -> bytes:
+    """A megabyte from `begin`, or more where a line is longer than that."""
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(_PIECE) + file.readline()
+
+
+def _append(path: Path, data: bytes) -> None:
+    """All of `data` at the end and on the disk, or none of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        end = os.fstat(handle).st_size
+        # After a line that a crash has cut off, a new one begins.
+        if end and os.pread(handle, 1, end - 1) != b"\n":
+            data = b"\n" + data
+        try:
+            with open(handle, "ab", closefd=False) as file:
+                file.write(data)
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, end)
+            raise
+    finally:
+        os.close(handle)
+    _sync_folder(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _sync_folder(path)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,37 @@
+"""All tables by name, for those that work on several."""
+
+from signaling.storage.access_tables import (
+    api_keys,
+    bans,
+    invite_uses,
+    invites,
+    moderation_events,
+    outbox,
+    outbox_heads,
+)
+from signaling.storage.metadata import METADATA
+from signaling.storage.room_tables import (
+    calls,
+    media_sessions,
+    messages,
+    participants,
+    rooms,
+    server_starts,
+)
+
+__all__ = [
+    "METADATA",
+    "api_keys",
+    "bans",
+    "calls",
+    "invite_uses",
+    "invites",
+    "media_sessions",
+    "messages",
+    "moderation_events",
+    "outbox",
+    "outbox_heads",
+    "participants",
+    "rooms",
+    "server_starts",
+]

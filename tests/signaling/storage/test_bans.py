@@ -1,0 +1,102 @@
+import pytest
+
+from signaling.errors import ClientMistake
+from signaling.storage import bans, rooms
+from signaling.storage.bans import Ban
+from signaling.storage.pages import PageRequest
+from tests.signaling.storage.samples import a_room, at, new_id
+
+
+def ban(seconds=0, **more):
+    chosen = {
+        "id": new_id(seconds),
+        "created_by": "ana",
+        "created_at": at(seconds),
+        "room_id": "lobby",
+        "identity": "ben",
+    }
+    return Ban(**{**chosen, **more})
+
+
+@pytest.fixture(autouse=True)
+async def _rooms(database):
+    await a_room(database, "lobby")
+    await a_room(database, "hall")
+
+
+async def test_who_is_banned_from_where(database):
+    room, server, address = ban(), ban(1, room_id=None, identity="cem"), ban(2, identity=None, address_hash="f" * 64)
+    async with database.transaction() as connection:
+        for one in (room, server, address):
+            assert await bans.add(connection, one)
+
+        async def kept_out(room_id, identity, address_hash=None):
+            return await bans.active(connection, at(5), room_id=room_id, identity=identity, address_hash=address_hash)
+
+        assert await kept_out("lobby", "ben") == [room]
+        assert await kept_out("hall", "ben") == []
+        assert await kept_out("hall", "cem") == await kept_out(None, "cem") == [server]
+        assert await kept_out("lobby", "dan", "f" * 64) == [address]
+        assert await kept_out("lobby", "ben", "f" * 64) == [room, address]
+        assert await kept_out("lobby", "dan", "0" * 64) == []
+
+
+async def test_a_ban_ends_by_itself(database):
+    short = ban(0, expires_at=at(60))
+    async with database.transaction() as connection:
+        await bans.add(connection, short)
+        assert await bans.active(connection, at(59), room_id="lobby", identity="ben") == [short]
+        assert await bans.active(connection, at(60), room_id="lobby", identity="ben") == []
+    assert short.holds(at(59))
+    assert not short.holds(at(60))
+
+
+async def test_a_ban_can_be_lifted_once(database):
+    one = ban()
+    async with database.transaction() as connection:
+        await bans.add(connection, one)
+        lifted = await bans.lift(connection, one.id, "dan", at(9))
+        assert (lifted.lifted_by, lifted.lifted_at) == ("dan", at(9))
+        assert not lifted.holds(at(1))
+        assert await bans.active(connection, at(1), room_id="lobby", identity="ben") == []
+        for ban_id in (one.id, "nothing"):
+            with pytest.raises(ClientMistake, match="no such ban"):
+                await bans.lift(connection, ban_id, "dan", at(10))
+
+
+async def test_two_bans_of_one_person_are_lifted_together(database):
+    async with database.transaction() as connection:
+        made = [ban(0), ban(1), ban(2, room_id=None)]
+        for one in made:
+            await bans.add(connection, one)
+        lifted = await bans.lift_all(connection, "lobby", "ben", "ana", at(5))
+        assert [one.id for one in lifted] == [made[0].id, made[1].id]
+        assert await bans.active(connection, at(6), room_id="lobby", identity="ben") == [made[2]]
+        assert len(await bans.lift_all(connection, None, "ben", "ana", at(7))) == 1
+        assert await bans.lift_all(connection, None, "ben", "ana", at(8)) == []
+
+
+async def test_the_list_of_bans(database):
+    made = [ban(0, expires_at=at(3)), ban(1), ban(2, room_id=None)]
+    async with database.transaction() as connection:
+        for one in made:
+            await bans.add(connection, one)
+        assert list((await bans.page(connection, "lobby", PageRequest())).items) == [made[1], made[0]]
+        assert list((await bans.page(connection, "lobby", PageRequest(), holding_at=at(4))).items) == [made[1]]
+        assert list((await bans.page(connection, None, PageRequest())).items) == [made[2]]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"identity": None}, {"expires_at": at(0)}, {"reason": "x" * 501}, {"identity": "\0"}]
+)
+async def test_a_ban_that_makes_no_sense_is_refused(database, wrong):
+    with pytest.raises(ClientMistake):
+        async with database.transaction() as connection:
+            await bans.add(connection, ban(**wrong))
+
+
+async def test_bans_go_with_their_room(database):
+    async with database.transaction() as connection:
+        await bans.add(connection, ban())
+        await rooms.remove(connection, "lobby")
+        assert (await bans.page(connection, "lobby", PageRequest())).items == ()

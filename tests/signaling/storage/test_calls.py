@@ -1,0 +1,122 @@
+import asyncio
+
+from sqlalchemy import update
+
+from signaling.storage import calls, media_sessions, server_starts
+from signaling.storage.calls import Orphans
+from signaling.storage.media_sessions import MediaSession
+from signaling.storage.room_tables import rooms
+from signaling.storage.server_starts import ServerStart
+from tests.signaling.storage.samples import a_call, a_presence, a_room, at, new_id
+
+
+async def test_a_call_from_its_first_person_to_its_last(database):
+    async with database.transaction() as connection:
+        assert await calls.current(connection, "lobby") is None
+        call = await calls.start(connection, a_call())
+        ana, ben = a_presence(call, "ana", 1), a_presence(call, "ben", 2, role="owner")
+        for person in (ben, ana):
+            assert await calls.join(connection, person)
+        assert await calls.current(connection, "lobby") == call
+        assert await calls.present(connection, "lobby") == [ana, ben]
+        assert await calls.counts(connection, ["lobby", "hall"]) == {"lobby": 2, "hall": 0}
+        assert await calls.leave(connection, ana.id, "client_initiated", at(3))
+        assert await calls.present(connection, "lobby") == [ben]
+        assert await calls.leave(connection, ben.id, "banned", at(4))
+        assert await calls.end(connection, call.id, "empty", at(4))
+        assert await calls.current(connection, "lobby") is None
+        ended = await calls.find(connection, call.id)
+        assert ended is not None
+        assert (ended.state, ended.ended_at, ended.end_reason) == ("ended", at(4), "empty")
+        assert await calls.start(connection, second := a_call(seconds=5)) == second
+
+
+async def test_what_is_written_twice_is_there_once(database):
+    call = a_call()
+    person = a_presence(call)
+    async with database.transaction() as connection:
+        for _ in range(2):
+            assert await calls.start(connection, call) == call
+        assert [await calls.join(connection, person) for _ in range(2)] == [True, False]
+        assert [await calls.leave(connection, person.id, "idle", at(number)) for number in (1, 2)] == [True, False]
+        assert [await calls.end(connection, call.id, "empty", at(number)) for number in (1, 2)] == [True, False]
+        # An old join that comes once more takes nobody back in.
+        assert not await calls.join(connection, person)
+        assert await calls.counts(connection, ["lobby"]) == {"lobby": 0}
+        assert (await calls.find(connection, call.id)).ended_at == at(1)
+        assert (await calls.start(connection, call)).state == "ended"
+
+
+async def test_two_who_start_a_call_are_in_the_same_one(database):
+    async def begin():
+        async with database.transaction() as connection:
+            return await calls.start(connection, a_call())
+
+    first, second = await asyncio.gather(begin(), begin())
+    assert first == second
+
+
+async def test_a_call_that_ends_takes_out_whoever_is_in(database):
+    for reason, left in (("room_deleted", "room_deleted"), ("server_shutdown", "server_shutdown")):
+        async with database.transaction() as connection:
+            call = await calls.start(connection, a_call())
+            person = a_presence(call)
+            await calls.join(connection, person)
+            await calls.end(connection, call.id, reason, at(9))
+            assert await calls.present(connection, "lobby") == []
+        from signaling.storage import history
+        from signaling.storage.pages import PageRequest
+
+        async with database.reading() as connection:
+            page = await history.past_people(connection, history.PeopleFilter(call_id=call.id), PageRequest())
+        assert [(one.left_at, one.leave_reason) for one in page.items] == [(at(9), left)]
+
+
+async def test_nobody_leaves_before_coming(database):
+    async with database.transaction() as connection:
+        call = await calls.start(connection, a_call())
+        person = a_presence(call, seconds=100)
+        await calls.join(connection, person)
+        await calls.leave(connection, person.id, "idle", at(50))
+        from signaling.storage import history
+        from signaling.storage.pages import PageRequest
+
+        page = await history.past_people(connection, history.PeopleFilter(), PageRequest())
+        assert page.items[0].left_at == at(100)
+
+
+async def test_a_crash_leaves_nobody_in_a_call(database):
+    await a_room(database)
+    async with database.transaction() as connection:
+        start = ServerStart(id=new_id(), node="one", version="1", started_at=at(0), seen_at=at(0))
+        await server_starts.started(connection, start)
+        mine, late = await calls.start(connection, a_call()), await calls.start(connection, a_call("hall", 80))
+        other = await calls.start(connection, a_call("den", node="two"))
+        people = [a_presence(mine, "ana"), a_presence(late, "ben", 80), a_presence(other, "cem")]
+        for person in people:
+            await calls.join(connection, person)
+        session = MediaSession(id=new_id(), participant_id=people[0].id, created_at=at(0))
+        await media_sessions.begin(connection, session)
+        await server_starts.seen(connection, start.id, at(70))
+    # The server is killed, and started again much later.
+    async with database.transaction() as connection:
+        orphans = await calls.close_orphans(connection, "one", at(5000))
+        assert set(orphans.participants) == {people[0].id, people[1].id}
+        assert set(orphans.calls) == {mine.id, late.id}
+        assert await calls.close_orphans(connection, "one", at(5001)) == Orphans((), ())
+        assert await calls.counts(connection, ["lobby", "hall", "den"]) == {"lobby": 0, "hall": 0, "den": 1}
+        ended = await calls.find(connection, mine.id)
+        assert (ended.ended_at, ended.end_reason) == (at(70), "server_lost")
+        assert (await calls.find(connection, late.id)).ended_at == at(80)
+        assert (await media_sessions.of_participant(connection, people[0].id))[0].state == "closed"
+
+
+async def test_many_orphans_are_closed_at_once(database):
+    async with database.transaction() as connection:
+        call = await calls.start(connection, a_call())
+        for number in range(1200):
+            await calls.join(connection, a_presence(call, f"p{number}"))
+    async with database.transaction() as connection:
+        await connection.execute(update(rooms).values(version=1))
+        assert len((await calls.close_orphans(connection, "one", at(1))).participants) == 1200
+        assert await calls.counts(connection, ["lobby"]) == {"lobby": 0}

@@ -1,0 +1,72 @@
+import pytest
+
+from signaling.storage import calls, changes, history, media_sessions, messages, moderation, outbox
+from signaling.storage.changes import CHANGES, of_record
+from signaling.storage.media_sessions import MediaSession
+from signaling.storage.messages import Message
+from signaling.storage.moderation import ModerationEvent
+from signaling.storage.outbox import NewEvent
+from signaling.storage.pages import PageRequest
+from signaling.storage.spool_format import Change, decode_lines, encode_line
+from tests.signaling.storage.samples import a_call, a_presence, a_room, at, new_id
+
+
+def everything():
+    """Each kind once, in an order in which they happen."""
+    call = a_call()
+    person = a_presence(call)
+    session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(1))
+    act = ModerationEvent(id=new_id(), action="kick", actor="ana", target="ben", created_at=at(2), details={"a": 1})
+    said = Message(id=new_id(), room_id="lobby", sender="ana", topic="chat", body=["hi"], sent_at=at(2))
+    return [
+        of_record("call.start", call),
+        of_record("participant.join", person),
+        of_record("media.begin", session),
+        Change("media.connected", {"session_id": session.id, "utc": at(1), "transport": "udp"}),
+        of_record("moderation.event", act),
+        of_record("message.keep", said),
+        Change(
+            "media.end", {"session_id": session.id, "utc": at(3), "reason": "closed_by_peer", "sent_received": [1, 2]}
+        ),
+        Change("participant.leave", {"participant_id": person.id, "reason": "removed", "utc": at(3)}),
+        Change("call.end", {"call_id": call.id, "reason": "empty", "utc": at(3)}),
+        of_record(
+            "event.append", NewEvent(id=new_id(), event="call.ended", payload={}, created_at=at(3), room_id="lobby")
+        ),
+    ]
+
+
+async def state(database):
+    async with database.reading() as connection:
+        people = await history.past_people(connection, history.PeopleFilter(), PageRequest())
+        return (
+            await history.past_calls(connection, None, PageRequest()),
+            people,
+            [await media_sessions.of_participant(connection, one.id) for one in people.items],
+            await moderation.page(connection, moderation.ModerationFilter(), PageRequest()),
+            await messages.page(connection, "lobby", "ana", PageRequest()),
+            await outbox.after(connection, 0),
+            await calls.counts(connection, ["lobby"]),
+        )
+
+
+async def test_every_change_may_wait_in_a_file_and_may_come_twice(database):
+    await a_room(database)
+    written = everything()
+    assert {change.kind for change in written} == set(CHANGES)
+    (read,) = decode_lines(encode_line(written)).lines
+    await changes.write(database, read)
+    once = await state(database)
+    assert once[0].items[0].state == "ended"
+    assert once[2][0][0].bytes_received == 2
+    await changes.write(database, written)
+    for change in read:
+        await changes.write(database, [change])
+    assert await state(database) == once
+
+
+async def test_changes_of_one_line_are_one_transaction(database):
+    with pytest.raises(KeyError):
+        await changes.write(database, [of_record("call.start", a_call()), Change("nothing", {})])
+    async with database.reading() as connection:
+        assert await calls.current(connection, "lobby") is None

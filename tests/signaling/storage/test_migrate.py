@@ -1,0 +1,133 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, inspect, text
+
+from signaling.operating.refusals import Refusal
+from signaling.storage import migrate
+from signaling.storage.database_settings import choose_database
+from signaling.storage.tables import METADATA
+from tests.signaling.storage.conftest import opened
+
+
+def shape(connection: Connection) -> dict[str, Any]:
+    """Everything that the database knows of its tables, in an order of its own."""
+    inspector = inspect(connection)
+    found: dict[str, Any] = {}
+    for table in inspector.get_table_names():
+        if table == "alembic_version":
+            continue
+        found[table] = {
+            "columns": sorted(
+                (one["name"], str(one["type"]), one["nullable"], str(one["default"]))
+                for one in inspector.get_columns(table)
+            ),
+            "key": inspector.get_pk_constraint(table),
+            "foreign": sorted(map(str, inspector.get_foreign_keys(table))),
+            "unique": sorted(map(str, inspector.get_unique_constraints(table))),
+            "checks": sorted((str(one["name"]), one["sqltext"]) for one in inspector.get_check_constraints(table)),
+            "indexes": sorted(
+                (str(one["name"]), str(one["column_names"]), one["unique"], condition(one))
+                for one in inspector.get_indexes(table)
+            ),
+        }
+    return found
+
+
+def condition(index: Any) -> str:
+    return str(next((value for name, value in index["dialect_options"].items() if name.endswith("_where")), ""))
+
+
+async def test_the_migrations_make_exactly_the_tables_of_the_code(empty_database):
+    async with empty_database.transaction() as connection:
+        await connection.run_sync(METADATA.create_all)
+        wanted = await connection.run_sync(shape)
+        await connection.run_sync(METADATA.drop_all)
+    await migrate.upgrade(empty_database)
+    async with empty_database.reading() as connection:
+        assert await connection.run_sync(shape) == wanted
+    assert wanted.keys() == METADATA.tables.keys()
+
+
+async def test_an_upgrade_can_be_taken_back_and_done_again(empty_database):
+    found = await migrate.status(empty_database)
+    assert (found.state, found.current) == ("empty", None)
+    done = await migrate.upgrade(empty_database)
+    assert (done.state, done.current) == ("current", done.head)
+    assert (await migrate.upgrade(empty_database)) == done
+    await migrate.downgrade(empty_database, "0001")
+    behind = await migrate.status(empty_database)
+    assert (behind.state, behind.current) == ("behind", "0001")
+    await migrate.downgrade(empty_database, "base")
+    async with empty_database.reading() as connection:
+        assert await connection.run_sync(shape) == {}
+    assert (await migrate.upgrade(empty_database)).state == "current"
+
+
+async def test_a_failed_upgrade_leaves_nothing_behind(empty_database):
+    async with empty_database.transaction() as connection:
+        # The last step will find a table of this name.
+        await connection.execute(text("CREATE TABLE outbox_heads (id INTEGER)"))
+        await connection.execute(text("ALTER TABLE outbox_heads RENAME TO elsewhere"))
+        await connection.execute(text("CREATE INDEX ix_outbox_pending ON elsewhere (id)"))
+    with pytest.raises(Exception, match="ix_outbox_pending"):
+        await migrate.upgrade(empty_database)
+    assert (await migrate.status(empty_database)).state == "empty"
+
+
+async def test_newer_tables_are_refused_with_a_remedy(database):
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert (await migrate.status(database)).state == "newer"
+    for action in (migrate.upgrade(database), migrate.prepare(database.settings)):
+        with pytest.raises(Refusal, match="newer") as caught:
+            await action
+        assert "9999" in caught.value.why
+        assert "Run the newer version" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ("DROP TABLE invite_uses", "invite_uses"),
+        ("ALTER TABLE rooms DROP COLUMN settings", "rooms.settings"),
+        ("DROP TABLE alembic_version", "alembic_version"),
+        ("INSERT INTO alembic_version (version_num) VALUES ('0001')", "alembic_version"),
+    ],
+)
+async def test_half_migrated_tables_are_refused(database, change, missing):
+    async with database.transaction() as connection:
+        await connection.execute(text(change))
+    found = await migrate.status(database)
+    assert (found.state, found.missing) == ("half", (missing,))
+    assert found.as_json()["state"] == "half"
+    with pytest.raises(Refusal, match="half-migrated") as caught:
+        await migrate.prepare(database.settings)
+    assert missing in caught.value.why
+    assert "backup" in caught.value.remedy
+
+
+async def test_serving_makes_the_tables_of_an_empty_database(empty_settings):
+    assert (await migrate.prepare(empty_settings)).state == "current"
+    async with opened(empty_settings) as database:
+        assert (await migrate.status(database)).state == "current"
+
+
+async def test_serving_upgrades_only_a_database_of_its_own(database):
+    await migrate.downgrade(database, "0001")
+    if database.settings.embedded:
+        assert (await migrate.prepare(database.settings)).state == "current"
+        return
+    with pytest.raises(Refusal, match="older") as caught:
+        await migrate.prepare(database.settings)
+    assert "parley db upgrade" in caught.value.remedy
+    assert (await migrate.status(database)).state == "behind"
+
+
+async def test_a_database_that_is_not_there_is_a_refusal(tmp_path, free_tcp_port):
+    url = f"postgresql://parley@127.0.0.1:{free_tcp_port()}/none"
+    settings = replace(choose_database(url, tmp_path), statement_seconds=5.0)
+    with pytest.raises(Refusal, match="does not answer") as caught:
+        await migrate.prepare(settings)
+    assert "DATABASE_URL" in caught.value.remedy

@@ -1,0 +1,229 @@
+import asyncio
+import errno
+import os
+from random import Random
+
+import pytest
+
+from signaling.errors import ClientMistake, StorageUnavailable
+from signaling.storage import calls, changes, history, spool
+from signaling.storage.changes import of_record
+from signaling.storage.database_settings import choose_database
+from signaling.storage.pages import PageRequest
+from signaling.storage.spool import Spool
+from signaling.storage.spool_format import Change, decode_lines, encode_line
+from tests.signaling.storage.conftest import opened
+from tests.signaling.storage.samples import a_call, a_presence, at
+
+
+def numbered(number):
+    return [Change("x", {"number": number})]
+
+
+class Writer:
+    """A database of numbers that can be away, and can lose the answer to what it has written."""
+
+    def __init__(self):
+        self.numbers: list[int] = []
+        self.seen: set[int] = set()
+        self.away = False
+        self.answers_lost = 0
+        self.refuses: set[int] = set()
+        self.written = asyncio.Event()
+
+    async def __call__(self, batch):
+        if self.away:
+            raise StorageUnavailable("away")
+        wanted = [change.values["number"] for change in batch]
+        if self.refuses & set(wanted):
+            raise ClientMistake("bad_message")
+        for number in wanted:
+            if number not in self.seen:
+                self.seen.add(number)
+                self.numbers.append(number)
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise StorageUnavailable("the connection broke during the commit")
+        self.written.set()
+
+
+@pytest.fixture
+def writer():
+    return Writer()
+
+
+@pytest.fixture
+async def one(tmp_path, writer):
+    made = Spool(tmp_path / "spool" / "changes.log", writer, memory=4)
+    yield made
+    await made.close()
+
+
+def on_disk(spool_path):
+    return [line[0].values["number"] for line in decode_lines(spool_path.read_bytes()).lines]
+
+
+async def test_while_the_database_is_there_nothing_touches_the_disk(one, writer, tmp_path):
+    for number in range(100):
+        one.put(numbered(number))
+    one.put([])
+    assert await one.flush()
+    assert writer.numbers == list(range(100))
+    assert not (tmp_path / "spool").exists()
+    assert one.counters == {"written": 100}
+
+
+async def test_a_few_wait_in_memory_and_many_on_the_disk(one, writer, tmp_path):
+    writer.away = True
+    for number in range(4):
+        one.put(numbered(number))
+    assert not await one.flush()
+    assert (len(one), one.on_disk) == (4, False)
+    one.put(numbered(4))
+    assert not await one.flush()
+    assert (len(one), one.on_disk) == (0, True)
+    assert on_disk(tmp_path / "spool" / "changes.log") == list(range(5))
+    one.put(numbered(5))
+    writer.away = False
+    assert await one.flush()
+    assert writer.numbers == list(range(6))
+    assert not one.on_disk
+
+
+async def test_what_waits_at_the_end_is_written_at_the_next_start(tmp_path, writer):
+    path = tmp_path / "changes.log"
+    first = Spool(path, writer)
+    writer.away = True
+    first.put(numbered(1))
+    await first.close()
+    assert on_disk(path) == [1]
+    writer.away = False
+    second = Spool(path, writer)
+    task = asyncio.create_task(second.run())
+    await writer.written.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    await second.close()
+    assert writer.numbers == [1]
+    assert not path.exists()
+
+
+async def test_the_runner_tries_again_until_the_database_is_back(one, writer):
+    writer.answers_lost = 3
+    task = asyncio.create_task(one.run(0.001))
+    one.put(numbered(1))
+    await writer.written.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert writer.numbers == [1]
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_through_any_outage_nothing_is_lost_doubled_or_out_of_order(tmp_path, writer, seed):
+    random = Random(seed)
+    path = tmp_path / "changes.log"
+    current = Spool(path, writer, memory=5)
+    number = 0
+    for _ in range(60):
+        for _ in range(random.randrange(20)):
+            current.put(numbered(number))
+            number += 1
+        writer.away = random.random() < 0.5
+        writer.answers_lost = random.choice((0, 0, 1))
+        await current.flush()
+        if random.random() < 0.1:
+            await current.close()
+            current = Spool(path, writer, memory=5)
+    writer.away = False
+    writer.answers_lost = 0
+    assert await current.flush()
+    await current.close()
+    assert writer.numbers == list(range(number))
+
+
+async def test_what_the_database_refuses_is_set_aside_and_holds_up_nobody(one, writer, tmp_path):
+    writer.refuses = {2}
+    for number in range(5):
+        one.put(numbered(number))
+    assert await one.flush()
+    assert writer.numbers == [0, 1, 3, 4]
+    assert on_disk(tmp_path / "spool" / "changes.log.refused") == [2]
+    assert one.counters["refused"] == 1
+
+
+async def test_damaged_and_cut_off_lines_are_set_aside(tmp_path, writer):
+    path = tmp_path / "changes.log"
+    whole = encode_line(numbered(1)), encode_line(numbered(2))
+    path.write_bytes(whole[0] + b"damaged\n" + whole[1] + whole[0][:-5])
+    one = Spool(path, writer)
+    assert await one.flush()
+    await one.close()
+    assert writer.numbers == [1, 2]
+    assert one.counters["damaged"] == 2
+    assert path.with_name("changes.log.refused").read_bytes() == b"damaged\n" + whole[0][:-5] + b"\n"
+    assert not path.exists()
+
+
+async def test_a_new_line_begins_after_one_that_was_cut_off(tmp_path, writer):
+    path = tmp_path / "changes.log"
+    path.write_bytes(encode_line(numbered(1))[:-5])
+    writer.away = True
+    one = Spool(path, writer)
+    one.put(numbered(2))
+    await one.close()
+    assert on_disk(path) == [2]
+
+
+async def test_a_full_disk_keeps_them_in_memory(one, writer, monkeypatch, tmp_path):
+    writer.away = True
+    for number in range(5):
+        one.put(numbered(number))
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool.os, "fsync", full)
+        assert not await one.flush()
+    assert len(one) == 5
+    assert (tmp_path / "spool" / "changes.log").read_bytes() == b""
+    writer.away = False
+    assert await one.flush()
+    assert writer.numbers == list(range(5))
+
+
+async def test_a_file_larger_than_a_piece_is_written_in_pieces(tmp_path, writer, monkeypatch):
+    monkeypatch.setattr(spool, "_PIECE", 100)
+    path = tmp_path / "changes.log"
+    path.write_bytes(b"".join(encode_line(numbered(number)) for number in range(200)))
+    one = Spool(path, writer)
+    assert await one.flush()
+    await one.close()
+    assert writer.numbers == list(range(200))
+
+
+async def test_history_survives_a_postgresql_that_is_down(tmp_path, postgres, made_once):
+    url = postgres.new_database(made_once("postgresql"))
+    async with opened(choose_database(url, tmp_path, statement_seconds=5.0)) as database:
+        waiting = Spool(tmp_path / "changes.log", lambda batch: changes.write(database, batch), memory=10)
+        call = a_call()
+        waiting.put([of_record("call.start", call)])
+        assert await waiting.flush()
+        await asyncio.to_thread(postgres.stop, "immediate")
+        try:
+            people = [a_presence(call, f"p{number}", number) for number in range(30)]
+            for person in people:
+                waiting.put([of_record("participant.join", person)])
+                leave = {"participant_id": person.id, "reason": "client_initiated", "utc": at(100)}
+                waiting.put([Change("participant.leave", leave)])
+            assert not await waiting.flush()
+            assert waiting.on_disk
+        finally:
+            await asyncio.to_thread(postgres.start)
+        assert await waiting.flush()
+        await waiting.close()
+        async with database.reading() as connection:
+            page = await history.past_people(connection, history.PeopleFilter(), PageRequest(200))
+            assert await calls.counts(connection, ["lobby"]) == {"lobby": 0}
+    assert sorted(person.id for person in page.items) == sorted(person.id for person in people)
+    assert {person.left_at for person in page.items} == {at(100)}
