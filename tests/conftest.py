@@ -106,3 +106,11 @@ def parley_server(tmp_path: Path) -> Iterator[ServerProcess]:
     folder.mkdir()
     with ServerProcess(folder) as server:
         yield server
+
+
+LONGEST_NAME = 60
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names a case after its argument where its text is long: it may be a key made anew by each worker."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_NAME else None
