@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from signaling.identity.permissions import ACTIONS
 from signaling.storage import words
 from signaling.storage.access_tables import moderation_events as table
 from signaling.storage.fields import check_object, check_text, check_word
@@ -16,13 +17,19 @@ from signaling.storage.row_types import values_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModerationEvent:
-    """One act. `room_id` None is the whole server; `actor` and `target` are identities; `expires_at` ends it."""
+    """One act. `action` is one of `permissions.ACTIONS`; `actor` and `target` are identities.
+
+    `room_id` None is the whole server, `target` is empty for what was done to nobody, `address` is the actor's, and
+    `expires_at` ends the act.
+    """
 
     id: str
-    action: words.ModerationAction
+    action: str
     actor: str
-    target: str
+    actor_role: words.ActorRole
     created_at: datetime
+    target: str = ""
+    address: str | None = None
     room_id: str | None = None
     call_id: str | None = None
     participant_id: str | None = None
@@ -48,9 +55,11 @@ _LISTING = Listing(table, ModerationEvent, "created_at")
 
 def check_event(event: ModerationEvent) -> None:
     """Whether an act can be kept. Raises ClientMistake (`bad_message`). Ask before it takes effect."""
-    check_word("action", event.action, words.MODERATION_ACTIONS)
+    check_word("action", event.action, tuple(ACTIONS))
+    check_word("actor_role", event.actor_role, words.ACTOR_ROLES)
     check_text("actor", event.actor, words.IDENTITY_LENGTH, least=1)
-    check_text("target", event.target, words.IDENTITY_LENGTH, least=1)
+    check_text("target", event.target, words.IDENTITY_LENGTH)
+    check_text("address", event.address or "", words.ADDRESS_LENGTH)
     check_text("reason", event.reason, words.REASON_LENGTH)
     check_object("details", event.details)
 

@@ -10,13 +10,12 @@ QualityPreset = Literal["low", "standard", "high", "music"]
 DuplicatePolicy = Literal["kick_old", "reject_new"]
 RoomRole = Literal["owner", "moderator", "member"]
 PersonRole = Literal["operator", "owner", "moderator", "member"]
+ActorRole = Literal["operator", "owner", "moderator", "member", "service", "server"]
+"""Who acts: a person, a service with an API key, or the server by itself."""
 CallState = Literal["active", "ended"]
 CallEnd = Literal["empty", "room_deleted", "scheduled_end", "server_shutdown", "server_lost"]
 MediaState = Literal["connecting", "connected", "closed", "failed"]
 CandidateType = Literal["host", "srflx", "prflx", "relay"]
-ModerationAction = Literal[
-    "mute", "unmute", "deafen", "undeafen", "give_floor", "take_floor", "kick", "ban", "unban", "move"
-]
 OutboxState = Literal["pending", "delivered", "abandoned"]
 
 ROOM_TYPES: tuple[str, ...] = get_args(RoomType)
@@ -24,12 +23,12 @@ QUALITY_PRESETS: tuple[str, ...] = get_args(QualityPreset)
 DUPLICATE_POLICIES: tuple[str, ...] = get_args(DuplicatePolicy)
 ROOM_ROLES: tuple[str, ...] = get_args(RoomRole)
 PERSON_ROLES: tuple[str, ...] = get_args(PersonRole)
+ACTOR_ROLES: tuple[str, ...] = get_args(ActorRole)
 CALL_STATES: tuple[str, ...] = get_args(CallState)
 CALL_ENDS: tuple[str, ...] = get_args(CallEnd)
 LEAVE_REASONS: tuple[str, ...] = get_args(LeaveReason)
 MEDIA_STATES: tuple[str, ...] = get_args(MediaState)
 CANDIDATE_TYPES: tuple[str, ...] = get_args(CandidateType)
-MODERATION_ACTIONS: tuple[str, ...] = get_args(ModerationAction)
 OUTBOX_STATES: tuple[str, ...] = get_args(OutboxState)
 
 ID_LENGTH = 64

@@ -13,7 +13,9 @@ EVENT = {"room_id": "", "seq": 1, "event": "x", "payload": {}, "attempts": 0, "s
 @pytest.mark.parametrize("statement", [update(moderation_events).values(reason="other"), delete(moderation_events)])
 async def test_the_trail_of_moderation_cannot_be_rewritten(database, statement):
     async with database.transaction() as connection:
-        event = ModerationEvent(id=new_id(), action="kick", actor="ana", target="ben", created_at=at(0))
+        event = ModerationEvent(
+            id=new_id(), action="participant.kick", actor="ana", actor_role="owner", target="ben", created_at=at(0)
+        )
         await append(connection, event)
     with pytest.raises(DBAPIError, match="append-only"):
         async with database.transaction() as connection:

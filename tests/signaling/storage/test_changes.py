@@ -16,7 +16,15 @@ def everything():
     call = a_call()
     person = a_presence(call)
     session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(1))
-    act = ModerationEvent(id=new_id(), action="kick", actor="ana", target="ben", created_at=at(2), details={"a": 1})
+    act = ModerationEvent(
+        id=new_id(),
+        action="participant.kick",
+        actor="ana",
+        actor_role="owner",
+        target="ben",
+        created_at=at(2),
+        details={"a": 1},
+    )
     said = Message(id=new_id(), room_id="lobby", sender="ana", topic="chat", body=["hi"], sent_at=at(2))
     return [
         of_record("call.start", call),

@@ -38,6 +38,8 @@ def _moderation_events() -> None:
         sa.Column("call_id", key(64)),
         sa.Column("action", key(64), nullable=False),
         sa.Column("actor", key(128), nullable=False),
+        sa.Column("actor_role", key(64), nullable=False),
+        sa.Column("address", key(64)),
         sa.Column("target", key(128), nullable=False),
         sa.Column("participant_id", key(64)),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -46,9 +48,8 @@ def _moderation_events() -> None:
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moderation_events")),
         sa.CheckConstraint(
-            "action IN ('mute', 'unmute', 'deafen', 'undeafen', 'give_floor', 'take_floor',"
-            " 'kick', 'ban', 'unban', 'move')",
-            name=op.f("ck_moderation_events_action_known"),
+            "actor_role IN ('operator', 'owner', 'moderator', 'member', 'service', 'server')",
+            name=op.f("ck_moderation_events_actor_role_known"),
         ),
         sa.CheckConstraint("length(reason) <= 500", name=op.f("ck_moderation_events_reason_length")),
     )
