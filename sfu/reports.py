@@ -47,6 +47,7 @@ class Reports:
         self._epoch = epoch
         self._reference: tuple[int, int, float] | None = None
         self._reported: dict[int, int] = {}
+        self._descriptions: dict[int, bytes] = {}
 
     def compose(self, streams: Iterable[InboundStream], slots: Iterable[Slot], now: float) -> list[bytes]:
         """The datagrams to send now: compound packets, usually one, and none when there is nobody to tell of.
@@ -60,7 +61,7 @@ class Reports:
         if not senders:
             if not blocks and extended is None:
                 return []
-            datagrams = [build(ReceiverReport(self.ssrc, blocks), describe([self.ssrc], self.cname))]
+            datagrams = [build(ReceiverReport(self.ssrc, blocks)) + self._description(self.ssrc)]
         else:
             senders[0] = replace(senders[0], blocks=blocks)
             datagrams = [self._compound(senders[at : at + MOST_SENDERS]) for at in range(0, len(senders), MOST_SENDERS)]
@@ -81,7 +82,14 @@ class Reports:
 
     def _compound(self, senders: list[SenderReport]) -> bytes:
         """Some sender reports with the CNAME of each, in an SDES packet of its own: aiortc misreads two in one."""
-        return build(*senders, *(describe([sender.ssrc], self.cname) for sender in senders))
+        return build(*senders) + b"".join(self._description(sender.ssrc) for sender in senders)
+
+    def _description(self, ssrc: int) -> bytes:
+        """The SDES packet of one SSRC; it is the same every second, so it is kept."""
+        octets = self._descriptions.get(ssrc)
+        if octets is None:
+            octets = self._descriptions[ssrc] = build(describe([ssrc], self.cname))
+        return octets
 
     def goodbye(self, slots: Iterable[Slot]) -> bytes:
         """A last compound packet that ends all our streams (RFC 3550 section 6.6)."""

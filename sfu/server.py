@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sfu.addresses import local_addresses, preferred
 from sfu.connection import Connection
@@ -59,7 +59,7 @@ class MediaServer:
         self._limiter = SourceLimiter()
         self._counts: Counter[str] = Counter()
         self._deadlines: Deadlines[Connection] = Deadlines()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._lag = 0.0
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -284,14 +284,28 @@ class MediaServer:
         """Look at the deadlines of connections and rooms."""
         loop = asyncio.get_running_loop()
         self._lag += (max(0.0, loop.time() - due) - self._lag) * LAG_SMOOTHING
-        now = self.now()
+        self._take_turn(self._work(self.now()))
+
+    def _work(self, now: float) -> Iterator[None]:
+        """What is due at `now`, in pieces: a packet that comes meanwhile waits for one of them, not for all."""
         for connection in self._deadlines.due(now):
             connection.endpoint.advance(now)
             connection.pump()
+            yield
         for room in list(self._rooms.values()):
             room.advance(now)
             self._tell(room)
-        self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
+            yield
+
+    def _take_turn(self, work: Iterator[None]) -> None:
+        """Do one piece, and come back after the sockets have had their turn; after the last, wait for the next tick."""
+        loop = asyncio.get_running_loop()
+        try:
+            next(work)
+        except StopIteration:
+            self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
+        else:
+            self._timer = loop.call_soon(self._take_turn, work)
 
     def _tell(self, room: Room) -> None:
         """Tell the observer whose slots have changed, and who speaks."""
