@@ -10,7 +10,7 @@ from aiohttp import web
 
 from signaling.clock import SYSTEM_CLOCK
 from signaling.http import api as http_api
-from signaling.http import app_keys, openapi
+from signaling.http import app_keys, openapi, rooms_api
 from signaling.http import files as http_files
 from signaling.http import probes as http_probes
 from signaling.http.app_keys import CLOCK, GATEWAY, MEDIA, METRICS, OPENAPI, READINESS, SETTINGS, TOKENS, Media
@@ -19,6 +19,8 @@ from signaling.http.headers import client_address, gatekeeper, identify, securit
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
 from signaling.http.routes import add_endpoints
+from signaling.identity.passwords import Passwords
+from signaling.operating.db_command import database_settings
 from signaling.operating.listening import bind_http, close_all, media_refusal
 from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
@@ -26,6 +28,7 @@ from signaling.operating.readiness import Readiness
 from signaling.operating.settings import Settings
 from signaling.operating.tls import CertificateWatcher, make_context
 from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.storage.database import Database
 
 if TYPE_CHECKING:
     from sfu.observer import MediaObserver
@@ -69,12 +72,14 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     app[GATEWAY] = gateway
     app[MEDIA] = media
     app[CLOCK] = SYSTEM_CLOCK
+    app[app_keys.DATABASE] = Database(database_settings(settings))
+    app[app_keys.PASSWORDS] = Passwords()
     app[READINESS] = Readiness(SYSTEM_CLOCK.now())
     app[METRICS] = Metrics((media.counters, media.gauges), (gateway.counters, gateway.gauges))
     _add_routes(app)
     app.on_response_prepare.append(security_headers(settings))
     app.on_shutdown.append(_drain)
-    app.cleanup_ctx.extend([_media, _gateway, _public_address])
+    app.cleanup_ctx.extend([_database, _passwords, _media, _gateway, _public_address])
     if keeper is not None:
         app[app_keys.KEY_SET] = keeper
         app.cleanup_ctx.append(_key_set)
@@ -138,7 +143,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _add_routes(app: web.Application) -> None:
-    endpoints = [*http_probes.ENDPOINTS, *http_api.ENDPOINTS]
+    endpoints = [*http_probes.ENDPOINTS, *http_api.ENDPOINTS, *rooms_api.ENDPOINTS]
     if app[SETTINGS].dev:
         endpoints.extend(http_api.DEV_ENDPOINTS)
     app[OPENAPI] = openapi.as_text().encode()
@@ -179,6 +184,24 @@ def _media_server(settings: Settings, observer: "MediaObserver") -> Media:
         ),
         observer,
     )
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    """The tables as this version needs them, before anything else; one that cannot be worked with is a Refusal."""
+    from signaling.storage.migrate import open_or_refuse, prepare  # noqa: PLC0415 - Alembic, for the start only
+
+    database = app[app_keys.DATABASE]
+    await prepare(database.settings)
+    try:
+        await open_or_refuse(database)
+        yield
+    finally:
+        await database.close()
+
+
+async def _passwords(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[app_keys.PASSWORDS].close()
 
 
 async def _media(app: web.Application) -> AsyncIterator[None]:

@@ -49,6 +49,7 @@ ERRORS: Mapping[str, ErrorRow] = {
     "storage_unavailable": ErrorRow(503, None, "The database cannot be reached at the moment. Try again later."),
     "already_exists": ErrorRow(409, None, "There is one with this id or name already."),
     "stale": ErrorRow(412, None, "It has changed since you read it. Read it again."),
+    "precondition_required": ErrorRow(428, None, "Say which version you mean: send If-Match."),
     "invite_invalid": ErrorRow(403, None, "The invite is unknown, used up, expired or withdrawn."),
     "not_found": ErrorRow(404, None, "There is nothing at this address."),
     "method_not_allowed": ErrorRow(405, None, "This address does not know that method."),

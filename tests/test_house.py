@@ -35,6 +35,8 @@ SHELLS = {
     "signaling/operating/doctor.py": "looks at the machine: ports, buffers, clock",
     "signaling/http/gateway.py": "the tasks and queues behind /ws",
     "signaling/http/api.py": "aiohttp handlers of the API",
+    "signaling/http/bearer.py": "reads a header of aiohttp's request",
+    "signaling/http/rooms_api.py": "aiohttp handlers of rooms",
     "signaling/http/files.py": "serves the page from memory",
     "signaling/http/headers.py": "an aiohttp middleware",
     "signaling/http/limits.py": "an aiohttp middleware",

@@ -36,6 +36,15 @@ def expel(house: "Conversation", session: "Session", reason: LeaveReason, now: f
     dismiss(house, session, reason, "banned" if reason == "banned" else "forbidden")
 
 
+def empty_room(house: "Conversation", room_id: str, now: float) -> None:
+    """The room is no more: whoever is in it is told, and their sessions end."""
+    room = house.rooms.find(room_id)
+    for person in [] if room is None else list(room):
+        session = house.audience.session(person.id)
+        if session is not None:
+            expel(house, session, "room_deleted", now)
+
+
 def expel_denied(house: "Conversation", now: float) -> None:
     """Ask again of every session, in whatever state, and end those whose token admits nobody any more."""
     utc = house.utc()

@@ -10,10 +10,12 @@ from signaling.call.media_port import MediaPort
 from signaling.clock import Clock
 from signaling.http.gateway import Gateway
 from signaling.identity.jwks_source import JwksKeeper
+from signaling.identity.passwords import Passwords
 from signaling.identity.tokens import Tokens
 from signaling.operating.metrics import Metrics
 from signaling.operating.readiness import Readiness
 from signaling.operating.settings import Settings
+from signaling.storage.database import Database
 
 
 class Media(MediaPort, Protocol):
@@ -51,6 +53,8 @@ TOKENS = web.AppKey("tokens", Tokens)
 READINESS = web.AppKey("readiness", Readiness)
 METRICS = web.AppKey("metrics", Metrics)
 CLOCK = web.AppKey("clock", Clock)
+DATABASE = web.AppKey("database", Database)
+PASSWORDS = web.AppKey("passwords", Passwords)
 OPENAPI = web.AppKey("openapi", bytes)
 KEY_SET = web.AppKey("key_set", JwksKeeper)
 """Only where others issue tokens, by a file or URL that changes."""

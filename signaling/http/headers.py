@@ -25,8 +25,9 @@ _STATIC_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_CORS_METHODS = "GET, POST"
-_CORS_HEADERS = "Authorization, Content-Type"
+_CORS_METHODS = "GET, POST, PATCH, DELETE"
+_CORS_HEADERS = "Authorization, Content-Type, If-Match"
+_CORS_EXPOSED = "ETag, Location, Retry-After, X-Request-Id"
 _CORS_SECONDS = "600"
 
 Hook = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
@@ -112,6 +113,7 @@ def security_headers(settings: Settings) -> Hook:
             headers["Access-Control-Allow-Origin"] = origin
             headers["Access-Control-Allow-Methods"] = _CORS_METHODS
             headers["Access-Control-Allow-Headers"] = _CORS_HEADERS
+            headers["Access-Control-Expose-Headers"] = _CORS_EXPOSED
             headers["Access-Control-Max-Age"] = _CORS_SECONDS
 
     return on_prepare

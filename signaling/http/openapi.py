@@ -1,16 +1,18 @@
 """The OpenAPI 3.1 document, made from the rows that also make the router."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from signaling.errors import ERRORS
 from signaling.http import api as http_api
 from signaling.http import probes as http_probes
+from signaling.http import rooms_api
 from signaling.http.problems import CONTENT_TYPE, Problem
 from signaling.http.routes import Endpoint
 from signaling.version import VERSION
@@ -22,13 +24,13 @@ EVERYWHERE = ("bad_message", "internal", "misdirected")
 
 def all_endpoints() -> tuple[Endpoint, ...]:
     """Every route that is documented, with those of `--dev`."""
-    return (*http_probes.ENDPOINTS, *http_api.ENDPOINTS, *http_api.DEV_ENDPOINTS)
+    return (*http_probes.ENDPOINTS, *http_api.ENDPOINTS, *rooms_api.ENDPOINTS, *http_api.DEV_ENDPOINTS)
 
 
 def document(endpoints: Iterable[Endpoint] | None = None) -> dict[str, Any]:
     """The document as JSON values."""
     rows = tuple(endpoints) if endpoints is not None else all_endpoints()
-    _, schemas = models_json_schema([(model, "serialization") for model in _models(rows)], ref_template=_REFERENCE)
+    _, schemas = models_json_schema(list(_models(rows).items()), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for row in rows:
         paths[row.path][row.method.lower()] = _operation(row)
@@ -52,15 +54,15 @@ def as_text(endpoints: Iterable[Endpoint] | None = None) -> str:
     return orjson.dumps(document(endpoints), option=options).decode()
 
 
-def _models(rows: Iterable[Endpoint]) -> list[type[BaseModel]]:
-    found: dict[type[BaseModel], None] = {Problem: None}
+def _models(rows: Iterable[Endpoint]) -> dict[type[BaseModel], JsonSchemaMode]:
+    found: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
     for row in rows:
         for answer in row.answers.values():
             if not isinstance(answer, str):
-                found[answer] = None
+                found[answer] = "serialization"
         if row.body:
-            found[row.body] = None
-    return list(found)
+            found[row.body] = "validation"
+    return found
 
 
 def _operation(row: Endpoint) -> dict[str, Any]:
@@ -71,19 +73,34 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     for status, codes in by_status.items():
         problem = {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}}
         responses.setdefault(str(status), {"description": "Error: " + ", ".join(codes), "content": problem})
-    name = row.path.strip("/").replace("/", "_").replace(".", "_").replace("-", "_")
+    name = row.path.strip("/").replace("/", "_").replace(".", "_").replace("-", "_").replace("{", "").replace("}", "")
     operation: dict[str, Any] = {
         "operationId": f"{row.method.lower()}_{name}",
         "summary": row.summary,
         "responses": dict(sorted(responses.items())),
     }
+    if parameters := _parameters(row):
+        operation["parameters"] = parameters
     if row.body:
         schema = {"$ref": _REFERENCE.format(model=row.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
 
+def _parameters(row: Endpoint) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", row.path)
+    ]
+    if row.query:
+        properties = row.query.model_json_schema()["properties"]
+        found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    return found
+
+
 def _content(answer: type[BaseModel] | str) -> dict[str, Any]:
+    if answer == "":
+        return {"description": "Done; there is no body."}
     if isinstance(answer, str):
         kind = {"type": "object"} if answer == "application/json" else {"type": "string"}
         return {"description": "The body.", "content": {answer: {"schema": kind}}}

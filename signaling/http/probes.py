@@ -5,7 +5,8 @@ from typing import Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from signaling.http.app_keys import CLOCK, MEDIA, METRICS, READINESS, SETTINGS
+from signaling.errors import StorageUnavailable
+from signaling.http.app_keys import CLOCK, DATABASE, MEDIA, METRICS, READINESS, SETTINGS
 from signaling.http.headers import client_of_request
 from signaling.http.problems import Handler, refuse
 from signaling.http.routes import Endpoint, json_answer
@@ -46,10 +47,17 @@ async def live(_request: web.Request) -> web.StreamResponse:
 async def ready(request: web.Request) -> web.StreamResponse:
     """Whether people may be sent to this node: 200 or 503, with the same body."""
     media = request.app[MEDIA]
+    try:
+        await request.app[DATABASE].ping()
+    except StorageUnavailable:
+        answers = False
+    else:
+        answers = True
     states = request.app[READINESS].look(
         request.app[CLOCK].now(),
         media_addresses=len(media.addresses),
         loop_lag=media.gauges().get("loop_lag_seconds", 0.0),
+        database=answers,
     )
     fine = all(state.ok for state in states.values())
     checks = {

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from signaling.errors import ERRORS, ClientMistake
+from signaling.errors import ERRORS, ClientMistake, StorageUnavailable
 
 CONTENT_TYPE = "application/problem+json"
 _BY_STATUS = {
@@ -85,6 +85,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if mistake.details and "retry_after" in mistake.details:
             answer.headers["Retry-After"] = str(mistake.details["retry_after"])
         return answer
+    except StorageUnavailable as error:
+        _log.warning("storage_unavailable", method=request.method, path=request.path, reason=error.message)
+        return problem(request, error.code)
     except web.HTTPException as error:
         return _from_aiohttp(request, error)
     except asyncio.CancelledError:
@@ -110,9 +113,23 @@ async def read_body(request: web.Request, model: type[Model], time_limit: float)
     try:
         return model.model_validate_json(body or b"{}", strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        refuse("bad_message", f"{where}: {first['msg']}" if where else first["msg"])
+        _refuse_invalid(error)
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """The query of a request, validated. Raises ClientMistake (`bad_message`), also for a name that stands twice."""
+    if len(request.query) != len(set(request.query)):
+        refuse("bad_message", "A parameter stands twice.")
+    try:
+        return model.model_validate_strings(dict(request.query))
+    except ValidationError as error:
+        _refuse_invalid(error)
+
+
+def _refuse_invalid(error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    refuse("bad_message", f"{where}: {first['msg']}" if where else first["msg"])
 
 
 def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

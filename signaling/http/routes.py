@@ -11,7 +11,9 @@ from signaling.http.problems import Handler
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method of one path. `answers` gives for each status the JSON model, or a media type for other bodies."""
+    """One method of one path. `answers` gives for each status the JSON model, a media type for other
+    bodies, or nothing for no body. Each field of `query` is a parameter.
+    """
 
     method: str
     path: str
@@ -19,6 +21,7 @@ class Endpoint:
     summary: str
     answers: Mapping[int, type[BaseModel] | str]
     body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
     errors: tuple[str, ...] = field(default=())
 
 

@@ -24,7 +24,7 @@ class Readiness:
         self._started = now
         self._since: dict[str, tuple[bool, float]] = {}
 
-    def look(self, now: float, *, media_addresses: int, loop_lag: float) -> Mapping[str, CheckState]:
+    def look(self, now: float, *, media_addresses: int, loop_lag: float, database: bool) -> Mapping[str, CheckState]:
         """All checks at `now`."""
         bound = f"bound on {media_addresses} addresses" if media_addresses else "not bound"
         return {
@@ -33,6 +33,7 @@ class Readiness:
                 "accepting", not self.draining, "draining" if self.draining else "accepting people", now
             ),
             "loop_lag": self._state("loop_lag", loop_lag <= MOST_LAG, f"{loop_lag * 1000:.0f} ms late", now),
+            "database": self._state("database", database, "answers" if database else "does not answer", now),
         }
 
     def _state(self, name: str, ok: bool, detail: str, now: float) -> CheckState:

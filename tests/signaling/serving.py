@@ -1,8 +1,12 @@
 """A real HTTP server on a free loopback port, with the real application and a media server that only remembers."""
 
 import asyncio
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from signaling.app import build_app, make_runner
+from signaling.operating import db_command
 from signaling.operating.settings import Settings
 
 SECRET = "Zk3-9vQ_8sLw2Xy7Rt5Bn1Mc4Hd6Gf0Pa"
@@ -79,8 +84,19 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
     return Settings(**{"host": "127.0.0.1", "port": 0, "jwt_secret": SECRET, "data_dir": folder, **changes})
 
 
+@cache
+def _made_database() -> Path:
+    """A database with all tables, to be copied: making one takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    db_command.upgrade(settings_for(folder))
+    return folder / "parley.db"
+
+
 @asynccontextmanager
 async def served(folder: Path, **changes: Any) -> AsyncIterator[Served]:
+    if not (folder / "parley.db").exists():
+        shutil.copyfile(await asyncio.to_thread(_made_database), folder / "parley.db")
     media = RememberingMedia()
     app = build_app(settings_for(folder, **changes), make_media=lambda _settings, _observer: media)
     runner = make_runner(app)

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 
 import aiohttp
@@ -12,9 +13,9 @@ from sfu.errors import PortUnavailable
 from signaling import app as composition
 from signaling.app import BODY_LIMIT, build_app, run, serve
 from signaling.errors import ClientMistake
-from signaling.http.app_keys import MEDIA, READINESS, TOKENS
-from signaling.operating import token_keys
-from signaling.operating.refusals import PortTaken
+from signaling.http.app_keys import DATABASE, MEDIA, READINESS, TOKENS
+from signaling.operating import db_command, token_keys
+from signaling.operating.refusals import PortTaken, Refusal
 from tests.signaling.certificates import make_certificate
 from tests.signaling.identity.forging import NOW, claims, sign_ed, sign_rsa
 from tests.signaling.identity.test_jwks import ED_JWK, RSA_JWK, document
@@ -180,3 +181,27 @@ async def test_what_the_gateway_is_told_comes_from_the_settings(tmp_path):
 def test_the_real_media_server_is_built_from_the_settings(tmp_path):
     app = build_app(settings_for(tmp_path, media_port=0))
     assert app[MEDIA].addresses == ()
+
+
+async def test_the_first_start_makes_the_database_and_the_next_one_finds_it(tmp_path):
+    for _ in range(2):
+        media = RememberingMedia()
+        app = build_app(settings_for(tmp_path / "data"), make_media=lambda _settings, _observer, media=media: media)
+        runner = composition.make_runner(app)
+        await runner.setup()
+        await app[DATABASE].ping()
+        await runner.cleanup()
+    told = await asyncio.to_thread(db_command.look, settings_for(tmp_path / "data"))
+    assert told["state"] == "current"
+
+
+async def test_a_newer_database_is_a_refusal_and_opens_nothing(tmp_path):
+    settings, media = settings_for(tmp_path), RememberingMedia()
+    await asyncio.to_thread(db_command.upgrade, settings)
+    with sqlite3.connect(tmp_path / "parley.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    app = build_app(settings, make_media=lambda _settings, _observer: media)
+    with pytest.raises(Refusal, match="newer than this version"):
+        await serve(app, lambda _app, _port: None)
+    assert media.started == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from signaling.call.admission import check_admission, expel, expel_denied, is_admitted
+from signaling.call.admission import check_admission, empty_room, expel, expel_denied, is_admitted
 from signaling.errors import ClientMistake
 from signaling.identity.deny_list import Ban
 from tests.signaling.call.test_membership import seat_of
@@ -111,3 +111,14 @@ def test_the_list_is_asked_on_every_path(path: str) -> None:
         house.tick(480)
         assert "token" not in [*ana.types, *waiting.types]
         assert (ana.closed, waiting.closed) == ("banned", "banned")
+
+
+def test_a_room_that_is_no_more_is_emptied_and_no_other() -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    cat = house.enter("cat", room="other")
+    empty_room(house.talk, "lobby", house.now)
+    empty_room(house.talk, "nowhere", house.now)
+    assert (ana.closed, ben.closed, cat.closed) == ("forbidden", "forbidden", None)
+    assert ana.frames[-1]["payload"]["reason"] == "room_deleted"
+    assert [room.id for room in house.talk.rooms] == ["other"]

@@ -28,6 +28,14 @@ def test_every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_o
     assert len(names) == len(set(names))
 
 
+def test_parameters_of_path_and_query_are_described():
+    paths = document()["paths"]
+    assert [one["name"] for one in paths["/api/v1/rooms/{id}"]["get"]["parameters"]] == ["id"]
+    named = {one["name"]: one["in"] for one in paths["/api/v1/rooms"]["get"]["parameters"]}
+    assert named == dict.fromkeys(("type", "guild", "owner", "region", "search", "limit", "cursor"), "query")
+    assert "content" not in paths["/api/v1/rooms/{id}"]["delete"]["responses"]["204"]
+
+
 def test_a_body_is_described():
     body = document()["paths"]["/dev/token"]["post"]["requestBody"]
     assert body["content"]["application/json"]["schema"]["$ref"].endswith("/DevTokenRequest")

@@ -1,6 +1,7 @@
 import json
 
-from signaling.http.app_keys import READINESS
+from signaling.errors import StorageUnavailable
+from signaling.http.app_keys import DATABASE, READINESS
 from tests.signaling.serving import served
 
 
@@ -19,7 +20,7 @@ async def test_ready_says_each_check_with_state_and_age(tmp_path):
             response, body = await server.ask(path)
             answer = json.loads(body)
             assert (response.status, answer["status"]) == (200, "ready")
-            assert set(answer["checks"]) == {"media_socket", "accepting", "loop_lag"}
+            assert set(answer["checks"]) == {"media_socket", "accepting", "loop_lag", "database"}
             assert all(check["state"] == "ok" and check["age_seconds"] >= 0 for check in answer["checks"].values())
 
 
@@ -60,3 +61,15 @@ async def test_metrics_are_for_the_networks_that_were_chosen(tmp_path):
 async def test_metrics_can_be_switched_off(tmp_path):
     async with served(tmp_path, metrics_enabled=False) as server:
         assert (await server.ask("/metrics"))[0].status == 404
+
+
+async def test_without_its_database_a_node_is_not_ready_and_says_no_more_of_it(tmp_path, monkeypatch):
+    async def away():
+        raise StorageUnavailable("no route to db.internal")
+
+    async with served(tmp_path) as server:
+        monkeypatch.setattr(server.app[DATABASE], "ping", away)
+        response, body = await server.ask("/ready")
+        assert response.status == 503
+        assert json.loads(body)["checks"]["database"]["detail"] == "does not answer"
+        assert (await server.ask("/live"))[0].status == 200

@@ -2,25 +2,31 @@ from signaling.operating.readiness import MOST_LAG, Readiness
 
 
 def test_all_holds_when_media_is_bound_and_the_loop_keeps_up():
-    states = Readiness(10.0).look(12.5, media_addresses=2, loop_lag=0.001)
+    states = Readiness(10.0).look(12.5, media_addresses=2, loop_lag=0.001, database=True)
     assert [(name, state.ok, state.age) for name, state in states.items()] == [
         ("media_socket", True, 2.5),
         ("accepting", True, 2.5),
         ("loop_lag", True, 2.5),
+        ("database", True, 2.5),
     ]
 
 
 def test_the_age_begins_anew_when_a_state_changes():
     readiness = Readiness(0.0)
-    readiness.look(1.0, media_addresses=1, loop_lag=0.0)
-    late = readiness.look(5.0, media_addresses=1, loop_lag=MOST_LAG + 0.1)["loop_lag"]
+    readiness.look(1.0, media_addresses=1, loop_lag=0.0, database=True)
+    late = readiness.look(5.0, media_addresses=1, loop_lag=MOST_LAG + 0.1, database=True)["loop_lag"]
     assert (late.ok, late.age, late.detail) == (False, 0.0, "600 ms late")
-    assert readiness.look(7.0, media_addresses=1, loop_lag=1.0)["loop_lag"].age == 2.0
+    assert readiness.look(7.0, media_addresses=1, loop_lag=1.0, database=True)["loop_lag"].age == 2.0
 
 
 def test_draining_and_an_unbound_port_are_not_ready():
     readiness = Readiness(0.0)
     readiness.draining = True
-    states = readiness.look(1.0, media_addresses=0, loop_lag=0.0)
+    states = readiness.look(1.0, media_addresses=0, loop_lag=0.0, database=True)
     assert not states["accepting"].ok
     assert states["media_socket"].detail == "not bound"
+
+
+def test_a_database_that_does_not_answer_is_not_ready():
+    state = Readiness(0.0).look(1.0, media_addresses=1, loop_lag=0.0, database=False)["database"]
+    assert (state.ok, state.detail) == (False, "does not answer")

@@ -1,0 +1,152 @@
+"""`/api/v1/rooms`: rooms that are kept. Handlers only: who may is `permissions`, what may be kept is `storage`."""
+
+from typing import Any
+
+from aiohttp import web
+
+from signaling.call.admission import empty_room
+from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, PASSWORDS, SETTINGS
+from signaling.http.bearer import claims_of
+from signaling.http.problems import read_body, read_query, refuse
+from signaling.http.room_models import RoomChanges, RoomOrder, RoomPage, RoomQuery, RoomView
+from signaling.http.routes import Endpoint, json_answer
+from signaling.identity.claims import Claims
+from signaling.identity.permissions import may
+from signaling.storage import rooms
+from signaling.storage.pages import PageRequest
+from signaling.storage.room_record import Room, RoomFields, version_of
+
+PATH = "/api/v1/rooms"
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Make a room; who makes it owns it, unless an operator names somebody else."""
+    claims = await claims_of(request)
+    if not may(claims, "room.create"):
+        refuse("forbidden")
+    order = await read_body(request, RoomOrder, request.app[SETTINGS].read_timeout)
+    _check_owner(order, claims)
+    values = {"owner": claims.identity, **await _values(request, order)}
+    creation = rooms.Creation(claims.identity, request.app[CLOCK].utc(), SYSTEM_CHANCE, order.id)
+    async with request.app[DATABASE].transaction() as connection:
+        room = await rooms.create(connection, RoomFields(**values), creation)
+    answer = _answer(room, 201)
+    answer.headers["Location"] = f"{PATH}/{room.id}"
+    return answer
+
+
+async def listing(request: web.Request) -> web.StreamResponse:
+    """A page of all rooms."""
+    claims = await claims_of(request)
+    if not may(claims, "room.list"):
+        refuse("forbidden")
+    query = read_query(request, RoomQuery)
+    wanted = rooms.RoomFilter(
+        room_type=query.type, guild_id=query.guild, owner=query.owner, region=query.region, search=query.search
+    )
+    async with request.app[DATABASE].reading() as connection:
+        page = await rooms.page(connection, wanted, PageRequest(query.limit, query.cursor))
+    return json_answer(RoomPage(items=[RoomView.of(room) for room in page.items], next_cursor=page.next_cursor))
+
+
+async def read(request: web.Request) -> web.StreamResponse:
+    """One room."""
+    return _answer(await _room_for(request, await claims_of(request), "room.read"))
+
+
+async def change(request: web.Request) -> web.StreamResponse:
+    """Change the fields that are named, of the version that was read."""
+    claims = await claims_of(request)
+    room = await _room_for(request, claims, "room.update")
+    if "If-Match" not in request.headers:
+        refuse("precondition_required")
+    version = _version(request)
+    changes = await read_body(request, RoomChanges, request.app[SETTINGS].read_timeout)
+    if "owner" in changes.model_fields_set and changes.owner != room.owner:
+        _check_owner(changes, claims)
+    values = await _values(request, changes)
+    async with request.app[DATABASE].transaction() as connection:
+        changed = await rooms.change(connection, room.id, values, version, request.app[CLOCK].utc())
+    return _answer(changed)
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Delete a room; whoever is in it is told, and has left it."""
+    room = await _room_for(request, await claims_of(request), "room.delete")
+    async with request.app[DATABASE].transaction() as connection:
+        await rooms.remove(connection, room.id, _version(request))
+    empty_room(request.app[GATEWAY].conversation, room.id, request.app[CLOCK].now())
+    return web.Response(status=204)
+
+
+async def _room_for(request: web.Request, claims: Claims, action: str) -> Room:
+    """The room, for who may do that to it: by the token's role in it, or because the room is theirs.
+
+    A token for one room opens no other, also where its bearer owns that too.
+    """
+    room_id = request.match_info["id"]
+    async with request.app[DATABASE].reading() as connection:
+        room = await rooms.find(connection, room_id)
+    allowed = may(claims, action, room=room_id)
+    owns = room is not None and room.owner == claims.identity and claims.grants.room in (None, room_id)
+    if not allowed and not (owns and may("owner", action)):
+        refuse("forbidden")
+    if room is None:
+        refuse("not_found", "There is no such room.")
+    return room
+
+
+def _check_owner(wanted: RoomChanges, claims: Claims) -> None:
+    if "owner" in wanted.model_fields_set and wanted.owner != claims.identity and claims.role != "operator":
+        refuse("forbidden", "Only an operator makes somebody else the owner.")
+
+
+async def _values(request: web.Request, wanted: RoomChanges) -> dict[str, Any]:
+    """The fields that were named, and what is kept of the password."""
+    values = wanted.named()
+    if "password" in wanted.model_fields_set:
+        password = wanted.password
+        values["password_hash"] = None if password is None else await request.app[PASSWORDS].hash(password)
+    return values
+
+
+def _version(request: web.Request) -> int | None:
+    """What `If-Match` asks for (RFC 9110 section 13.1.1); None for any version."""
+    tag = request.headers.get("If-Match", "*").strip()
+    return None if tag == "*" else version_of(tag)
+
+
+def _answer(room: Room, status: int = 200) -> web.Response:
+    answer = json_answer(RoomView.of(room), status=status)
+    answer.headers["ETag"] = room.etag
+    return answer
+
+
+_BODY_ERRORS = ("overloaded", "timeout", "too_large", "unsupported_media_type")
+_ONE = f"{PATH}/{{id}}"
+_COMMON = (*bearer.ERRORS, "storage_unavailable")
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        PATH,
+        create,
+        "Make a room.",
+        answers={201: RoomView},
+        body=RoomOrder,
+        errors=(*_COMMON, *_BODY_ERRORS, "already_exists"),
+    ),
+    Endpoint("GET", PATH, listing, "List rooms.", answers={200: RoomPage}, query=RoomQuery, errors=_COMMON),
+    Endpoint("GET", _ONE, read, "See a room.", answers={200: RoomView}, errors=(*_COMMON, "not_found")),
+    Endpoint(
+        "PATCH",
+        _ONE,
+        change,
+        "Change a room. Needs If-Match.",
+        answers={200: RoomView},
+        body=RoomChanges,
+        errors=(*_COMMON, *_BODY_ERRORS, "not_found", "precondition_required", "stale"),
+    ),
+    Endpoint("DELETE", _ONE, delete, "Delete a room.", answers={204: ""}, errors=(*_COMMON, "not_found", "stale")),
+)

@@ -1,0 +1,53 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from signaling.http.app_keys import GATEWAY, TOKENS
+from signaling.identity.grants import Grants
+from tests.signaling.identity.test_jwks import ED_JWK, document
+from tests.signaling.serving import served
+
+ROOMS = "/api/v1/rooms"
+
+
+async def code(server, authorization):
+    headers = {} if authorization is None else {"Authorization": authorization}
+    response, body = await server.ask(ROOMS, headers=headers)
+    return response.status, json.loads(body).get("code")
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi"])
+async def test_rfc_6750_without_a_bearer_token_nobody_is_known(tmp_path, header):
+    async with served(tmp_path) as server:
+        assert await code(server, header) == (401, "unauthenticated")
+
+
+async def test_forged_tokens_slow_an_address_down_also_for_good_ones(tmp_path):
+    async with served(tmp_path, failed_auths_per_minute=2) as server:
+        good = server.app[TOKENS].issue("ana", grants=Grants(room_list=True), utc=datetime.now(UTC))
+        assert await code(server, f"bearer {good}") == (200, None)
+        for _ in range(2):
+            assert await code(server, "Bearer x.y.z") == (401, "token_invalid")
+        assert await code(server, f"Bearer {good}") == (429, "rate_limited")
+
+
+async def test_a_token_that_is_merely_old_is_not_counted(tmp_path):
+    async with served(tmp_path, failed_auths_per_minute=1) as server:
+        old = server.app[TOKENS].issue("ana", grants=Grants(), utc=datetime(2020, 1, 1, tzinfo=UTC))
+        for _ in range(2):
+            assert await code(server, f"Bearer {old}") == (401, "token_expired")
+
+
+async def test_a_withdrawn_token_opens_nothing(tmp_path):
+    async with served(tmp_path) as server:
+        token = server.app[TOKENS].issue("ana", grants=Grants(room_list=True), utc=datetime.now(UTC))
+        claims = server.app[TOKENS].verify(token, datetime.now(UTC))
+        server.app[GATEWAY].conversation.records.deny_list.withdraw(claims, datetime.now(UTC))
+        assert await code(server, f"Bearer {token}") == (401, "token_invalid")
+
+
+async def test_with_a_key_set_its_keys_are_looked_for(tmp_path):
+    (tmp_path / "keys.json").write_bytes(document(ED_JWK))
+    async with served(tmp_path, jwks_file=tmp_path / "keys.json") as server:
+        assert await code(server, "Bearer x.y.z") == (401, "token_invalid")
