@@ -35,6 +35,8 @@ app = typer.Typer(
 token_app = typer.Typer(help="Tokens, which let people in.", no_args_is_help=True)
 config_app = typer.Typer(help="Settings: what holds, and whether it can be worked with.", no_args_is_help=True)
 db_app = typer.Typer(help="The database: the state of its tables, and their upgrade.", no_args_is_help=True)
+room_app = typer.Typer(help="Rooms that are kept, with or without a running server.", no_args_is_help=True)
+app.add_typer(room_app, name="room")
 app.add_typer(token_app, name="token")
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
@@ -228,6 +230,66 @@ def db_upgrade(
 
     told = db_command.upgrade(settings)
     print(json.dumps(told) if as_json else db_command.as_text(told))
+
+
+@room_app.command("list")
+@_told
+def room_list(
+    *,
+    search: Annotated[str | None, typer.Option(help="What the name contains.", show_default=False)] = None,
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the rooms that are kept, the newest first."""
+    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    from signaling.operating import room_command  # noqa: PLC0415
+
+    for told in room_command.listing(settings, search):
+        print(told.model_dump_json() if as_json else told.as_text())
+
+
+@room_app.command("create")
+@_told
+def room_create(
+    *,
+    name: Annotated[str, typer.Option(help="The name that people see.")],
+    room: Annotated[str | None, typer.Option(help="Its id, else one is made.", show_default=False)] = None,
+    owner: Annotated[str | None, typer.Option(help="The identity of its owner.", show_default=False)] = None,
+    max_participants: Annotated[int, typer.Option(help="People at most.")] = 200,
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a room."""
+    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    from signaling.identity.names import clean_name  # noqa: PLC0415
+    from signaling.operating import room_command  # noqa: PLC0415
+    from signaling.storage.room_record import RoomFields  # noqa: PLC0415
+
+    chosen = RoomFields(name=clean_name(name), owner=owner, max_participants=max_participants)
+    told = room_command.create(settings, chosen, room, datetime.now(UTC))
+    print(told.model_dump_json() if as_json else told.as_text())
+
+
+@room_app.command("delete")
+@_told
+def room_delete(
+    *,
+    room: Annotated[str, typer.Argument(help="Its id.")],
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Delete a room with its bans and invites; its calls stay in the history."""
+    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    from signaling.operating import room_command  # noqa: PLC0415
+
+    told = room_command.delete(settings, room)
+    print(told.model_dump_json() if as_json else told.as_text())
 
 
 @app.command()

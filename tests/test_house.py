@@ -48,6 +48,7 @@ SHELLS = {
     "signaling/operating/public_address.py": "asks STUN servers",
     "signaling/identity/passwords.py": "argon2 in threads of its own",
     "signaling/operating/db_command.py": "runs the questions of `parley db` on a loop",
+    "signaling/operating/room_command.py": "runs the questions of `parley room` on a loop",
     "signaling/storage/api_keys.py": "SQL on the connection that it is given",
     "signaling/storage/bans.py": "SQL on the connection that it is given",
     "signaling/storage/calls.py": "SQL on the connection that it is given",
@@ -115,6 +116,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 """`module:function` over FUNCTION_LINES."""
 MANY_ARGUMENTS = {
     "signaling/cli.py:doctor": "one argument for each flag",
+    "signaling/cli.py:room_create": "one argument for each flag",
     "signaling/cli.py:serve": "one argument for each flag",
     "signaling/cli.py:token_create": "one argument for each flag",
 }

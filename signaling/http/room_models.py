@@ -93,6 +93,10 @@ class RoomView(RoomSettings):
         fields = {name: getattr(room, name) for name in cls.model_fields if name != "has_password"}
         return cls(has_password=room.password_hash is not None, **fields)
 
+    def as_text(self) -> str:
+        """One line for people."""
+        return f"{self.id}  {self.name}  ({self.room_type}, {self.max_participants} people at most)"
+
 
 class RoomPage(BaseModel):
     """Rooms, the newest first; `next_cursor` is null on the last page."""

@@ -14,9 +14,10 @@ from signaling.http.room_models import RoomChanges, RoomOrder, RoomPage, RoomQue
 from signaling.http.routes import Endpoint, json_answer
 from signaling.identity.claims import Claims
 from signaling.identity.permissions import may
+from signaling.identity.room_access import may_name_owner, may_to_room
 from signaling.storage import rooms
 from signaling.storage.pages import PageRequest
-from signaling.storage.room_record import Room, RoomFields, version_of
+from signaling.storage.room_record import Room, RoomFields, wanted_version
 
 PATH = "/api/v1/rooms"
 
@@ -62,7 +63,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     room = await _room_for(request, claims, "room.update")
     if "If-Match" not in request.headers:
         refuse("precondition_required")
-    version = _version(request)
+    version = wanted_version(request.headers.get("If-Match"))
     changes = await read_body(request, RoomChanges, request.app[SETTINGS].read_timeout)
     if "owner" in changes.model_fields_set and changes.owner != room.owner:
         _check_owner(changes, claims)
@@ -76,22 +77,17 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a room; whoever is in it is told, and has left it."""
     room = await _room_for(request, await claims_of(request), "room.delete")
     async with request.app[DATABASE].transaction() as connection:
-        await rooms.remove(connection, room.id, _version(request))
+        await rooms.remove(connection, room.id, wanted_version(request.headers.get("If-Match")))
     empty_room(request.app[GATEWAY].conversation, room.id, request.app[CLOCK].now())
     return web.Response(status=204)
 
 
 async def _room_for(request: web.Request, claims: Claims, action: str) -> Room:
-    """The room, for who may do that to it: by the token's role in it, or because the room is theirs.
-
-    A token for one room opens no other, also where its bearer owns that too.
-    """
+    """The room, for who may do that to it. Who may not does not learn whether there is one."""
     room_id = request.match_info["id"]
     async with request.app[DATABASE].reading() as connection:
         room = await rooms.find(connection, room_id)
-    allowed = may(claims, action, room=room_id)
-    owns = room is not None and room.owner == claims.identity and claims.grants.room in (None, room_id)
-    if not allowed and not (owns and may("owner", action)):
+    if not may_to_room(claims, action, room_id, None if room is None else room.owner):
         refuse("forbidden")
     if room is None:
         refuse("not_found", "There is no such room.")
@@ -99,7 +95,7 @@ async def _room_for(request: web.Request, claims: Claims, action: str) -> Room:
 
 
 def _check_owner(wanted: RoomChanges, claims: Claims) -> None:
-    if "owner" in wanted.model_fields_set and wanted.owner != claims.identity and claims.role != "operator":
+    if "owner" in wanted.model_fields_set and not may_name_owner(claims, wanted.owner):
         refuse("forbidden", "Only an operator makes somebody else the owner.")
 
 
@@ -110,12 +106,6 @@ async def _values(request: web.Request, wanted: RoomChanges) -> dict[str, Any]:
         password = wanted.password
         values["password_hash"] = None if password is None else await request.app[PASSWORDS].hash(password)
     return values
-
-
-def _version(request: web.Request) -> int | None:
-    """What `If-Match` asks for (RFC 9110 section 13.1.1); None for any version."""
-    tag = request.headers.get("If-Match", "*").strip()
-    return None if tag == "*" else version_of(tag)
 
 
 def _answer(room: Room, status: int = 200) -> web.Response:

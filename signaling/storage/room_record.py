@@ -67,6 +67,15 @@ def version_of(etag: str) -> int:
     return int(inner)
 
 
+def wanted_version(if_match: str | None) -> int | None:
+    """The version that a change is meant for, by its `If-Match` (RFC 9110 section 13.1.1).
+
+    None for any version: no header at all, or `*`. Raises as `version_of`.
+    """
+    tag = "*" if if_match is None else if_match.strip()
+    return None if tag == "*" else version_of(tag)
+
+
 def check_room_id(room_id: str) -> str:
     """The id itself, if it may be one. Raises ClientMistake (`bad_message`)."""
     if not ROOM_ID.match(room_id):

@@ -44,7 +44,7 @@ def really_run(*arguments, **environment):
 
 def test_help_names_the_commands():
     said = run("--help").output
-    for command in ("serve", "token", "doctor", "config", "db", "openapi"):
+    for command in ("serve", "token", "doctor", "config", "db", "room", "openapi"):
         assert command in said
 
 
@@ -261,3 +261,13 @@ def test_light_commands_import_nothing_heavy():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_rooms_are_made_listed_and_deleted():
+    made = json.loads(run("room", "create", "--name", "The den", "--room", "den", "--json").stdout)
+    assert (made["id"], made["name"], made["owner"]) == ("den", "The den", None)
+    assert run("room", "list").output == "den  The den  (group, 200 people at most)\n"
+    assert json.loads(run("room", "list", "--search", "den", "--json").stdout) == made
+    assert run("room", "create", "--name", "Again", "--room", "den").exit_code == 2
+    assert run("room", "delete", "den").exit_code == 0
+    assert run("room", "list").output == ""

@@ -4,7 +4,15 @@ from datetime import datetime
 import pytest
 
 from signaling.errors import ClientMistake
-from signaling.storage.room_record import CHANGEABLE, Room, RoomFields, check_room, check_room_id, version_of
+from signaling.storage.room_record import (
+    CHANGEABLE,
+    Room,
+    RoomFields,
+    check_room,
+    check_room_id,
+    version_of,
+    wanted_version,
+)
 from signaling.storage.room_tables import rooms
 from tests.signaling.storage.samples import at
 
@@ -88,3 +96,8 @@ def test_an_id_is_safe_in_a_path():
     for wrong in ("", "a/b", "..", "a b", "x" * 65, "a\n"):
         with pytest.raises(ClientMistake):
             check_room_id(wrong)
+
+
+@pytest.mark.parametrize(("header", "version"), [(None, None), ("*", None), (" * ", None), ('"12"', 12)])
+def test_rfc_9110_13_1_1_if_match_names_a_version_or_any(header, version):
+    assert wanted_version(header) == version
