@@ -13,12 +13,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sfu.mmsg import SEND_LANES, SendBatch
+from sfu.rtp import ONE_BYTE_PROFILE, build_extension_block
 from sfu.srtp import protect_in_place
 
 HEADER = struct.Struct("!BBHII")
 _PLAIN = 0x80
 _WITH_EXTENSION = 0x90
 _NO_LEVEL = -1
+_ONE_BYTE = ONE_BYTE_PROFILE.to_bytes(2, "big")
 
 
 class Target(NamedTuple):
@@ -58,15 +60,10 @@ def extension_block(mid: str | None, mid_id: int | None, level_id: int | None) -
         elements.append((mid_id, mid.encode()))
     if not elements:
         return NO_EXTENSION
-    one_byte = all(identifier <= 14 and 1 <= len(value) <= 16 for identifier, value in elements)
-    body = b""
-    for identifier, value in elements:
-        head = bytes((identifier << 4 | (len(value) - 1),)) if one_byte else bytes((identifier, len(value)))
-        body += head + value
-    body += bytes(-len(body) % 4)
-    profile = 0xBEDE if one_byte else 0x1000
-    level_at = _NO_LEVEL if level_id is None else (5 if one_byte else 6)
-    return ExtensionBlock(struct.pack("!HH", profile, len(body) // 4) + body, level_at)
+    octets = build_extension_block(elements)
+    if level_id is None:
+        return ExtensionBlock(octets, _NO_LEVEL)
+    return ExtensionBlock(octets, 5 if octets.startswith(_ONE_BYTE) else 6)
 
 
 class SendingSocket:
