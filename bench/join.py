@@ -13,6 +13,7 @@ divided by their number. `bare_handshake_ms` is one DTLS handshake of two ends i
 """
 
 import http.client
+import os
 import socket
 import statistics
 import subprocess
@@ -50,6 +51,17 @@ class Server:
     url: str
     ready_after: float
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of its HTTP."""
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
+
+    def cpu_seconds(self) -> float:
+        """CPU time that it has spent, in user and kernel mode (proc(5), fields 14 and 15 of stat)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident_kb(self) -> int:
         """What it has in memory now (Linux; `Rss` of smaps_rollup)."""
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
@@ -57,17 +69,23 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """`parley serve --dev` on free ports with a folder of its own. Raises RuntimeError where it does not start."""
-    port, media_port = _free(socket.SOCK_STREAM), _free(socket.SOCK_DGRAM)
+def server(**settings: str) -> Iterator[Server]:
+    """`parley serve --dev` on free ports with a folder of its own, and with these settings.
+
+    Raises RuntimeError where it does not start.
+    """
+    port, media_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
         command = [str(Path(sys.executable).with_name("parley")), "serve", "--dev", "--data-dir", f"{folder}/data"]
         command += ["--port", str(port), "--media-port", str(media_port)]
         command += ["--set", "media_bind=127.0.0.1", "--set", "rate_limit_rpm=100000"]
+        # A machine that other work slows down is no reason to send anybody away from a bench.
+        command += ["--set", "overload_lag=10"]
+        told = ["env", *(f"PARLEY_{name.upper()}={value}" for name, value in settings.items())]
         began = time.perf_counter()
         log = Path(folder, "server.log")
         with log.open("wb") as written:
-            process = subprocess.Popen(command, cwd=folder, stdout=written, stderr=subprocess.STDOUT)
+            process = subprocess.Popen([*told, *command], cwd=folder, stdout=written, stderr=subprocess.STDOUT)
         try:
             while not _ready(port):
                 if process.poll() is not None or time.perf_counter() - began > START_WITHIN:
@@ -79,7 +97,8 @@ def server() -> Iterator[Server]:
             process.wait()
 
 
-def _free(kind: socket.SocketKind) -> int:
+def free_port(kind: socket.SocketKind) -> int:
+    """A port that nobody has just now."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -28,8 +28,9 @@ def browser_lines(slots: int = 8) -> tuple[Line, ...]:
 class Shape:
     """What the peer offers. `level_id` and `mid_id` None: without that extension. `fingerprint`: another than its own.
 
-    `setup` decides who opens the DTLS association; with `actpass` the server chooses. `extras` are further attributes
-    of every line.
+    `setup` decides who opens the DTLS association; with `actpass` the server chooses. `event_clock` is the clock rate
+    of telephone events, whose payload type is the one before the voice's; None: without them. `extras` are further
+    attributes of every line.
     """
 
     lines: tuple[Line, ...] = field(default_factory=browser_lines)
@@ -38,6 +39,7 @@ class Shape:
     mid_id: int | None = 4
     setup: str = "actpass"
     fingerprint: str | None = None
+    event_clock: int | None = 8000
     extras: tuple[str, ...] = ()
 
     def with_line(self, mid: str, direction: str, *, stopped: bool = False) -> "Shape":
@@ -120,7 +122,7 @@ def _line(shape: Shape, line: Line, own: Credentials, ssrc: int) -> list[str]:
         "a=rtcp-rsize",
         f"a=rtpmap:{number} opus/48000/2",
         f"a=fmtp:{number} minptime=10;useinbandfec=1",
-        f"a=rtpmap:{number - 1} telephone-event/8000",
+        *([f"a=rtpmap:{number - 1} telephone-event/{shape.event_clock}"] if shape.event_clock else []),
         *shape.extras,
         *([f"a=ssrc:{ssrc} cname:peer"] if line.direction in ("sendonly", "sendrecv") else []),
     ]

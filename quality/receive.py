@@ -75,6 +75,15 @@ class ReceiveStatistics:
             return highest
         return self._astray(sequence, ahead)
 
+    def add_untimed(self, sequence: int, rtp_timestamp: int, arrival: float, size: int) -> int:
+        """As `add`, for a packet whose timestamp is not that of its sending: it says nothing of jitter.
+
+        All packets of a telephone event have the timestamp of its beginning (RFC 4733 section 2.2.1).
+        """
+        if self.last_arrival is not None:
+            rtp_timestamp = self._rtp_timestamp + round((arrival - self.last_arrival) * self.clock_rate)
+        return self.add(sequence, rtp_timestamp & 0xFFFFFFFF, arrival, size)
+
     def _astray(self, sequence: int, ahead: int) -> int:
         """Place a packet that does not carry the stream forward: late, or the start of a new run."""
         if ahead > SEQUENCE_MODULUS - MAX_MISORDER:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The programs that the tests drive: Chromium, PostgreSQL, Redis and coturn. Installs by apt what is missing, where it may
-# (root, or sudo without a password); elsewhere prints the command to run. A second call only looks.
+# What the tests drive: Chromium, PostgreSQL, Redis, coturn, espeak-ng for speech, curl, and libfaketime for clocks that step.
+# Installs by apt what is missing, where it may (root, or sudo without a password); elsewhere prints the command to run.
+# A second call only looks.
 # Under CI=true a program that is still missing afterwards is a failure.
 #
 # Only the programs are wanted: the tests start their own servers, on free ports. So no service is started by the
@@ -15,12 +16,18 @@ have_chromium() {
 have_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 have_redis() { command -v redis-server >/dev/null; }
 have_coturn() { command -v turnserver >/dev/null; }
+have_espeak() { command -v espeak-ng >/dev/null; }
+have_curl() { command -v curl >/dev/null; }
+have_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 
 missing() {
     have_chromium || echo chromium
     have_postgresql || echo postgresql
     have_redis || echo redis-server
     have_coturn || echo coturn
+    have_espeak || echo espeak-ng
+    have_curl || echo curl
+    have_faketime || echo faketime
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }

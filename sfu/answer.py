@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sfu.dtmf import EventFormat
 from sfu.errors import BadOffer
 from sfu.offer import Codec, Direction, Extension, Fingerprint, IceParameters, Offer, OfferedMedia
+from sfu.opus import USUAL, OpusWishes
 
 Setup = Literal["active", "passive"]
 
@@ -35,15 +37,19 @@ _SETUPS: Final[Mapping[str, tuple[Setup, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TakenCodec:
-    """A codec that we take, and the fmtp text of our answer."""
+    """A codec that we take."""
 
     name: str
     clock_rate: int
     channels: int
-    parameters: str
 
 
-CODECS: Final = (TakenCodec("opus", 48_000, 2, "minptime=10;useinbandfec=1"),)  # RFC 7587 section 7
+CODECS: Final = (TakenCodec("opus", 48_000, 2),)  # RFC 7587 section 7
+
+
+EVENTS: Final = "telephone-event"  # RFC 4733 section 2.4.1
+EVENT_CLOCKS: Final = (48_000, 8_000, 16_000, 32_000)
+"""Clock rates of events, the best first: the voice's, whose timestamps they share (RFC 4733 section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class AnswerParameters:
     """Our side of an answer.
 
     `version` rises with each answer of one `session_id` (RFC 3264 section 8). `slots` has a stream for each mid that we
-    send on; an m-line that could receive and is not in it is answered as one on which nothing is sent.
+    send on; an m-line that could receive and is not in it is answered as one on which nothing is sent. `opus` is what
+    the client's encoder is asked for.
     """
 
     session_id: int
@@ -79,6 +86,7 @@ class AnswerParameters:
     candidates: Sequence[HostCandidate]
     slots: Mapping[str, SlotStream]
     cname: str
+    opus: OpusWishes = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Negotiated:
 
     `level_in` and `mid_in` are the extension ids that the client may use towards us, `level_out` and `mid_out` those
     that we may use towards it; None where not agreed. `can_send`: the client may send. `slot`: it may receive.
-    `ssrcs` are those that the client announced.
+    `ssrcs` are those that the client announced. `events` is how it wants, and sends, telephone events.
     """
 
     index: int
@@ -102,6 +110,7 @@ class Negotiated:
     ssrcs: tuple[int, ...]
     rtcp_rsize: bool
     rtcp_xr: bool
+    events: EventFormat | None = None
 
 
 def choose_setup(offer: Offer, current: Setup | None = None) -> Setup:
@@ -148,6 +157,7 @@ def negotiate(offer: Offer) -> tuple[Negotiated, ...]:
                 ssrcs=media.ssrcs,
                 rtcp_rsize=media.rtcp_rsize,
                 rtcp_xr=media.rtcp_xr,
+                events=_events(media),
             )
         )
     if not lines:
@@ -186,6 +196,24 @@ def _codec(media: OfferedMedia) -> tuple[Codec, TakenCodec] | None:
             if meaning == (taken.name, taken.clock_rate, taken.channels) and not 64 <= codec.payload_type <= 95:
                 return codec, taken
     return None
+
+
+def _events(media: OfferedMedia) -> EventFormat | None:
+    """The one form of telephone events that we take of an m-line."""
+    offered = {
+        codec.clock_rate: EventFormat(codec.payload_type, codec.clock_rate)
+        for codec in reversed(media.codecs)
+        if codec.name.lower() == EVENTS and not 64 <= codec.payload_type <= 95
+    }
+    return next((offered[rate] for rate in EVENT_CLOCKS if rate in offered), None)
+
+
+def _event_lines(events: EventFormat | None) -> list[str]:
+    """The DTMF digits, which are all that we forward (RFC 4733 section 2.4.1)."""
+    if events is None:
+        return []
+    number = events.payload_type
+    return [f"a=rtpmap:{number} {EVENTS}/{events.clock_rate}", f"a=fmtp:{number} 0-15"]
 
 
 def _taken_extensions(media: OfferedMedia) -> list[Extension]:
@@ -229,13 +257,16 @@ def _accept(media: OfferedMedia, parameters: AnswerParameters, candidates: Seque
     codec, taken = chosen
     slot = parameters.slots.get(media.mid) if media.can_receive else None
     port, connection = _connection(candidates)
+    events = _events(media)
     return [
-        f"m={media.kind} {port} {media.protocol} {codec.payload_type}",
+        f"m={media.kind} {port} {media.protocol} {codec.payload_type}{f' {events.payload_type}' if events else ''}",
         connection,
         *_mid(media),
         f"a={_answer_direction(media, sends=slot is not None)}",
         f"a=rtpmap:{codec.payload_type} {taken.name}/{taken.clock_rate}/{taken.channels}",
-        f"a=fmtp:{codec.payload_type} {taken.parameters}",
+        f"a=fmtp:{codec.payload_type} {parameters.opus.fmtp()}",
+        *parameters.opus.ptime_lines(),
+        *_event_lines(events),
         *(_extmap(extension) for extension in _taken_extensions(media)),
         # RFC 9143 wants the transport on the bundle's first m-line alone. Browsers repeat it, and some libraries look
         # for it on each m-line: of the candidates aiortc takes the last m-line's under max-bundle, else the first's.

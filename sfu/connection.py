@@ -23,6 +23,7 @@ from sfu.endpoint import (
 )
 from sfu.ice import AddressBound, CredentialsForgotten, IceLite, SelectedMoved, Source, make_credentials
 from sfu.offer import Fingerprint, Offer
+from sfu.opus import OpusWishes
 from sfu.reports import Reports
 from sfu.room import Room
 from sfu.slot import Route
@@ -72,7 +73,7 @@ class Connection:
         negotiate(offer)
         choose_setup(offer, self._setup)
 
-    def answer(self, offer: Offer, now: float) -> str:
+    def answer(self, offer: Offer, opus: OpusWishes, now: float) -> str:
         """The answer to a first or a changed offer, or an ICE restart. Raises `BadOffer`; then nothing has changed."""
         lines = negotiate(offer)
         setup = choose_setup(offer, self._setup)
@@ -88,9 +89,9 @@ class Connection:
         self._route_slots()
         self.room.set_slots(self.participant, endpoint.slots, now)
         self.pump()
-        return build_answer(offer, self._parameters(setup))
+        return build_answer(offer, self._parameters(setup, opus))
 
-    def _parameters(self, setup: "Setup") -> AnswerParameters:
+    def _parameters(self, setup: "Setup", opus: OpusWishes) -> AnswerParameters:
         server = self.server
         return AnswerParameters(
             session_id=self._session_id,
@@ -98,6 +99,7 @@ class Connection:
             ice=self.endpoint.ice.local,
             fingerprint=Fingerprint("sha-256", server.certificate.fingerprint),
             setup=setup,
+            opus=opus,
             candidates=[HostCandidate(address, server.port) for address in server.advertised],
             slots={
                 slot.form.mid: SlotStream(slot.ssrc, f"slot-{slot.form.mid}", f"audio-{slot.form.mid}")
@@ -190,6 +192,13 @@ class Connection:
         route = Route(context.outbound, self.server.switchboard.sending(selected), pinned.address)
         for slot in self.endpoint.slots:
             slot.route = route
+
+    def enter(self, room: Room, now: float) -> None:
+        """Go on in another room, where the participant is already, as it has left the former one."""
+        self.room = room
+        for stream in self.endpoint.streams.values():
+            room.add_stream(self.participant, stream, now)
+        room.set_slots(self.participant, self.endpoint.slots, now)
 
     def close(self, now: float) -> Set[str]:
         """End it: undo what the room and the receive loop know of it; our username fragments, to be forgotten."""

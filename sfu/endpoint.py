@@ -24,7 +24,7 @@ from sfu.ice import (
     SelectedMoved,
     Source,
 )
-from sfu.limits import PacketBudget, Verdict
+from sfu.limits import NoiseBudget, PacketBudget, Verdict
 from sfu.offer import IceParameters, Offer
 from sfu.reports import INTERVAL, SPREAD, Reports
 from sfu.rtcp_parse import parse as parse_rtcp
@@ -112,8 +112,11 @@ class Endpoint:
         self.streams: dict[int, InboundStream] = {}
         self.slots: list[Slot] = []
         self.payload_types: frozenset[int] = frozenset()
+        self.event_clocks: dict[int, int] = {}
         self.level_id: int | None = None
         self.budget = PacketBudget()
+        self.noise = NoiseBudget()
+        self.records = PacketBudget()
         self.drops: Counter[str] = Counter()
         self.packets_in = 0
         self.octets_in = 0
@@ -143,10 +146,10 @@ class Endpoint:
             elif kind == DTLS:
                 if source not in self.ice.addresses():
                     self.drops["unbound"] += 1
-                elif self.budget.allow(now):
+                elif self.records.allow(now):
                     self.outputs.append(Record(datagram))
                 else:
-                    self.flooded(now)
+                    self.drops["noise"] += 1
             elif kind == RTCP:
                 self._receive_rtcp(datagram, source, now)
         except MalformedPacket:
@@ -202,11 +205,12 @@ class Endpoint:
         lines = tuple(lines)
         senders = [line for line in lines if line.can_send]
         self.payload_types = frozenset(line.payload_type for line in senders)
+        self.event_clocks = {line.events.payload_type: line.events.clock_rate for line in senders if line.events}
         self.level_id = next((line.level_in for line in senders if line.level_in is not None), None)
         self.reports.receiver_rtt = any(line.rtcp_xr for line in lines)
         kept = {slot.form: slot for slot in self.slots}
         forms = [
-            SlotFormat(line.mid, line.payload_type, line.level_out, line.mid_out if offer.bundle else None)
+            SlotFormat(line.mid, line.payload_type, line.level_out, line.mid_out if offer.bundle else None, line.events)
             for line in lines
             if line.slot
         ]
@@ -223,7 +227,7 @@ class Endpoint:
         return stream
 
     def flooded(self, now: float) -> None:
-        """A packet over the budget was dropped: tell once, and end it when it goes on."""
+        """An authentic packet over the budget was dropped: tell once, and end it when it goes on."""
         self.drops["flood"] += 1
         verdict = self.budget.verdict(now)
         if verdict is Verdict.CUT_OFF:
@@ -281,18 +285,23 @@ class Endpoint:
         if self.srtp is None:
             self.drops["unready"] += 1
             return
+        if now < self.noise.deaf_until:
+            self.drops["noise"] += 1
+            return
+        try:
+            plain = self.srtp.unprotect_rtcp(datagram)
+        except SrtpFailure as failure:
+            self.drops["replayed" if failure.replayed else "unauthentic"] += 1
+            self.noise.charge(now)
+            return
+        sender = int.from_bytes(datagram[4:8], "big")
+        if sender not in self.streams:
+            self.srtp.rest(sender)  # whatever it says: libsrtp has begun a list for it
         if not self.budget.allow(now):
             self.flooded(now)
             return
-        try:
-            packets = parse_rtcp(self.srtp.unprotect_rtcp(datagram))
-        except SrtpFailure as failure:
-            self.drops["replayed" if failure.replayed else "unauthentic"] += 1
-            return
+        packets = parse_rtcp(plain)
         self.heard(source, now)
-        sender = int.from_bytes(datagram[4:8], "big")
-        if sender not in self.streams:
-            self.srtp.rest(sender)
         slots = {slot.ssrc: slot for slot in self.slots}
         for ssrc in self.reports.take(packets, self.streams, slots, now):
             self._forget_stream(ssrc)

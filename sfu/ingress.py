@@ -7,6 +7,7 @@ many costs a table look-up, not a search through libsrtp's list of streams.
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from sfu.dtmf import parse_event
 from sfu.errors import MalformedPacket, SrtpFailure
 from sfu.mmsg import ReceiveBatch
 from sfu.rtp import LEVEL_MASK, find_extension, parse_header
@@ -41,12 +42,19 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
     if stream is None and len(endpoint.streams) >= MAX_STREAMS:
         drops["ssrc_limit"] += 1
         return
-    if not endpoint.budget.allow(now):
-        endpoint.flooded(now)
+    noise = endpoint.noise
+    if now < noise.deaf_until:
+        drops["noise"] += 1
         return
     status = unprotect_in_place(context.inbound, batch.pointers[lane], batch.length_pointers[lane])
     if status:
         drops["replayed" if status in SrtpFailure.REPLAYED else "unauthentic"] += 1
+        noise.charge(now)
+        return
+    if not endpoint.budget.allow(now):
+        endpoint.flooded(now)
+        if stream is None:
+            context.rest(ssrc)
         return
     if peer.selected:
         endpoint.heard_at = now
@@ -67,7 +75,7 @@ def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now:
     endpoint = peer.endpoint
     second, sequence, timestamp, ssrc, profile, extension, start, end = parse_header(packet)
     if second & _PAYLOAD_TYPE not in endpoint.payload_types:
-        endpoint.drops["payload_type"] += 1
+        _take_event(peer, stream, packet, now)
         return
     level = -1
     if profile and endpoint.level_id is not None:
@@ -84,3 +92,23 @@ def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now:
     inbound.marker = second & MARKER
     inbound.level = level if level >= 0 else estimate_level(end - start)
     stream.take(now)
+
+
+def _take_event(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now: float) -> None:
+    """What is not the voice: a telephone event, where it was negotiated (RFC 4733). Raises MalformedPacket."""
+    endpoint = peer.endpoint
+    second, sequence, timestamp, ssrc, _, _, start, end = parse_header(packet)
+    clock_rate = endpoint.event_clocks.get(second & _PAYLOAD_TYPE)
+    if clock_rate is None:
+        endpoint.drops["payload_type"] += 1
+        return
+    event = parse_event(packet[start:end])
+    if stream is None:
+        stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
+        peer.connection.pump()
+    inbound = stream.packet
+    inbound.payload = bytes(packet[start:end])
+    inbound.sequence = stream.statistics.add_untimed(sequence, timestamp, now, end - start)
+    inbound.timestamp = timestamp
+    inbound.marker = second & MARKER
+    stream.take_event(event, clock_rate, now)

@@ -48,6 +48,9 @@ class Verdict(enum.Enum):
 class PacketBudget:
     """Packets a second that one endpoint may send us.
 
+    Only what has proved to be its own is charged to it: whoever knows a member's address and port can send under it,
+    and must not be able to have that member cut off. What a stranger may send so is bounded by `NoiseBudget`.
+
     `rate` packets a second for ever, and up to `burst` at once after a pause (a network that stalled for a second
     delivers it in one go). What is over is to be dropped. An episode is a run of drops with less than `CALM` seconds
     between two of them: its sender is told, and cut off once it has gone on for `PATIENCE` seconds.
@@ -86,3 +89,25 @@ class PacketBudget:
         if now - self._last_drop >= self.CALM:
             return Verdict.FINE
         return Verdict.CUT_OFF if self._last_drop - self._episode >= self.PATIENCE else Verdict.TELL
+
+
+class NoiseBudget:
+    """What may come from a member's address and not be authentic, by anybody's hand: dropped, and nobody's fault.
+
+    `rate` a second may be tried, `burst` at once. Past that all from there is dropped unread until `deaf_until`, the
+    member's own packets with it: up to that rate of noise the member is heard as ever, and above it, thinned out.
+    """
+
+    HOLD: Final = 0.01
+    """Seconds of one deafness: half a packet of voice."""
+
+    __slots__ = ("_bucket", "deaf_until")
+
+    def __init__(self, rate: float = 1000.0, burst: int = 1000) -> None:
+        self._bucket = PacketBudget(rate, burst)
+        self.deaf_until = float("-inf")
+
+    def charge(self, now: float) -> None:
+        """Count one packet that failed authentication, or was a replay."""
+        if not self._bucket.allow(now):
+            self.deaf_until = now + self.HOLD

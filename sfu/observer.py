@@ -31,6 +31,15 @@ class MediaObserver(Protocol):
     def media_gone(self, participant_id: str, reason: str) -> None:
         """The peer connection has ended: consent_expired, dtls_failed, dtls_timeout, closed_by_peer or flood."""
 
+    def connection_began(self, participant_id: str) -> None:
+        """An offer has begun a peer connection; an earlier one of this participant has ended."""
+
+    def connection_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
+        """A peer connection is over: as in `media_gone`, or `replaced` by another one, or its person has `left`.
+
+        `sent_received` are the octets each way. For one that has ended by itself `media_gone` follows.
+        """
+
     def media_arriving(self, participant_id: str, arriving: bool) -> None:
         """RTP from this person has started or stopped to arrive."""
 
@@ -39,6 +48,9 @@ class MediaObserver(Protocol):
 
     def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
         """Who speaks in the room, loudest first; told on change, at most a few times a second."""
+
+    def tone(self, participant_id: str, tone: str, duration: float) -> None:
+        """This person has pressed a key, one of `dtmf.TONES`, for so many seconds; told once, when it is over."""
 
     def flooding(self, participant_id: str) -> None:
         """This person sends more packets than audio needs; the surplus is dropped."""

@@ -72,7 +72,7 @@ class Reports:
     def _senders(self, slots: Iterable[Slot], ntp: int, now: float) -> list[SenderReport]:
         senders = []
         for slot in slots:
-            packets, octets = slot.sent()
+            packets, octets = slot.tally.totals()
             if packets and self._reported.get(slot.ssrc) != packets:
                 self._reported[slot.ssrc] = packets
                 senders.append(
@@ -136,7 +136,7 @@ class Reports:
         What speaks of streams that are neither the peer's nor in its slots is ignored.
         """
         arrival = middle(to_ntp(now + self._epoch))
-        gone: list[int] = []
+        gone: dict[int, None] = {}  # in order, each once
         for packet in packets:
             self.packets_in += 1
             match packet:
@@ -150,10 +150,10 @@ class Reports:
                 case ExtendedReport():
                     self._take_extended(packet, streams, arrival, now)
                 case Goodbye():
-                    gone += [ssrc for ssrc in packet.ssrcs if ssrc in streams]
+                    gone.update(dict.fromkeys(ssrc for ssrc in packet.ssrcs if ssrc in streams))
                 case _:
                     pass
-        return gone
+        return list(gone)
 
     def _take_blocks(self, blocks: Iterable[ReportBlock], slots: dict[int, Slot], arrival: int, now: float) -> None:
         for block in blocks:

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sfu.dtmf import Tone
 from sfu.flags import MuteFlags
 from sfu.listener import Listener
 from sfu.observer import Speaker
+from sfu.room_tones import RoomTones
 from sfu.selection import Candidate, assign, rank
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
@@ -30,6 +32,8 @@ class RoomChanges(NamedTuple):
     """Participants in whose slots somebody else is heard now."""
     speakers: list[Speaker] | None
     """Who speaks, loudest first; None where that has not changed."""
+    tones: list[Tone]
+    """Keys that somebody has pressed, in order."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +68,7 @@ class Room:
         self._speakers: tuple[tuple[str, int], ...] = ()
         self._told: list[Speaker] | None = None
         self._smallest = 0
+        self.tones = RoomTones(self.participants, lambda: self._restless.add(self))
 
     # people
 
@@ -84,6 +89,7 @@ class Room:
             self._end_stream(participant, stream, now)
         del self.participants[participant_id]
         self._dirty.discard(participant_id)
+        self.tones.silence(participant_id)
         self._rank()
         self._reassign(now)
 
@@ -94,6 +100,8 @@ class Room:
         if before.may_speak != flags.may_speak:
             for stream in participant.streams:
                 self._set_heard(participant, stream, now)
+            if not flags.may_speak:
+                self.tones.silence(participant_id)
             self._rank()
         self._reassign(now)
 
@@ -178,6 +186,7 @@ class Room:
             for stream in participant.streams:
                 if stream.voice.expire(now):
                     self._voice_changed(stream, now)
+        self.tones.expire(now)
         if now < self._review_at:
             return
         self._review_at = now + REVIEW_SECONDS
@@ -198,7 +207,7 @@ class Room:
 
     def take_changes(self) -> RoomChanges:
         """What has changed since the last call."""
-        changes = RoomChanges(self._dirty, self._told)
+        changes = RoomChanges(self._dirty, self._told, self.tones.take_told())
         self._dirty, self._told = set(), None
         self._restless.discard(self)
         return changes
@@ -286,7 +295,8 @@ class Room:
         if stream.handlers:
             self._tell_left(stream, now)
         stream.handlers = ()
-        stream.on_voice = None
+        stream.on_voice = stream.on_event = None
+        self.tones.end(stream)
         table = participant.tables.pop(stream.id)
         participant.streams.remove(stream)
         if participant.stream is not None and participant.flags.may_speak:
@@ -304,6 +314,7 @@ class Room:
         if participant.flags.may_speak:
             table = participant.tables[stream.id]
             stream.handlers = (table.packet, *(listener.packet for listener in self.listeners))
+            stream.on_event = self.tones.event
             for listener in self.listeners:
                 listener.joined(stream, now)
             self._rank()
@@ -311,6 +322,8 @@ class Room:
         elif stream.handlers:
             self._tell_left(stream, now)
             stream.handlers = ()
+            stream.on_event = None
+            self.tones.end(stream)
             participant.tables[stream.id].clear()
             stream.hush()
 

@@ -14,26 +14,27 @@ from sfu.addresses import local_addresses, preferred
 from sfu.connection import Connection
 from sfu.deadlines import Deadlines
 from sfu.dtls import Certificate
+from sfu.dtmf import Keys
 from sfu.errors import MalformedPacket, UnknownParticipant
 from sfu.flags import MuteFlags
 from sfu.ice import Source
 from sfu.ingress import receive_rtp
+from sfu.lag import LoopLag
 from sfu.limits import SourceLimiter
 from sfu.mmsg import LANE, host_and_port
 from sfu.observer import MediaObserver, SlotAssignment
+from sfu.opus import USUAL, OpusWishes
 from sfu.room import Room
 from sfu.sdp import parse_offer
 from sfu.settings import MediaSettings
-from sfu.statistics import connection_statistics
+from sfu.statistics import connection_statistics, octets_of
 from sfu.stun import parse_request
 from sfu.switchboard import Switchboard
+from sfu.tone_timer import ToneTimer
 from sfu.udp import MediaSocket, open_sockets
 
 TICK_SECONDS = 0.05
 """How often deadlines are looked at; none of them is nearer than that."""
-
-LAG_SMOOTHING = 0.1
-"""Share of each tick's lag in the lag that is told: one hiccup of a busy machine is no overload, half a second is."""
 
 BATCHES_A_WAKE_UP = 4
 """Full batches that one socket may take before the others and the timers have their turn."""
@@ -60,7 +61,8 @@ class MediaServer:
         self._counts: Counter[str] = Counter()
         self._deadlines: Deadlines[Connection] = Deadlines()
         self._timer: asyncio.Handle | None = None
-        self._lag = 0.0
+        self._lag = LoopLag()
+        self._tones = ToneTimer(self._advance_tones)
         self._closing: set[asyncio.Task[None]] = set()
 
     # life
@@ -83,6 +85,7 @@ class MediaServer:
             self.remove_participant(participant_id)
         if self._timer is not None:
             self._timer.cancel()
+        self._tones.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
         loop = asyncio.get_running_loop()
         for sock in self.switchboard.sockets:
@@ -125,7 +128,20 @@ class MediaServer:
         room = self._room_of.pop(participant_id, None)
         if room is None:
             return
-        self._close_connection(participant_id)
+        self._close_connection(participant_id, "left")
+        self._leave(room, participant_id)
+
+    def move_participant(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
+        """Somebody goes to another room, and the peer connection goes on. Raises `UnknownParticipant`."""
+        self._leave(self._room(participant_id), participant_id)
+        self.add_participant(room_id, participant_id, flags)
+        connection = self._connections.get(participant_id)
+        if connection is not None:
+            room = self._room(participant_id)
+            connection.enter(room, self.now())
+            self._tell(room)
+
+    def _leave(self, room: Room, participant_id: str) -> None:
         room.remove(participant_id, self.now())
         self._tell(room)
         if not room.participants:
@@ -138,24 +154,33 @@ class MediaServer:
         room.set_flags(participant_id, flags, self.now())
         self._tell(room)
 
-    def answer(self, participant_id: str, offer_sdp: str) -> str:
+    def press_keys(self, participant_id: str, keys: Keys) -> bool:
+        """Send DTMF tones as this participant; False where too many wait already. Raises `UnknownParticipant`."""
+        room = self._room(participant_id)
+        taken = room.tones.press(participant_id, keys, self.now())
+        self._tones.wind(room)
+        return taken
+
+    def answer(self, participant_id: str, offer_sdp: str, opus: OpusWishes = USUAL) -> str:
         """Answer an offer: a first or a changed one, an ICE restart, or that of a new peer connection.
 
-        Raises `BadOffer` or `UnknownParticipant`; then everything is as it was.
+        `opus` is what the client's encoder is asked for. Raises `BadOffer` or `UnknownParticipant`; then everything is
+        as it was.
         """
         room = self._room(participant_id)
         offer = parse_offer(offer_sdp)
         now = self.now()
         current = self._connections.get(participant_id)
         if current is not None and current.continues(offer):
-            answer = current.answer(offer, now)
+            answer = current.answer(offer, opus, now)
             self._tell(room)
             return answer
         fresh = Connection(self, room, participant_id, offer, now)
         fresh.check_answerable(offer)
-        self._close_connection(participant_id)
+        self._close_connection(participant_id, "replaced")
         self._connections[participant_id] = fresh
-        answer = fresh.answer(offer, now)
+        self.observer.connection_began(participant_id)
+        answer = fresh.answer(offer, opus, now)
         self._tell(room)
         return answer
 
@@ -183,7 +208,7 @@ class MediaServer:
             "participants": len(self._room_of),
             "endpoints": len(self._connections),
             "endpoints_connected": connected,
-            "loop_lag_seconds": self._lag,
+            "loop_lag_seconds": self._lag.seconds,
         }
 
     # what connections ask for
@@ -195,7 +220,7 @@ class MediaServer:
     def connection_gone(self, connection: Connection, reason: str) -> None:
         """A connection has ended by itself; the participant stays."""
         if self._connections.get(connection.participant) is connection:
-            self._close_connection(connection.participant)
+            self._close_connection(connection.participant, reason)
             self._tell(connection.room)
             self.observer.media_gone(connection.participant, reason)
 
@@ -207,7 +232,7 @@ class MediaServer:
             raise UnknownParticipant(participant_id)
         return room
 
-    def _close_connection(self, participant_id: str) -> None:
+    def _close_connection(self, participant_id: str, reason: str) -> None:
         connection = self._connections.pop(participant_id, None)
         if connection is None:
             return
@@ -218,6 +243,7 @@ class MediaServer:
         closing = asyncio.get_running_loop().create_task(connection.dtls.wait_closed())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+        self.observer.connection_ended(participant_id, reason, octets_of(connection.endpoint))
 
     def _readable(self, sock: MediaSocket) -> None:
         """The socket has datagrams: take them in batches. This is where every packet comes in."""
@@ -282,8 +308,7 @@ class MediaServer:
 
     def _tick(self, due: float) -> None:
         """Look at the deadlines of connections and rooms."""
-        loop = asyncio.get_running_loop()
-        self._lag += (max(0.0, loop.time() - due) - self._lag) * LAG_SMOOTHING
+        self._lag.note(asyncio.get_running_loop().time() - due, TICK_SECONDS)
         self._take_turn(self._work(self.now()))
 
     def _work(self, now: float) -> Iterator[None]:
@@ -307,11 +332,20 @@ class MediaServer:
         else:
             self._timer = loop.call_soon(self._take_turn, work)
 
+    def _advance_tones(self, room: Room) -> float:
+        """Send what is due of the tones in a room; seconds until more of it is."""
+        now = self.now()
+        room.tones.advance(now)
+        self._tell(room)
+        return room.tones.deadline() - now
+
     def _tell(self, room: Room) -> None:
         """Tell the observer whose slots have changed, and who speaks."""
         changes = room.take_changes()
         if changes.speakers is not None:
             self.observer.speakers_changed(room.id, changes.speakers)
+        for tone in changes.tones:
+            self.observer.tone(*tone)
         for participant_id in changes.slots:
             participant = room.participants.get(participant_id)
             if participant is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quality.send import RemoteReceiveStatistics
+from sfu.dtmf import EventFormat
 from sfu.forward import NO_EXTENSION, ExtensionBlock, SendingSocket, Target, extension_block
 from sfu.stream import OPUS_CLOCK, USUAL_FRAME, InboundPacket, InboundStream
 
@@ -24,6 +25,7 @@ class SlotFormat:
     payload_type: int
     level_id: int | None = None
     mid_id: int | None = None
+    events: EventFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Tally:
         self._octets = 0
 
     def totals(self) -> tuple[int, int]:
-        """(packets, payload octets) so far."""
+        """(packets, payload octets) sent through the slot in its whole life (RFC 3550 section 6.4.1)."""
         if self._counter is None:
             return self._packets, self._octets
         return self._packets + self._counter.packets, self._octets + self._counter.octets
@@ -147,6 +149,35 @@ class Slot:
             self.rested = (stream.highest, stream.highest_timestamp, stream.highest_arrival)
             self._frame = stream.frame()
 
+    def skip(self, sequence: int) -> None:
+        """The source's newest packet is not for this receiver: the next one takes its number, so that none is missed.
+
+        In a rest there is nothing to do, as `resume` goes on from its own packet.
+        """
+        if self.fresh:
+            self.base = sequence + 1
+            self._sequence_offset = self._next_sequence - self.base
+        elif self.rested is None:
+            self.base = sequence + 1
+            self._sequence_offset -= 1
+
+    def insert(self, timestamp: int, begun: float) -> int:
+        """The sequence number of a packet of our own; the stream goes on after it (RFC 4733 section 2.5.1.6).
+
+        `timestamp` is the packet's and `begun` the time that it stands for. Late packets of the stream from before it
+        are sent no more: their numbers are others' now.
+        """
+        if self.stream is None or self.fresh:
+            number = self._next_sequence
+            self._next_sequence += 1
+            self._last_timestamp, self._last_at = timestamp, begun
+        else:
+            newest = self.stream.highest if self.rested is None else self.rested[0]
+            number = newest + 1 + self._sequence_offset
+            self.base = newest + 1
+        self._sequence_offset += 1
+        return number
+
     def rested_enough(self, packet: InboundPacket, *, voiced: bool) -> bool:
         """Whether `packet` ends the rest: all of the delay is given back, or the speaker goes on."""
         if self.rested is None or packet.sequence <= self.rested[0]:
@@ -180,12 +211,12 @@ class Slot:
             return False
         return self.rested is None or sequence <= self.rested[0]
 
-    def target(self) -> tuple[SendingSocket, ExtensionBlock, Target] | None:
-        """This slot for the packet step, or None while it has no route."""
+    def target(self, payload_type: int | None = None) -> tuple[SendingSocket, ExtensionBlock, Target] | None:
+        """This slot for the packet step, or None while it has no route. `payload_type` is another than the voice's."""
         route = self.route
         if route is None:
             return None
-        kind = self.form.payload_type | (MARKER if self.fresh else 0)
+        kind = (self.form.payload_type if payload_type is None else payload_type) | (MARKER if self.fresh else 0)
         target = Target(route.session, self.ssrc, self._sequence_offset, self._timestamp_offset, kind, route.address)
         return route.socket, self._extension, target
 
@@ -205,7 +236,3 @@ class Slot:
         if self._last_at is None:
             return self._last_timestamp & 0xFFFFFFFF
         return (self._last_timestamp + round((now - self._last_at) * OPUS_CLOCK)) & 0xFFFFFFFF
-
-    def sent(self) -> tuple[int, int]:
-        """(packets, payload octets) sent through this slot in its whole life (RFC 3550 section 6.4.1)."""
-        return self.tally.totals()

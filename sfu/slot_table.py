@@ -7,9 +7,11 @@ after a switch, a pause in which delay is given back) takes `_carefully`.
 import math
 from collections.abc import Iterable
 
-from sfu.forward import Fan, build_fan, forward
+from sfu.dtmf import Event
+from sfu.forward import ExtensionBlock, Fan, SendingSocket, Target, build_fan, forward
 from sfu.slot import Slot
 from sfu.stream import OPUS_CLOCK, InboundPacket, InboundStream
+from sfu.voice import SILENCE
 
 PREROLL_PACKETS = 5
 """Packets from before the first voiced one that are sent too when a speaker is switched in."""
@@ -128,6 +130,37 @@ class SlotTable:
                 slot.tally.correct(-1, -len(packet.payload))
         if not self._settled:
             self.rebuild()
+
+    def event(self, event: Event, clock_rate: int) -> None:
+        """Forward the stream's telephone event to the slots whose receiver knows them, under its payload type.
+
+        Its duration is told in the receiver's clock rate; its timestamp stays on the voice's base (RFC 4733 section
+        2.1). For the others it was never sent.
+        """
+        packet, arrival = self.stream.packet, self.stream.statistics.last_arrival
+        newest = packet.sequence == self.stream.highest
+        entries: dict[int, list[tuple[SendingSocket, ExtensionBlock, Target]]] = {}
+        for slot in self.slots:
+            form = slot.form.events
+            if form is None:
+                if newest:
+                    slot.skip(packet.sequence)
+                continue
+            if newest:
+                slot.resume(packet)
+            if not slot.takes(packet.sequence):
+                continue
+            if slot.fresh:
+                slot.begin(packet.timestamp, arrival or 0.0)
+            entry = slot.target(form.payload_type)
+            if entry is not None:
+                entries.setdefault(form.clock_rate, []).append(entry)
+                slot.tally.correct(1, len(packet.payload))
+            slot.fresh = False
+        for rate, found in entries.items():
+            payload = event.at_rate(clock_rate, rate).payload()
+            forward(build_fan(found), packet.sequence, packet.timestamp, packet.marker, SILENCE, payload)
+        self.rebuild()
 
     def loss_percentile(self, now: float) -> float:
         """What nine in ten listeners lose no more than, 0..1, by their reports of the last few seconds."""

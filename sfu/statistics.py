@@ -30,7 +30,7 @@ def connection_statistics(endpoint: Endpoint, dtls_state: str, now: float, epoch
             remote = StreamIdentity(f"remote-outbound-{stream.id}", stream.ssrc, transport_id=transport_id)
             report.append(remote_outbound_rtp(remote, stream.statistics, moment, identity.id))
     for slot in endpoint.slots:
-        packets, octets = slot.sent()
+        packets, octets = slot.tally.totals()
         if not packets:
             continue
         mid = slot.form.mid
@@ -43,14 +43,21 @@ def connection_statistics(endpoint: Endpoint, dtls_state: str, now: float, epoch
     return report
 
 
+def octets_of(endpoint: Endpoint) -> tuple[int, int]:
+    """Octets that were sent and received, as the transport's statistics have them."""
+    sent = sum(octets + packets * _RTP_HEADER for packets, octets in (slot.tally.totals() for slot in endpoint.slots))
+    return sent, endpoint.octets_in
+
+
 def _totals(endpoint: Endpoint, dtls_state: str) -> TransportTotals:
-    sent = [slot.sent() for slot in endpoint.slots]
+    sent = [slot.tally.totals() for slot in endpoint.slots]
+    bytes_sent, bytes_received = octets_of(endpoint)
     ice = endpoint.ice
     return TransportTotals(
         packets_sent=sum(packets for packets, _ in sent),
         packets_received=endpoint.packets_in,
-        bytes_sent=sum(octets + packets * _RTP_HEADER for packets, octets in sent),
-        bytes_received=endpoint.octets_in,
+        bytes_sent=bytes_sent,
+        bytes_received=bytes_received,
         dtls_state=dtls_state,
         ice_state="failed" if ice.expired else "connected" if ice.selected is not None else "new",
         srtp_cipher=endpoint.srtp.profile.name if endpoint.srtp is not None else None,

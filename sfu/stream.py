@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from quality.receive import ReceiveStatistics
 from quality.sequence import MAX_DROPOUT
+from sfu.dtmf import Event
 from sfu.voice import VoiceActivity
 
 OPUS_CLOCK = 48000
@@ -43,12 +44,15 @@ class InboundPacket:
 
 
 PacketHandler = Callable[["InboundStream", InboundPacket, float], None]
+EventHandler = Callable[["InboundStream", Event, int, float], None]
+"""Takes an event, the clock rate of its duration, and its arrival; the rest stands in the stream's packet."""
 
 
 class InboundStream:
     """State of one inbound stream: what was received, who speaks in it, and who is told of each packet.
 
-    `handlers` is empty while the participant may not be heard, so that a mute costs nothing and cannot be overlooked.
+    `handlers` is empty while the participant may not be heard, so that a mute costs nothing and cannot be overlooked;
+    `on_event` is then None.
     `downlink_loss` (0..1) is what its listeners lose, at the 90th percentile.
     """
 
@@ -59,6 +63,7 @@ class InboundStream:
         "highest_arrival",
         "highest_timestamp",
         "id",
+        "on_event",
         "on_voice",
         "packet",
         "participant",
@@ -80,6 +85,7 @@ class InboundStream:
         self.packet = InboundPacket()
         self.handlers: tuple[PacketHandler, ...] = ()
         self.on_voice: Callable[[InboundStream, float], None] | None = None
+        self.on_event: EventHandler | None = None
         self.ring: deque[tuple[int, int, int, bytes]] = deque(maxlen=RING_PACKETS)
         self.highest = first_sequence - 1
         self.highest_timestamp = first_timestamp
@@ -107,6 +113,22 @@ class InboundStream:
             for handle in handlers:
                 handle(self, packet, arrival)
             self.ring.append((sequence, packet.timestamp, packet.level, packet.payload))
+
+    def take_event(self, event: Event, clock_rate: int, arrival: float) -> None:
+        """Handle a telephone event, whose numbers are in `self.packet`: no voice, so all that is known of it stays.
+
+        The times of the newest voice stay too, as an event has the timestamp of its beginning. What was said before a
+        key was pressed is no first syllable of what is said after it.
+        """
+        sequence = self.packet.sequence
+        ahead = sequence - self.highest
+        if ahead >= MAX_DROPOUT and self._is_stray(sequence):
+            return
+        if ahead > 0:
+            self.highest = sequence
+        if self.on_event is not None:
+            self.ring.clear()
+            self.on_event(self, event, clock_rate, arrival)
 
     def _is_stray(self, sequence: int) -> bool:
         """Far ahead, and not where the statistics say that the stream goes on: one odd packet (RFC 3550 A.1)."""

@@ -3,24 +3,44 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
+from signaling.call.records import Records
+from signaling.chance import SYSTEM_CHANCE
 from signaling.clock import SYSTEM_CLOCK
-from signaling.http import api as http_api
-from signaling.http import app_keys, openapi, rooms_api
+from signaling.http import app_keys, openapi
 from signaling.http import files as http_files
 from signaling.http import probes as http_probes
-from signaling.http.app_keys import CLOCK, GATEWAY, MEDIA, METRICS, OPENAPI, READINESS, SETTINGS, TOKENS, Media
+from signaling.http.app_keys import (
+    CLOCK,
+    COURIER,
+    GATEWAY,
+    MEDIA,
+    METRICS,
+    OPENAPI,
+    READINESS,
+    SENDER,
+    SETTINGS,
+    TOKENS,
+    Media,
+)
+from signaling.http.doorkeeper import Doorkeeper
 from signaling.http.gateway import Gateway, GatewaySettings
 from signaling.http.headers import client_address, gatekeeper, identify, security_headers
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
+from signaling.http.repeats import Repeats
+from signaling.http.room_keeper import RoomKeeper
 from signaling.http.routes import add_endpoints
+from signaling.http.service_keys import ServiceKeys
+from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.operating.db_command import database_settings
+from signaling.operating.health_watch import Watchers
 from signaling.operating.listening import bind_http, close_all, media_refusal
 from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
@@ -28,7 +48,11 @@ from signaling.operating.readiness import Readiness
 from signaling.operating.settings import Settings
 from signaling.operating.tls import CertificateWatcher, make_context
 from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.storage import webhooks
 from signaling.storage.database import Database
+from signaling.storage.keeping import Keeping
+from signaling.webhooks.courier import Courier, Machine
+from signaling.webhooks.sender import Sender
 
 if TYPE_CHECKING:
     from sfu.observer import MediaObserver
@@ -49,11 +73,14 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     ring = make_ring(settings)
     tokens = make_tokens(settings, ring)
     keeper = make_keeper(settings, ring, SYSTEM_CLOCK.now)
+    database, passwords = Database(database_settings(settings)), Passwords()
+    keeping = Keeping(database, settings.data_dir, settings.node_name, SYSTEM_CLOCK, SYSTEM_CHANCE)
     gateway = Gateway(
         _gateway_settings(settings),
         tokens,
         client_address=client_address,
-        prepare=None if keeper is None else keeper.prepare,
+        records=Records(keeping.deny_list, keeping.chronicle),
+        look_up=Doorkeeper(database, passwords, keeper),
     )
     media = (make_media or _media_server)(settings, gateway.observer)
     app = web.Application(
@@ -72,21 +99,21 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     app[GATEWAY] = gateway
     app[MEDIA] = media
     app[CLOCK] = SYSTEM_CLOCK
-    app[app_keys.DATABASE] = Database(database_settings(settings))
-    app[app_keys.PASSWORDS] = Passwords()
+    app[app_keys.DATABASE] = database
+    app[app_keys.KEEPING], app[app_keys.SPOOL] = keeping, keeping.spool
+    app[app_keys.SERVICE_KEYS] = ServiceKeys(database, SYSTEM_CLOCK)
+    app[app_keys.REPEATS], app[app_keys.WATCHERS] = Repeats(), Watchers()
+    app[app_keys.PASSWORDS] = passwords
     app[READINESS] = Readiness(SYSTEM_CLOCK.now())
-    app[METRICS] = Metrics((media.counters, media.gauges), (gateway.counters, gateway.gauges))
+    _add_courier(app)
+    _add_metrics(app)
     _add_routes(app)
     app.on_response_prepare.append(security_headers(settings))
     app.on_shutdown.append(_drain)
-    app.cleanup_ctx.extend([_database, _passwords, _media, _gateway, _public_address])
-    if keeper is not None:
-        app[app_keys.KEY_SET] = keeper
-        app.cleanup_ctx.append(_key_set)
-    if settings.tls_certificate and settings.tls_key:
-        context = make_context(settings.tls_certificate, settings.tls_key)
-        app[app_keys.TLS] = context
-        app.cleanup_ctx.append(_certificate_watcher)
+    app.cleanup_ctx.extend([_database, _keeping, _passwords, _media, _gateway])
+    app.cleanup_ctx.extend([_public_address, _webhooks, _room_keeper])
+    _add_key_set(app, keeper)
+    _add_tls(app)
     return app
 
 
@@ -143,11 +170,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _add_routes(app: web.Application) -> None:
-    endpoints = [*http_probes.ENDPOINTS, *http_api.ENDPOINTS, *rooms_api.ENDPOINTS]
-    if app[SETTINGS].dev:
-        endpoints.extend(http_api.DEV_ENDPOINTS)
     app[OPENAPI] = openapi.as_text().encode()
-    add_endpoints(app, endpoints)
+    add_endpoints(app, openapi.all_endpoints(dev=app[SETTINGS].dev))
     app.router.add_get("/ws", app[GATEWAY].handle)
     http_files.add_files(app, http_files.read_files())
 
@@ -158,6 +182,7 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
         slots=settings.slots,
         max_participants=settings.max_participants,
         duplicate_identity=settings.duplicate_identity,
+        auto_create_rooms=settings.auto_create_rooms,
         ice_servers=servers,
         auth_seconds=settings.auth_timeout,
         seat_seconds=settings.seat_timeout,
@@ -167,6 +192,7 @@ def _gateway_settings(settings: Settings) -> GatewaySettings:
         joins_per_minute=settings.joins_per_minute,
         failed_auths_per_minute=settings.failed_auths_per_minute,
         close_grace_seconds=settings.shutdown_timeout,
+        overload_lag_seconds=settings.overload_lag,
     )
 
 
@@ -197,6 +223,52 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
         yield
     finally:
         await database.close()
+
+
+async def _keeping(app: web.Application) -> AsyncIterator[None]:
+    """What is written while people talk: opened before anybody can come, closed after everybody has left."""
+    try:
+        await app[app_keys.KEEPING].open()
+        yield
+    finally:
+        await app[app_keys.KEEPING].close(app[SETTINGS].shutdown_timeout)
+
+
+def _add_key_set(app: web.Application, keeper: JwksKeeper | None) -> None:
+    if keeper is not None:
+        app[app_keys.KEY_SET] = keeper
+        app.cleanup_ctx.append(_key_set)
+
+
+def _add_tls(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    if settings.tls_certificate and settings.tls_key:
+        app[app_keys.TLS] = make_context(settings.tls_certificate, settings.tls_key)
+        app.cleanup_ctx.append(_certificate_watcher)
+
+
+def _add_metrics(app: web.Application) -> None:
+    parts = (app[MEDIA], app[GATEWAY], app[app_keys.KEEPING], app[COURIER])
+    app[METRICS] = Metrics(*((part.counters, part.gauges) for part in parts))
+
+
+def _add_courier(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    app[SENDER] = Sender(seconds=settings.webhook_timeout, allow_private=settings.webhook_allow_private)
+    keep = timedelta(days=settings.event_retention_days)
+    machine = Machine(SYSTEM_CLOCK, SYSTEM_CHANCE)
+    app[COURIER] = Courier(app[app_keys.DATABASE], app[SENDER], machine, keep)
+
+
+async def _webhooks(app: web.Application) -> AsyncIterator[None]:
+    """Tell webhooks what happens; an attempt that is under way at the end is made again at the next start."""
+    url, secret = app[SETTINGS].webhook_url, app[SETTINGS].webhook_secret.get_secret_value()
+    async with app[app_keys.DATABASE].transaction() as connection:
+        await webhooks.keep_settings(connection, url, secret, app[CLOCK].utc())
+    async with app[SENDER]:
+        task = asyncio.create_task(app[COURIER].run(), name="webhooks")
+        yield
+        await _end(task)
 
 
 async def _passwords(app: web.Application) -> AsyncIterator[None]:
@@ -251,6 +323,14 @@ async def _ask_until_found(app: web.Application, local: tuple[str, ...]) -> None
             app[MEDIA].set_advertised(advertise(found, local))
             _log.info("public_address_found", public=found)
             return
+
+
+async def _room_keeper(app: web.Application) -> AsyncIterator[None]:
+    """Sweep up after temporary rooms."""
+    keeper = RoomKeeper(app[app_keys.DATABASE], app[GATEWAY], app[CLOCK], SYSTEM_CHANCE, app[COURIER].wake)
+    task = asyncio.create_task(keeper.run(), name="room-keeper")
+    yield
+    await _end(task)
 
 
 async def _key_set(app: web.Application) -> AsyncIterator[None]:

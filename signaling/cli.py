@@ -4,25 +4,22 @@ Exit codes: 0 it worked, 1 the machine was in the way, 2 the command or its sett
 """
 
 import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from signaling.operating.refusals import BadSettings, Refusal
+from signaling.operating.apikey_cli import apikey_app
+from signaling.operating.command_line import ConfigFlag, DataDirFlag, JsonFlag, SetFlag, settings_of, telling_refusals
+from signaling.operating.invite_cli import invite_app
+from signaling.operating.live_cli import ban_app, participant_app, room_participants
+from signaling.operating.webhook_cli import webhook_app
 from signaling.version import VERSION
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from signaling.operating.settings import Settings
-
 DEV_ROOM = "lobby"
-_Parameters = ParamSpec("_Parameters")
 
 app = typer.Typer(
     name="parley",
@@ -35,55 +32,32 @@ app = typer.Typer(
 token_app = typer.Typer(help="Tokens, which let people in.", no_args_is_help=True)
 config_app = typer.Typer(help="Settings: what holds, and whether it can be worked with.", no_args_is_help=True)
 db_app = typer.Typer(help="The database: the state of its tables, and their upgrade.", no_args_is_help=True)
-room_app = typer.Typer(help="Rooms that are kept, with or without a running server.", no_args_is_help=True)
+room_app = typer.Typer(
+    help="Rooms that are kept, in the database, with or without a running server; and who is in one.",
+    no_args_is_help=True,
+)
 app.add_typer(room_app, name="room")
 app.add_typer(token_app, name="token")
 app.add_typer(config_app, name="config")
 app.add_typer(db_app, name="db")
+app.add_typer(webhook_app, name="webhook")
+app.add_typer(apikey_app, name="apikey")
+app.add_typer(invite_app, name="invite")
+app.add_typer(participant_app, name="participant")
+app.add_typer(ban_app, name="ban")
+room_app.command("participants")(room_participants)
 
-ConfigFlag = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with settings [env: PARLEY_CONFIG].", show_default=False)
-]
 DevFlag = Annotated[
     bool | None, typer.Option("--dev", help="Try it out: loopback only, tokens for the asking.", show_default=False)
 ]
 HostFlag = Annotated[str | None, typer.Option("--host", help="Address that HTTP listens on.", show_default=False)]
 PortFlag = Annotated[int | None, typer.Option("--port", help="TCP port of HTTP.", show_default="8080")]
 MediaPortFlag = Annotated[int | None, typer.Option("--media-port", help="UDP port of media.", show_default="7882")]
-DataDirFlag = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder of what the server keeps.", show_default="data")
-]
-SetFlag = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Any other setting, as name=value; see docs/settings.md.", show_default=False),
-]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Say it as one JSON object a line.")]
 
 
 def main() -> None:
     """The console script. A mistake of the operator never ends in a traceback."""
     app()
-
-
-def _told(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
-    """Say a refusal in three parts and end with its exit code."""
-
-    @wraps(command)
-    def wrapper(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except Refusal as refusal:
-            if kwargs.get("as_json"):
-                print(json.dumps(refusal.as_json()))
-            else:
-                print(f"Error: {refusal.what}.", file=sys.stderr)
-                print(f"  Why:  {refusal.why}", file=sys.stderr)
-                print(f"  Next: {refusal.remedy}", file=sys.stderr)
-            raise typer.Exit(refusal.exit_code) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-
-    return wrapper
 
 
 def _show_version(asked: bool) -> None:
@@ -102,7 +76,7 @@ def _root(
 
 
 @app.command()
-@_told
+@telling_refusals
 def serve(
     *,
     dev: DevFlag = None,
@@ -116,7 +90,7 @@ def serve(
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM."""
     flags = {"dev": dev, "host": host, "port": port, "media_port": media_port, "data_dir": data_dir}
-    settings = _settings(flags, set_, config)
+    settings = settings_of(flags, set_, config)
     from signaling.app import build_app, run  # noqa: PLC0415
     from signaling.operating import log  # noqa: PLC0415
 
@@ -125,7 +99,7 @@ def serve(
 
 
 @token_app.command("create")
-@_told
+@telling_refusals
 def token_create(
     *,
     room: Annotated[str, typer.Option(help="The room that it lets in to.")],
@@ -143,7 +117,7 @@ def token_create(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a token for one person and one room."""
-    settings = _settings({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
+    settings = settings_of({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating.token_command import TokenOrder, make_token  # noqa: PLC0415
 
     order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl, grants=tuple(grant or ()))
@@ -152,7 +126,7 @@ def token_create(
 
 
 @app.command()
-@_told
+@telling_refusals
 def doctor(
     *,
     dev: DevFlag = None,
@@ -165,7 +139,7 @@ def doctor(
 ) -> None:
     """Look at this machine: ports, addresses, clock, kernel; each finding with its remedy."""
     flags = {"dev": dev, "host": host, "port": port, "media_port": media_port}
-    settings = _settings(flags, set_, config, serving=False)
+    settings = settings_of(flags, set_, config, serving=False)
     from signaling.operating import doctor as examination  # noqa: PLC0415
 
     findings = examination.examine(settings)
@@ -174,12 +148,12 @@ def doctor(
 
 
 @config_app.command("check")
-@_told
+@telling_refusals
 def config_check(
     *, dev: DevFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
     """Say whether the server would start with these settings."""
-    settings = _settings({"dev": dev}, set_, config)
+    settings = settings_of({"dev": dev}, set_, config)
     from signaling.operating.settings import warnings_about  # noqa: PLC0415
 
     warnings = warnings_about(settings)
@@ -192,12 +166,12 @@ def config_check(
 
 
 @config_app.command("print")
-@_told
+@telling_refusals
 def config_print(
     *, dev: DevFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
     """Print all settings as they hold, secrets masked."""
-    values = _settings({"dev": dev}, set_, config, serving=False).masked()
+    values = settings_of({"dev": dev}, set_, config, serving=False).masked()
     if as_json:
         print(json.dumps(values))
         return
@@ -206,12 +180,12 @@ def config_print(
 
 
 @db_app.command("status")
-@_told
+@telling_refusals
 def db_status(
     *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
     """Say whether the tables are those of this version; ends with 1 where they are not."""
-    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import db_command  # noqa: PLC0415
 
     told = db_command.look(settings)
@@ -220,12 +194,12 @@ def db_status(
 
 
 @db_app.command("upgrade")
-@_told
+@telling_refusals
 def db_upgrade(
     *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
     """Bring the tables to this version. All of it happens, or nothing."""
-    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import db_command  # noqa: PLC0415
 
     told = db_command.upgrade(settings)
@@ -233,7 +207,7 @@ def db_upgrade(
 
 
 @room_app.command("list")
-@_told
+@telling_refusals
 def room_list(
     *,
     search: Annotated[str | None, typer.Option(help="What the name contains.", show_default=False)] = None,
@@ -243,7 +217,7 @@ def room_list(
     as_json: JsonFlag = False,
 ) -> None:
     """Print the rooms that are kept, the newest first."""
-    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import room_command  # noqa: PLC0415
 
     for told in room_command.listing(settings, search):
@@ -251,7 +225,7 @@ def room_list(
 
 
 @room_app.command("create")
-@_told
+@telling_refusals
 def room_create(
     *,
     name: Annotated[str, typer.Option(help="The name that people see.")],
@@ -264,7 +238,7 @@ def room_create(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a room."""
-    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.identity.names import clean_name  # noqa: PLC0415
     from signaling.operating import room_command  # noqa: PLC0415
     from signaling.storage.room_record import RoomFields  # noqa: PLC0415
@@ -275,7 +249,7 @@ def room_create(
 
 
 @room_app.command("delete")
-@_told
+@telling_refusals
 def room_delete(
     *,
     room: Annotated[str, typer.Argument(help="Its id.")],
@@ -285,33 +259,20 @@ def room_delete(
     as_json: JsonFlag = False,
 ) -> None:
     """Delete a room with its bans and invites; its calls stay in the history."""
-    settings = _settings({"data_dir": data_dir}, set_, config, serving=False)
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import room_command  # noqa: PLC0415
 
-    told = room_command.delete(settings, room)
+    told = room_command.delete(settings, room, datetime.now(UTC))
     print(told.model_dump_json() if as_json else told.as_text())
 
 
 @app.command()
-@_told
+@telling_refusals
 def openapi(as_json: JsonFlag = True) -> None:
     """Print the OpenAPI 3.1 document of the HTTP interface."""
     from signaling.http.openapi import as_text  # noqa: PLC0415
 
     print(as_text(), end="")
-
-
-def _settings(
-    flags: dict[str, Any], pairs: list[str] | None, config: Path | None, *, serving: bool = True
-) -> "Settings":
-    from signaling.operating.settings import load_settings  # noqa: PLC0415
-
-    for pair in pairs or ():
-        name, sign, value = pair.partition("=")
-        if not sign:
-            raise BadSettings(f"--set {name} is not possible", "it has no value", "Write it as --set name=value.")
-        flags[name.strip().replace("-", "_").lower()] = value
-    return load_settings(flags, config=config, serving=serving)
 
 
 def _announce(application: "web.Application", bound: int, *, as_json: bool) -> None:

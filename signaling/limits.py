@@ -44,6 +44,10 @@ class TokenBucket:
         self._left = left - 1.0
         return True
 
+    def wait(self, now: float) -> float:
+        """The seconds until there is one; 0.0 where there is."""
+        return max(0.0, 1.0 - self.left(now)) / self._rate
+
     def left(self, now: float) -> float:
         """How many there are. Changes nothing."""
         return min(self._burst, self._left + max(0.0, now - self._at) * self._rate)
@@ -100,6 +104,10 @@ class KeyedLimit:
         else:
             self._buckets.move_to_end(key)
         return bucket.take(now)
+
+    def take_or_wait(self, key: str, now: float) -> float:
+        """Take one: 0.0 when there is one, else the seconds until there is."""
+        return 0.0 if self.take(key, now) else self._buckets[key].wait(now)
 
     def exhausted(self, key: str, now: float) -> bool:
         """Whether the next `take` would fail. Changes nothing."""

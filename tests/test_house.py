@@ -24,6 +24,7 @@ SHELLS = {
     "sfu/mmsg.py": "recvmmsg and sendmmsg through cffi",
     "sfu/server.py": "the loop, the timers and the sockets of the media server",
     "sfu/srtp.py": "libsrtp",
+    "sfu/tone_timer.py": "the timer of tones that the server sends",
     "sfu/udp.py": "the sockets of the media port",
     "signaling/http/app_keys.py": "aiohttp's typed keys of what the application holds",
     "signaling/app.py": "composes the server: aiohttp application and its cleanup contexts",
@@ -37,6 +38,21 @@ SHELLS = {
     "signaling/http/api.py": "aiohttp handlers of the API",
     "signaling/http/bearer.py": "reads a header of aiohttp's request",
     "signaling/http/rooms_api.py": "aiohttp handlers of rooms",
+    "signaling/http/once.py": "wraps aiohttp handlers",
+    "signaling/http/room_gate.py": "reads aiohttp's request and the database",
+    "signaling/http/tokens_api.py": "aiohttp handlers of tokens",
+    "signaling/http/people_api.py": "aiohttp handlers of participants and calls",
+    "signaling/http/moderation_api.py": "aiohttp handlers of moderation, bans and the trail",
+    "signaling/http/keys_api.py": "aiohttp handlers of API keys",
+    "signaling/operating/apikey_cli.py": "commands of the command line",
+    "signaling/operating/live_cli.py": "commands of the command line",
+    "signaling/operating/server_client.py": "asks a running server over HTTP",
+    "signaling/http/messages_api.py": "aiohttp handlers of the messages that rooms keep",
+    "signaling/http/invites_api.py": "aiohttp handlers of invites",
+    "signaling/http/doorkeeper.py": "waits for the database and for argon2 before a message is judged",
+    "signaling/http/room_keeper.py": "sweeps up after temporary rooms on a timer",
+    "signaling/http/health.py": "aiohttp handlers of what /ready leaves out",
+    "signaling/http/http_carrier.py": "aiohttp's requests and event streams as a carrier",
     "signaling/http/files.py": "serves the page from memory",
     "signaling/http/headers.py": "an aiohttp middleware",
     "signaling/http/limits.py": "an aiohttp middleware",
@@ -48,7 +64,8 @@ SHELLS = {
     "signaling/operating/public_address.py": "asks STUN servers",
     "signaling/identity/passwords.py": "argon2 in threads of its own",
     "signaling/operating/db_command.py": "runs the questions of `parley db` on a loop",
-    "signaling/operating/room_command.py": "runs the questions of `parley room` on a loop",
+    "signaling/operating/invite_cli.py": "the command line",
+    "signaling/operating/invite_command.py": "runs the questions of `parley invite` on a loop",
     "signaling/storage/api_keys.py": "SQL on the connection that it is given",
     "signaling/storage/bans.py": "SQL on the connection that it is given",
     "signaling/storage/calls.py": "SQL on the connection that it is given",
@@ -56,6 +73,7 @@ SHELLS = {
     "signaling/storage/database.py": "connections, transactions, the file",
     "signaling/storage/history.py": "SQL on the connection that it is given",
     "signaling/storage/invites.py": "SQL on the connection that it is given",
+    "signaling/storage/keeping.py": "the tasks behind what is written while people talk",
     "signaling/storage/media_sessions.py": "SQL on the connection that it is given",
     "signaling/storage/messages.py": "SQL on the connection that it is given",
     "signaling/storage/migrate.py": "runs Alembic",
@@ -63,18 +81,30 @@ SHELLS = {
     "signaling/storage/migrations/versions/v0001_rooms_and_calls.py": "changes tables",
     "signaling/storage/migrations/versions/v0002_moderation_and_access.py": "changes tables",
     "signaling/storage/migrations/versions/v0003_messages_and_outbox.py": "changes tables",
+    "signaling/storage/migrations/versions/v0004_bans_and_withdrawn_tokens.py": "changes tables",
     "signaling/storage/moderation.py": "SQL on the connection that it is given",
     "signaling/storage/outages.py": "knows the drivers' errors",
     "signaling/storage/outbox.py": "SQL on the connection that it is given",
     "signaling/storage/pages.py": "SQL on the connection that it is given",
+    "signaling/storage/recovery.py": "SQL on the connection that it is given",
     "signaling/storage/rooms.py": "SQL on the connection that it is given",
     "signaling/storage/server_starts.py": "SQL on the connection that it is given",
     "signaling/storage/spool.py": "a file, and a thread for it",
+    "signaling/storage/withdrawn_tokens.py": "SQL on the connection that it is given",
     "signaling/protocol/schema.py": "writes the JSON Schema into the tree",
     "signaling/operating/settings.py": "the one reader of the environment",
     "signaling/operating/tls.py": "loads certificates and looks whether they changed",
     "signaling/operating/token_keys.py": "reads the files with public keys",
     "signaling/http/websocket.py": "aiohttp's WebSocket as a carrier",
+    "signaling/http/webhooks_api.py": "aiohttp handlers of webhooks and events",
+    "signaling/operating/command_line.py": "the flags and the output of commands",
+    "signaling/operating/database_work.py": "runs the questions of a command on a loop",
+    "signaling/operating/webhook_cli.py": "commands of the command line",
+    "signaling/storage/deliveries.py": "SQL on the connection that it is given",
+    "signaling/storage/migrations/versions/v0005_webhooks.py": "changes tables",
+    "signaling/storage/webhooks.py": "SQL on the connection that it is given",
+    "signaling/webhooks/courier.py": "the loop that delivers, and its tasks",
+    "signaling/webhooks/sender.py": "sends over the network",
 }
 """Modules that may do I/O and read clocks. All others are pure."""
 
@@ -89,6 +119,7 @@ ALLOWED_IMPORTS = {
     ("signaling/storage/columns.py", "sqlalchemy"): "declares types of columns, opens nothing",
     ("signaling/storage/metadata.py", "sqlalchemy"): "declares names of constraints, opens nothing",
     ("signaling/storage/room_tables.py", "sqlalchemy"): "declares tables, opens nothing",
+    ("signaling/storage/webhook_tables.py", "sqlalchemy"): "declares tables, opens nothing",
 }
 """(module, what it imports): I/O libraries of which a pure module uses only arithmetic."""
 
@@ -107,6 +138,8 @@ DECLARATIONS = {
     "signaling/storage/migrations/versions/v0001_rooms_and_calls.py": "a step; tested by way of migrate",
     "signaling/storage/migrations/versions/v0002_moderation_and_access.py": "a step; tested by way of migrate",
     "signaling/storage/migrations/versions/v0003_messages_and_outbox.py": "a step; tested by way of migrate",
+    "signaling/storage/migrations/versions/v0004_bans_and_withdrawn_tokens.py": "a step; tested by way of migrate",
+    "signaling/storage/migrations/versions/v0005_webhooks.py": "a step; tested by way of migrate",
     "signaling/version.py": "one constant",
 }
 """Modules without a test file of their own."""
@@ -119,6 +152,9 @@ MANY_ARGUMENTS = {
     "signaling/cli.py:room_create": "one argument for each flag",
     "signaling/cli.py:serve": "one argument for each flag",
     "signaling/cli.py:token_create": "one argument for each flag",
+    "signaling/operating/webhook_cli.py:webhook_create": "one argument for each flag",
+    "signaling/operating/apikey_cli.py:apikey_create": "one argument for each flag",
+    "signaling/operating/live_cli.py:_server_flags": "one argument for each flag",
 }
 """`module:function` over ARGUMENTS."""
 WIDE_CLASSES: dict[str, str] = {
@@ -142,9 +178,12 @@ TASK_OWNERS = {
     "sfu/server.py": "the ends of handshakes; close() awaits them",
     "signaling/app.py": "watcher of certificates, question for the public address, key set; cleanup contexts end them",
     "signaling/http/gateway.py": "the keeper of time limits; close() ends it",
+    "signaling/storage/keeping.py": "the spool and the sign of life; close() ends them",
+    "signaling/storage/spool.py": "one write, awaited before the next",
     "signaling/storage/database.py": "one question whether it is there; close() cancels and awaits it",
     "signaling/operating/public_address.py": "one question to each STUN server; awaited before it returns",
     "signaling/http/websocket.py": "one writer for each socket; awaited before the handler returns",
+    "signaling/webhooks/courier.py": "one for each room that a target is being told of; run() owns and awaits them",
 }
 """Modules that may start asyncio tasks, and how each of theirs ends."""
 
@@ -153,6 +192,7 @@ CATCH_ALL = {
     "signaling/http/gateway.py": "one session's time limit: logged, and the others go on",
     "signaling/http/problems.py": "the root of an HTTP request: logged, answered with 500",
     "signaling/http/websocket.py": "the root of a client's session: logged, ended, and no other",
+    "signaling/webhooks/courier.py": "the root of one room of one target: logged, and the others go on",
 }
 """Modules that may catch Exception: the roots of one client's work, where a mistake of ours must not end a room."""
 

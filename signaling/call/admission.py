@@ -37,12 +37,25 @@ def expel(house: "Conversation", session: "Session", reason: LeaveReason, now: f
 
 
 def empty_room(house: "Conversation", room_id: str, now: float) -> None:
-    """The room is no more: whoever is in it is told, and their sessions end."""
+    """The room is no more: whoever is in it is told, and their sessions end; who is on the way in comes too late."""
+    house.rooms.close(room_id, now)
+    house.records.deny_list.forget_room(room_id)
     room = house.rooms.find(room_id)
     for person in [] if room is None else list(room):
         session = house.audience.session(person.id)
         if session is not None:
             expel(house, session, "room_deleted", now)
+
+
+def close_ended(house: "Conversation", now: float) -> None:
+    """The time that was set for a room's end has come: its call ends, and whoever is in it is told."""
+    utc = house.utc()
+    for room in [room for room in house.rooms if room.policy.has_ended(utc)]:
+        for person in list(room):
+            session = house.audience.session(person.id)
+            if session is not None:
+                session.send(depart(house, person, "removed", now))
+                dismiss(house, session, "room_closed", "room_closed")
 
 
 def expel_denied(house: "Conversation", now: float) -> None:

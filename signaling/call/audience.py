@@ -21,6 +21,7 @@ class Audience:
         session = self._sessions.pop(participant_id, None)
         if session is not None:
             session.participant_id = None
+            session.standing = None
             session.slots = None
 
     def session(self, participant_id: str) -> Session | None:

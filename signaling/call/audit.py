@@ -1,12 +1,11 @@
-"""Who did what to whom: the one way on which acts leave a trail. Pure, but for the line of the log."""
+"""Who did what to whom, as a value and as a line of the log; `chronicle` keeps it. Pure, but for that line."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
-from signaling.identity.grants import Role
+from signaling.identity.grants import Standing
 
 _log = structlog.get_logger("signaling.call.audit")
 
@@ -15,40 +14,32 @@ _log = structlog.get_logger("signaling.call.audit")
 class AuditEvent:
     """One act that was done. `action` is one of `permissions.ACTIONS`; times are aware UTC.
 
-    `actor` and `target` are identities; `until` is when the act ends by itself, None where it does not.
+    `actor` and `target` are identities; `room` is None for the whole server; `until` is when the act ends by itself,
+    None where it does not. `actor_hidden` says that the others in the room do not see who it was.
     """
 
     at: datetime
     action: str
-    room: str
+    room: str | None
     actor: str
-    actor_role: Role
+    actor_role: Standing
     address: str
     target: str
     reason: str | None = None
     until: datetime | None = None
+    actor_hidden: bool = False
 
 
-class AuditLog(Protocol):
-    """Takes each act as it is done. It does not wait, and it does not raise."""
-
-    def record(self, event: AuditEvent) -> None:
-        """Keep it."""
-
-
-class LoggedAudit:
-    """The trail as lines of the server's log."""
-
-    def record(self, event: AuditEvent) -> None:
-        """See `AuditLog`."""
-        _log.info(
-            "audit",
-            action=event.action,
-            room_id=event.room,
-            actor=event.actor,
-            actor_role=event.actor_role,
-            client=event.address,
-            target=event.target,
-            reason=event.reason,
-            until=None if event.until is None else event.until.isoformat(timespec="seconds"),
-        )
+def log_act(event: AuditEvent) -> None:
+    """The act as a line of the server's log."""
+    _log.info(
+        "audit",
+        action=event.action,
+        room_id=event.room,
+        actor=event.actor,
+        actor_role=event.actor_role,
+        client=event.address,
+        target=event.target,
+        reason=event.reason,
+        until=None if event.until is None else event.until.isoformat(timespec="seconds"),
+    )

@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from signaling.call.admission import expel_denied, is_admitted
+from signaling.call.admission import close_ended, expel_denied, is_admitted
 from signaling.call.audience import Audience
 from signaling.call.departure import depart
+from signaling.call.floor import lift_due
 from signaling.call.handlers import HANDLERS
+from signaling.call.join_gate import JoinGate
 from signaling.call.lines import release_line
 from signaling.call.media_port import MediaPort
 from signaling.call.membership import authenticate
 from signaling.call.moderation import lift_expired
+from signaling.call.mute_memory import MuteMemory
 from signaling.call.records import Records
+from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, RoomDirectory
 from signaling.call.timed_flags import TimedFlags
 from signaling.chance import SYSTEM_CHANCE
@@ -54,12 +58,16 @@ class Conversation:
         self.random = random
         self.records = records or Records()
         self.timed_flags = TimedFlags()
-        self.rooms = RoomDirectory(settings.max_participants, settings.duplicate_identity)
+        self.mutes_of_absent = MuteMemory()
+        self.rooms = RoomDirectory(
+            RoomPolicy(max_participants=settings.max_participants, duplicate_identity=settings.duplicate_identity)
+        )
         self.audience = Audience()
         self.sessions: dict[str, Session] = {}
         self.failed_auths = KeyedLimit(settings.failed_auths_per_minute)
         self.join_limit = KeyedLimit(settings.joins_per_minute)
         self.lines = ConcurrencyLimit(settings.sockets_per_identity)
+        self.join_gate = JoinGate(settings.overload_lag_seconds)
         self.counters: Counter[str] = Counter()
 
     # What carriers call.
@@ -85,24 +93,41 @@ class Conversation:
             session.send(welcome)
 
     def receive(self, carrier: Carrier, text: str | bytes, now: float) -> None:
-        """One message of a client. Raises only what is our mistake."""
+        """One message of a client, where nothing has to be looked up for it. Raises only what is our mistake."""
+        request = self.read(carrier, text, now)
+        if request is not None:
+            self.act(carrier, request, now)
+
+    def read(self, carrier: Carrier, text: str | bytes, now: float) -> Request | None:
+        """One message of a client, checked; None where it was refused, and answered.
+
+        What has to be looked up for it is looked up between this and `act`: see `entry.Entry`.
+        """
         session = carrier.session
         if session is None:
-            return
+            return None
         self.counters["messages_in"] += 1
         verdict = session.guard.check(now)
         if verdict != "pass":
             self._refuse_flood(session, verdict)
-            return
-        request_id: RequestId = None
+            return None
         try:
-            request = parse_client_message(text)
-            request_id = request.id
-            self._dispatch(session, request, now)
+            return parse_client_message(text)
         except BadRequest as mistake:
             self.refuse(session, mistake, mistake.request_id)
         except ClientMistake as mistake:
-            self.refuse(session, mistake, request_id)
+            self.refuse(session, mistake)
+        return None
+
+    def act(self, carrier: Carrier, request: Request, now: float) -> None:
+        """Do what a message asks, and answer it. Raises only what is our mistake."""
+        session = carrier.session
+        if session is None:
+            return
+        try:
+            self._dispatch(session, request, now)
+        except ClientMistake as mistake:
+            self.refuse(session, mistake, request.id)
 
     def lost(self, carrier: Carrier, now: float) -> None:
         """A line has ended. A seat in a room is kept; a session without one ends."""
@@ -148,7 +173,9 @@ class Conversation:
             self.end(session, "expired")
 
     def shut_down(self) -> None:
-        """Tell everybody that the server goes down, and close all lines."""
+        """Tell everybody that the server goes down, and close all lines. For the history all calls end here."""
+        for person in [person for room in self.rooms for person in room]:
+            self.records.chronicle.left(person.id, "server_shutdown", self.utc())
         message = Outgoing("reconnect", {"action": "reconnect", "reason": "server_shutdown"})
         for session in list(self.sessions.values()):
             if session.carrier is not None:
@@ -156,13 +183,22 @@ class Conversation:
                 session.carrier.close("server_shutdown")
 
     def clear_up(self, now: float) -> None:
-        """Undo what was for a time, and let go of limits of the quiet and of bans that have ended."""
+        """Undo what was for a time, let go of limits of the quiet and of bans that have ended, look at the load."""
+        self.look_at_load()
         lift_expired(self, now)
+        lift_due(self, now)
+        close_ended(self, now)
+        self.mutes_of_absent.forget_expired(now)
         self.records.deny_list.forget_expired(self.utc())
+        self.rooms.forget_closed(now)
         self.failed_auths.forget_idle(now)
         self.join_limit.forget_idle(now)
 
     # What handlers call.
+
+    def look_at_load(self) -> bool:
+        """Show the gate how late the event loop is; whether newcomers are taken."""
+        return self.join_gate.look(self.media.gauges().get("loop_lag_seconds", 0.0))
 
     def person(self, session: Session) -> Participant:
         """The participant that a session speaks for. Raises ClientMistake (`not_in_room`)."""

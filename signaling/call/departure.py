@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from signaling.call.rooms import Participant
+from signaling.call.timed_flags import TIMED_FLAGS
 from signaling.protocol.server_messages import LeaveReason, Outgoing
 from signaling.protocol.session import Session
 
@@ -17,13 +18,33 @@ def depart(house: "Conversation", person: Participant, reason: LeaveReason, now:
     session = house.audience.session(person.id)
     house.rooms.remove(person)
     house.audience.vacate(person.id)
-    house.timed_flags.forget(person.id)
+    _remember_mutes(house, person)
     if session is not None:
         session.media(False, now)
     if room is not None:
         house.audience.announce(room, person, message)
     house.media.remove_participant(person.id)
+    house.records.chronicle.left(person.id, reason, house.utc())
     return message
+
+
+def _remember_mutes(house: "Conversation", person: Participant) -> None:
+    """What a moderator has set holds for the identity, not for the stay."""
+    flags = {"mute": person.flags.mute, "deaf": person.flags.deaf}
+    ends = {flag: house.timed_flags.ends(person.id, flag) for flag in TIMED_FLAGS if flags[flag]}
+    house.timed_flags.forget(person.id)
+    house.mutes_of_absent.keep(person.room_id, person.identity, ends)
+    if house.rooms.find(person.room_id) is None:
+        house.mutes_of_absent.call_ended(person.room_id)
+
+
+def return_mutes(house: "Conversation", person: Participant, now: float) -> None:
+    """What a moderator had set of somebody who comes back is set again."""
+    ends = house.mutes_of_absent.take(person.room_id, person.identity, now)
+    for flag, at in ends.items():
+        house.timed_flags.set(person.id, flag, at)
+    if person.change_flags(**dict.fromkeys(ends, True)):
+        house.media.set_flags(person.id, person.media_flags)
 
 
 def dismiss(house: "Conversation", session: Session, reason: str, code: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from signaling.call import membership, moderation, negotiation, self_flags, talk
+from signaling.call import entry, membership, moderation, negotiation, self_flags, talk, tones
 from signaling.protocol.client_messages import Request
 from signaling.protocol.server_messages import Outgoing
 
@@ -19,7 +19,7 @@ Raises ClientMistake before it has changed anything.
 
 HANDLERS: Mapping[str, Handler] = {
     "auth": membership.auth,
-    "join": membership.join,
+    "join": entry.join,
     "leave": membership.leave,
     "participants": membership.participants,
     "resume": membership.resume,
@@ -29,6 +29,9 @@ HANDLERS: Mapping[str, Handler] = {
     "unmute": self_flags.set_own_flag,
     "deafen": self_flags.set_own_flag,
     "undeafen": self_flags.set_own_flag,
+    "hold": self_flags.set_own_flag,
+    "unhold": self_flags.set_own_flag,
+    "dtmf": tones.press,
     "message": talk.message,
     "signal": talk.signal,
     "ping": talk.ping,

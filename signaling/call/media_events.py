@@ -11,12 +11,23 @@ if TYPE_CHECKING:
     from signaling.call.conversation import Conversation
 
 
+def connection_began(house: "Conversation", participant_id: str) -> None:
+    """A peer connection begins: that is history."""
+    house.records.chronicle.media_began(participant_id, house.utc())
+
+
+def connection_ended(house: "Conversation", participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
+    """It is over, and so many octets went each way."""
+    house.records.chronicle.media_ended(participant_id, reason, sent_received, house.utc())
+
+
 def connected(house: "Conversation", participant_id: str, now: float) -> None:
     """The peer connection stands: the participant is active, unless its signaling line is lost."""
     person, session = house.rooms.participant(participant_id), house.audience.session(participant_id)
     if person is None or session is None:
         return
     person.media_up = True
+    house.records.chronicle.media_connected(person.id, house.utc())
     session.media(True, now)
     if session.carrier is not None and person.step("media_up"):
         house.announce_update(person, to_self=True)

@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
+from sfu.dtmf import Keys
 from sfu.flags import MuteFlags
+from sfu.opus import USUAL, OpusWishes
 
 
 class MediaPort(Protocol):
@@ -14,11 +16,20 @@ class MediaPort(Protocol):
     def remove_participant(self, participant_id: str) -> None:
         """Somebody has gone, and its endpoint with it. Does nothing for who is not there."""
 
+    def move_participant(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
+        """Somebody goes to another room, with the same peer connection."""
+
     def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
         """Silence or unsilence, from the next packet on."""
 
-    def answer(self, participant_id: str, offer_sdp: str) -> str:
-        """The answer to a first offer, a changed one or an ICE restart. Raises sfu.errors.BadOffer."""
+    def press_keys(self, participant_id: str, keys: Keys) -> bool:
+        """Send DTMF tones as this participant; False where too many wait already."""
+
+    def answer(self, participant_id: str, offer_sdp: str, opus: OpusWishes = USUAL) -> str:
+        """The answer to a first offer, a changed one or an ICE restart; `opus` is asked of the client's encoder.
+
+        Raises sfu.errors.BadOffer.
+        """
 
     def gauges(self) -> dict[str, float]:
         """Readings, among them `loop_lag_seconds`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sfu.observer import SlotAssignment, Speaker
-from signaling.call import media_events
+from signaling.call import media_events, tones
 
 if TYPE_CHECKING:
     from signaling.call.conversation import Conversation
@@ -29,6 +29,14 @@ class MediaWatch:
         """The peer connection has ended."""
         self._tell(media_events.gone, participant_id, reason, self._now())
 
+    def connection_began(self, participant_id: str) -> None:
+        """An offer has begun a peer connection."""
+        self._tell(media_events.connection_began, participant_id)
+
+    def connection_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
+        """A peer connection is over, whatever the reason."""
+        self._tell(media_events.connection_ended, participant_id, reason, sent_received)
+
     def media_arriving(self, participant_id: str, arriving: bool) -> None:
         """RTP from this person has started or stopped to arrive."""
         self._tell(media_events.arriving, participant_id, arriving)
@@ -40,6 +48,10 @@ class MediaWatch:
     def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
         """Who speaks in the room."""
         self._tell(media_events.speakers_changed, room_id, speakers)
+
+    def tone(self, participant_id: str, tone: str, duration: float) -> None:
+        """This person has pressed a key."""
+        self._tell(tones.heard, participant_id, tone, duration)
 
     def flooding(self, participant_id: str) -> None:
         """This person sends more packets than audio needs."""

@@ -1,20 +1,15 @@
-"""Handlers for coming and going: auth, join, leave, participants, resume. Pure."""
+"""Handlers for being there: auth, leave, participants, resume; `join` has a module of its own. Pure."""
 
 from typing import TYPE_CHECKING, cast
 
-from sfu.flags import MuteFlags
 from signaling.call.admission import check_admission, is_admitted
-from signaling.call.departure import depart, dismiss
+from signaling.call.departure import depart
+from signaling.call.entry import joined
 from signaling.call.lines import hold_line, release_line
-from signaling.call.rooms import Participant
 from signaling.errors import ClientMistake, ClosingMistake
-from signaling.identity.claims import Claims
-from signaling.identity.names import clean_name
-from signaling.identity.permissions import may
 from signaling.identity.tokens import refresh_time
-from signaling.ids import uuid7
 from signaling.limits import address_key
-from signaling.protocol.client_messages import Auth, Join, Request, Resume
+from signaling.protocol.client_messages import Auth, Request, Resume
 from signaling.protocol.envelope import RequestId
 from signaling.protocol.server_messages import Outgoing
 from signaling.version import VERSION
@@ -80,77 +75,6 @@ def welcome(house: "Conversation", session: "Session", *, resumed: bool) -> Outg
     )
 
 
-def join(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
-    """Enter a room; the answer is `joined`, and the others hear of it.
-
-    Raises ClientMistake: `forbidden`, `banned`, `token_invalid` (withdrawn), `rate_limited`, `overloaded`, `room_full`,
-    `duplicate_identity`.
-    """
-    payload, claims = cast(Join, request.payload), session.claims
-    assert claims is not None
-    check_admission(house, claims)
-    if not claims.grants.room_join or claims.grants.room != payload.room:
-        raise ClientMistake("forbidden", "the token is not for this room")
-    if not house.join_limit.take(claims.identity, now):
-        raise ClientMistake("rate_limited", "too many joins of this identity")
-    if house.media.gauges().get("loop_lag_seconds", 0.0) > house.settings.overload_lag_seconds:
-        raise ClientMistake("overloaded")
-    older = house.rooms.prospect(payload.room).check_place(claims.identity)
-    if older is not None:
-        _make_way(house, older, now)
-    person = _newcomer(house, claims, payload)
-    room = house.rooms.admit(person)
-    try:
-        house.media.add_participant(room.id, person.id, person.media_flags)
-    except BaseException:
-        house.rooms.remove(person)
-        raise
-    house.audience.seat(person.id, session)
-    house.counters["joins"] += 1
-    house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
-    return joined(house, person)
-
-
-def joined(house: "Conversation", person: Participant) -> Outgoing:
-    """The whole state of the room, as `person` sees it."""
-    room = house.rooms.find(person.room_id)
-    assert room is not None
-    return Outgoing(
-        "joined",
-        {
-            "room": room.id,
-            "participant": person.view(),
-            "participants": room.views(person),
-            "ice_servers": list(house.settings.ice_servers),
-            "limits": {"slots": house.settings.slots, "max_participants": room.max_participants},
-        },
-    )
-
-
-def _newcomer(house: "Conversation", claims: Claims, payload: Join) -> Participant:
-    """The token's name goes before the one that the client gives; without either, the identity."""
-    utc = house.utc()
-    return Participant(
-        id=uuid7(utc, house.random),
-        identity=claims.identity,
-        name=claims.name or clean_name(payload.display_name) or claims.identity,
-        role=claims.role,
-        room_id=payload.room,
-        joined_at=utc,
-        flags=MuteFlags(suppressed=not may(claims, "audio.publish", room=payload.room)),
-        may_hear=may(claims, "audio.subscribe", room=payload.room),
-        hidden=claims.grants.hidden,
-    )
-
-
-def _make_way(house: "Conversation", older: Participant, now: float) -> None:
-    """The same identity comes in from elsewhere: its older self goes, and its client is told not to come back."""
-    session = house.audience.session(older.id)
-    depart(house, older, "duplicate_identity", now)
-    if session is not None:
-        dismiss(house, session, "duplicate_identity", "duplicate_identity")
-
-
 def leave(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
     """Leave the room; the session goes on, and may join again."""
     del request
@@ -181,6 +105,11 @@ def resume(house: "Conversation", session: "Session", request: Request, now: flo
         return
     _change_line(house, session, seat)
     _bring_up_to_date(house, seat, payload.seq_ack, request.id)
+    welcome_back(house, seat)
+
+
+def welcome_back(house: "Conversation", seat: "Session") -> None:
+    """The seat has a line again; everybody hears of it."""
     person = house.person(seat)
     before = person.state
     if before == "reconnecting":

@@ -1,22 +1,23 @@
-"""The handler for moderators: mute, unmute, deafen, undeafen, kick, ban, unban. Pure.
+"""What moderators do: mute, deafen, give the floor, move, kick, ban; in the room or from outside of it. Pure.
 
 Who may do it to whom is the table's matter (`identity/permissions.py`); here is what it does.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
+from signaling.call.acting import Act, check, notice, record
 from signaling.call.admission import expel, expel_denied
-from signaling.call.audit import AuditEvent
+from signaling.call.banning import ban, ban_act, lift, lift_act
+from signaling.call.entry import Entry
+from signaling.call.floor import set_floor
+from signaling.call.moving import move
+from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant
 from signaling.call.timed_flags import TimedFlag
 from signaling.errors import ClientMistake
-from signaling.identity.deny_list import Ban
-from signaling.identity.grants import Role
-from signaling.identity.permissions import may, may_undo
+from signaling.identity.asker import Asker
 from signaling.protocol.client_messages import Moderate, Request
-from signaling.protocol.server_messages import OK, LeaveReason, Outgoing, rfc3339
+from signaling.protocol.server_messages import OK, Outgoing
 
 if TYPE_CHECKING:
     from signaling.call.conversation import Conversation
@@ -28,41 +29,66 @@ _FLAGS: dict[str, tuple[TimedFlag, bool]] = {
     "deafen": ("deaf", True),
     "undeafen": ("deaf", False),
 }
-_REMOVALS: dict[str, LeaveReason] = {"kick": "removed", "ban": "banned"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Act:
-    """One act: who does what, and until when it holds (None: until it is undone)."""
-
-    session: "Session"
-    actor: Participant
-    order: Moderate
-    until: datetime | None = None
+_FLOOR = {"give_floor": True, "take_floor": False}
 
 
 def moderate(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
-    """One act on one participant of the same room. The person is told, and everybody sees what has changed.
+    """One act on one participant of the same room, by another one. Raises as `act_in_room`."""
+    person = house.person(session)
+    assert session.standing is not None
+    address = "" if session.carrier is None else session.carrier.address
+    actor = Asker(holder=session.standing, address=address, participant_id=person.id, hidden=person.hidden)
+    found = cast(Entry | None, request.found)
+    act_in_room(house, actor, person.room_id, cast(Moderate, request.payload), now, found)
+    return OK
 
-    A moderator's unmute lifts the moderator's mute only, never the person's own. `unban` names an identity.
-    Raises ClientMistake: `forbidden`, `no_such_participant`.
+
+def act_in_room(
+    house: "Conversation", actor: Asker, room_id: str, order: Moderate, now: float, found: Entry | None = None
+) -> str:
+    """One act of whoever asks, on one participant of a room; the identity that it was done to.
+
+    The person is told, and everybody sees what has changed. A moderator's unmute lifts the moderator's mute only, never
+    the person's own. `unban` names an identity. `found` is what was looked up of the room that a `move` goes to.
+    Raises ClientMistake: `forbidden`, `no_such_participant`, and as `moving.move`.
     """
-    order = cast(Moderate, request.payload)
-    until = None if order.duration is None else house.utc() + timedelta(seconds=order.duration)
-    act = _Act(session, house.person(session), order, until)
     if order.action == "unban":
-        return _unban(house, act)
-    room = house.rooms.find(act.actor.room_id)
-    assert room is not None
-    target = room.get(order.target)
-    _check(act, target.role)
-    house.audience.tell(target.id, _notice(act))
-    if order.action in _REMOVALS:
-        _remove(house, act, target, now)
+        lift(house, lift_act(actor, room_id, order.reason), order.target)
+        return order.target
+    target = _target(house, actor, room_id, order)
+    if order.action == "ban":
+        ban(house, ban_act(actor, room_id, order.duration, order.reason), target.identity, now)
+        return target.identity
+    act = _act(actor, room_id, order)
+    if order.action == "move":
+        assert order.room is not None
+        move(house, act, target, order.room, _rules_there(found))
+    else:
+        check(act, target.role)
+        house.audience.tell(target.id, notice(house, act))
+        _do(house, act, target, now)
+    record(house, act, target.identity)
+    return target.identity
+
+
+def _do(house: "Conversation", act: Act, target: Participant, now: float) -> None:
+    if act.action == "kick":
+        _kick(house, target, now)
+    elif act.action in _FLOOR:
+        room = house.rooms.find(target.room_id)
+        assert room is not None
+        ends = None if act.seconds is None else now + act.seconds
+        set_floor(house, room, target.identity, _FLOOR[act.action], ends)
     else:
         _set_flag(house, act, target, now)
-    _record(house, act, target.identity)
-    return OK
+
+
+def _rules_there(found: Entry | None) -> RoomPolicy | None:
+    if found is None:
+        return None
+    if found.refusal is not None:
+        raise found.refusal
+    return found.policy
 
 
 def lift_expired(house: "Conversation", now: float) -> None:
@@ -76,74 +102,40 @@ def lift_expired(house: "Conversation", now: float) -> None:
             house.announce_update(person, to_self=True)
 
 
-def _check(act: _Act, target_role: Role | None = None) -> None:
-    """Raises ClientMistake (`forbidden`)."""
-    assert act.session.claims is not None
-    if not may(act.session.claims, f"participant.{act.order.action}", target_role, room=act.actor.room_id):
-        raise ClientMistake("forbidden", "this needs a moderator, and one of a higher role than the other")
+def _act(actor: Asker, room_id: str, order: Moderate) -> Act:
+    return Act(
+        actor=actor,
+        permission=f"participant.{order.action}",
+        action=order.action,
+        room_id=room_id,
+        seconds=order.duration,
+        reason=order.reason,
+    )
 
 
-def _notice(act: _Act) -> Outgoing:
-    """What the person is told. Who is hidden stays so."""
-    notice: dict[str, object] = {
-        "action": act.order.action,
-        "by": None if act.actor.hidden else act.actor.id,
-        "reason": act.order.reason,
-    }
-    if act.until is not None:
-        notice["until"] = rfc3339(act.until)
-    return Outgoing("moderated", notice)
+def _target(house: "Conversation", actor: Asker, room_id: str, order: Moderate) -> Participant:
+    """Who it is done to. Who may do it to nobody does not learn who is there, if they are not there themselves."""
+    if actor.participant_id is None:
+        check(_act(actor, room_id, order))
+    room = house.rooms.find(room_id)
+    if room is None:
+        raise ClientMistake("no_such_participant")
+    return room.get(order.target)
 
 
-def _set_flag(house: "Conversation", act: _Act, target: Participant, now: float) -> None:
-    flag, value = _FLAGS[act.order.action]
-    seconds = act.order.duration
-    house.timed_flags.set(target.id, flag, None if seconds is None else now + seconds)
+def _set_flag(house: "Conversation", act: Act, target: Participant, now: float) -> None:
+    flag, value = _FLAGS[act.action]
+    house.timed_flags.set(target.id, flag, None if act.seconds is None else now + act.seconds)
     if target.change_flags(**{flag: value}):
         house.media.set_flags(target.id, target.media_flags)
         house.announce_update(target, to_self=True)
 
 
-def _remove(house: "Conversation", act: _Act, target: Participant, now: float) -> None:
-    """Out of the room: the token is withdrawn, and whoever else is here by it, or by the same identity, goes too."""
+def _kick(house: "Conversation", target: Participant, now: float) -> None:
+    """Out of the room: the token is withdrawn, and whoever else is here by it goes too."""
     session = house.audience.session(target.id)
     assert session is not None
     assert session.claims is not None
-    deny_list, utc = house.records.deny_list, house.utc()
-    deny_list.withdraw(session.claims, utc)
-    if act.order.action == "ban":
-        deny_list.ban(Ban(target.identity, target.room_id, utc, act.actor.role, act.until, act.order.reason))
-    expel(house, session, _REMOVALS[act.order.action], now)
+    house.records.deny_list.withdraw(session.claims, house.utc())
+    expel(house, session, "removed", now)
     expel_denied(house, now)
-
-
-def _unban(house: "Conversation", act: _Act) -> Outgoing:
-    """Lift the ban of an identity from this room. A token that was withdrawn stays so."""
-    _check(act)
-    deny_list, identity, room_id = house.records.deny_list, act.order.target, act.actor.room_id
-    ban = deny_list.find_ban(identity, room_id, house.utc())
-    if ban is None:
-        raise ClientMistake("no_such_participant", "nobody of this identity is banned from this room")
-    if not may_undo(act.actor.role, ban.by_role):
-        raise ClientMistake("forbidden", "somebody of a higher role has imposed this ban")
-    deny_list.unban(identity, room_id)
-    _record(house, act, identity)
-    return OK
-
-
-def _record(house: "Conversation", act: _Act, target: str) -> None:
-    """The trail of an act that was done; `target` is an identity."""
-    carrier = act.session.carrier
-    house.records.audit.record(
-        AuditEvent(
-            at=house.utc(),
-            action=f"participant.{act.order.action}",
-            room=act.actor.room_id,
-            actor=act.actor.identity,
-            actor_role=act.actor.role,
-            address="" if carrier is None else carrier.address,
-            target=target,
-            reason=act.order.reason,
-            until=act.until,
-        )
-    )

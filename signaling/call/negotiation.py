@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, cast
 
 from sfu.errors import BadOffer
+from sfu.opus import OpusWishes
+from signaling.call.quality_presets import PRESETS
+from signaling.call.rooms import Participant
 from signaling.errors import ClientMistake, code_for_media
 from signaling.protocol.client_messages import Offer, Request
 from signaling.protocol.server_messages import OK, Outgoing
@@ -20,10 +23,17 @@ def offer(house: "Conversation", session: "Session", request: Request, now: floa
     del now
     person = house.person(session)
     try:
-        sdp = house.media.answer(person.id, cast(Offer, request.payload).sdp)
+        sdp = house.media.answer(person.id, cast(Offer, request.payload).sdp, _wishes(house, person))
     except BadOffer as error:
         raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
     return Outgoing("answer", {"sdp": sdp})
+
+
+def _wishes(house: "Conversation", person: Participant) -> OpusWishes:
+    """What the room asks of the encoder, by its quality preset; a change reaches who is there with their next offer."""
+    room = house.rooms.find(person.room_id)
+    assert room is not None
+    return PRESETS[room.policy.quality_preset]
 
 
 def ice_candidate(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:

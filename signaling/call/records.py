@@ -1,8 +1,8 @@
-"""What a conversation is given to keep beyond a call: who is kept out, and who did what. Pure."""
+"""What a conversation is given to keep beyond a call: who is kept out, who was there, and who did what. Pure."""
 
 from dataclasses import dataclass, field
 
-from signaling.call.audit import AuditLog, LoggedAudit
+from signaling.call.chronicle import Chronicle, LoggedChronicle
 from signaling.identity.deny_list import DenyList, MemoryDenyList
 
 
@@ -11,4 +11,4 @@ class Records:
     """In memory and in the log, unless others are given."""
 
     deny_list: DenyList = field(default_factory=MemoryDenyList)
-    audit: AuditLog = field(default_factory=LoggedAudit)
+    chronicle: Chronicle = field(default_factory=LoggedChronicle)

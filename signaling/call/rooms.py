@@ -10,20 +10,19 @@ from datetime import datetime
 from typing import Literal, cast
 
 from sfu.flags import MuteFlags
+from signaling.call.room_policy import RoomPolicy
 from signaling.errors import ClientMistake
 from signaling.identity.grants import Role
 from signaling.protocol.server_messages import ParticipantView, rfc3339
 from signaling.protocol.states import step_participant
-
-DuplicatePolicy = Literal["kick_old", "reject_new"]
 
 
 @dataclass(slots=True)
 class Participant:
     """One person in one room. `id` is new with each join, `identity` is the token's.
 
-    `media_up` says whether the peer connection stands. `may_hear` and `hidden` come from the token; who may not be
-    heard by its token arrives suppressed.
+    `media_up` says whether the peer connection stands. `may_publish`, `may_hear` and `hidden` come from the token; who
+    may not be heard by it is suppressed, whatever the room says.
     """
 
     id: str
@@ -33,6 +32,7 @@ class Participant:
     room_id: str
     joined_at: datetime
     flags: MuteFlags = field(default_factory=MuteFlags)
+    may_publish: bool = True
     may_hear: bool = True
     hidden: bool = False
     state: str = "joining"
@@ -45,7 +45,7 @@ class Participant:
         return self.state != before
 
     def change_flags(self, **flags: bool) -> bool:
-        """Set some of the five flags; whether any is another one now."""
+        """Set some of the flags; whether any is another one now."""
         before = self.flags
         self.flags = replace(before, **flags)
         return self.flags != before
@@ -69,18 +69,20 @@ class Participant:
             "mute": flags.mute,
             "deaf": flags.deaf,
             "suppressed": flags.suppressed,
+            "held": flags.held,
             "joined_at": rfc3339(self.joined_at),
         }
 
 
 class Room:
-    """The people in one room, in the order in which they came."""
+    """The people in one room, in the order in which they came, and the rules that hold there."""
 
-    def __init__(self, room_id: str, max_participants: int, duplicate_identity: DuplicatePolicy) -> None:
+    def __init__(self, room_id: str, policy: RoomPolicy) -> None:
         self.id = room_id
-        self.max_participants = max_participants
-        self.duplicate_identity = duplicate_identity
+        self.policy = policy
         self._people: dict[str, Participant] = {}
+        self._floor: dict[str, bool] = {}
+        self._floor_ends: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._people)
@@ -106,25 +108,50 @@ class Room:
         """
         older = self.with_identity(identity)
         if older is not None:
-            if self.duplicate_identity == "reject_new":
+            if self.policy.duplicate_identity == "reject_new":
                 raise ClientMistake("duplicate_identity")
-        elif len(self) >= self.max_participants:
-            raise ClientMistake("room_full", f"the room takes {self.max_participants} people")
+        elif len(self) >= self.policy.max_participants:
+            raise ClientMistake("room_full", f"the room takes {self.policy.max_participants} people")
         return older
+
+    def set_floor(self, identity: str, given: bool | None, ends: float | None = None) -> None:
+        """Give the floor or take it, until `ends` (None: while anybody is here). `given` None: as the rules have it."""
+        self._floor_ends.pop(identity, None)
+        if given is None:
+            self._floor.pop(identity, None)
+            return
+        self._floor[identity] = given
+        if ends is not None:
+            self._floor_ends[identity] = ends
+
+    def floor_due(self, now: float) -> list[str]:
+        """Whose floor, or lack of it, has come to its end."""
+        return [identity for identity, ends in self._floor_ends.items() if ends <= now]
+
+    def suppresses(self, person: Participant) -> bool:
+        """Whether a rule silences somebody: the token does, or the floor was not given, or was taken."""
+        has_floor = self._floor.get(person.identity, self.policy.gives_floor(person.role))
+        return not (person.may_publish and has_floor)
 
     def views(self, viewer: Participant) -> list[ParticipantView]:
         """Everybody, as `viewer` may see them: the hidden only see themselves."""
         return [person.view() for person in self if not person.hidden or person is viewer]
 
 
-class RoomDirectory:
-    """The rooms of this server. A room comes into being with its first participant and ends with its last."""
+CLOSED_SECONDS = 60.0
+"""How long the deletion of a room is remembered, for joins that were on their way: longer than any look-up."""
 
-    def __init__(self, max_participants: int = 200, duplicate_identity: DuplicatePolicy = "kick_old") -> None:
-        self._max_participants = max_participants
-        self._duplicate_identity: DuplicatePolicy = duplicate_identity
+
+class RoomDirectory:
+    """The rooms of this server where somebody is. One comes into being with its first participant, and ends with its
+    last. `default_policy` is that of rooms that nobody keeps.
+    """
+
+    def __init__(self, default_policy: RoomPolicy | None = None) -> None:
+        self.default_policy = default_policy or RoomPolicy()
         self._rooms: dict[str, Room] = {}
         self._people: dict[str, Participant] = {}
+        self._closed: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -145,19 +172,34 @@ class RoomDirectory:
         """A participant of any room."""
         return self._people.get(participant_id)
 
-    def prospect(self, room_id: str) -> Room:
-        """The room, or one that would be made by the first to enter it; nothing is changed."""
-        return self._rooms.get(room_id) or Room(room_id, self._max_participants, self._duplicate_identity)
+    def prospect(self, room_id: str, policy: RoomPolicy | None = None) -> Room:
+        """The room, or one under these rules that would be made by the first to enter it; nothing is changed."""
+        return self._rooms.get(room_id) or Room(room_id, policy or self.default_policy)
 
-    def admit(self, participant: Participant) -> Room:
+    def admit(self, participant: Participant, policy: RoomPolicy | None = None) -> Room:
         """Put somebody in its room. Raises ClientMistake as `Room.check_place`, also where an older self is there."""
-        room = self.prospect(participant.room_id)
+        room = self.prospect(participant.room_id, policy)
         if room.check_place(participant.identity) is not None:
             raise ClientMistake("duplicate_identity")
         participant.step("admitted")
+        participant.change_flags(suppressed=room.suppresses(participant))
         room._people[participant.id] = participant
         self._rooms[room.id] = room
         self._people[participant.id] = participant
+        return room
+
+    def transfer(self, participant: Participant, room_id: str, policy: RoomPolicy) -> Room:
+        """Take somebody from one room to another; an empty one ends. Raises ClientMistake as `admit`."""
+        room = self.prospect(room_id, policy)
+        if room.check_place(participant.identity) is not None:
+            raise ClientMistake("duplicate_identity")
+        former = self._rooms[participant.room_id]
+        del former._people[participant.id]
+        if not former:
+            del self._rooms[former.id]
+        participant.room_id = room_id
+        room._people[participant.id] = participant
+        self._rooms[room_id] = room
         return room
 
     def remove(self, participant: Participant) -> None:
@@ -169,3 +211,15 @@ class RoomDirectory:
         del room._people[participant.id]
         if not room:
             del self._rooms[room.id]
+
+    def close(self, room_id: str, now: float) -> None:
+        """Remember that the room was deleted just now."""
+        self._closed[room_id] = now
+
+    def closed_since(self, room_id: str, asked_at: float) -> bool:
+        """Whether the room was deleted after somebody had asked for it."""
+        return self._closed.get(room_id, float("-inf")) >= asked_at
+
+    def forget_closed(self, now: float) -> None:
+        """Let go of deletions that nobody can have overlooked."""
+        self._closed = {room_id: at for room_id, at in self._closed.items() if at > now - CLOSED_SECONDS}

@@ -1,6 +1,7 @@
-"""Handlers for what people do to themselves: mute, unmute, deafen, undeafen. Pure.
+"""Handlers for what people do to themselves: mute, unmute, deafen, undeafen, hold, unhold. Pure.
 
-They move `self_mute` and `self_deaf` and nothing else: a moderator's mute stays.
+They move `self_mute`, `self_deaf` and `held` and nothing else: a moderator's mute stays. A hold leaves all five as they
+are, and what is changed of them meanwhile cannot be heard until it ends.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ _FLAGS: dict[str, dict[str, bool]] = {
     "unmute": {"self_mute": False},
     "deafen": {"self_deaf": True},
     "undeafen": {"self_deaf": False},
+    "hold": {"held": True},
+    "unhold": {"held": False},
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 TimedFlag = Literal["mute", "deaf"]
-_FLAGS: tuple[TimedFlag, ...] = ("mute", "deaf")
+TIMED_FLAGS: tuple[TimedFlag, ...] = ("mute", "deaf")
 _SPARE = 64
 """Entries of the order that may be out of date before it is written anew."""
 
@@ -30,9 +30,13 @@ class TimedFlags:
         if len(self._order) > 2 * len(self._at) + _SPARE:
             self._order = sorted((at, *key) for key, at in self._at.items())
 
+    def ends(self, participant_id: str, flag: TimedFlag) -> float | None:
+        """When the flag ends by itself; None where it does not."""
+        return self._at.get((participant_id, flag))
+
     def forget(self, participant_id: str) -> None:
         """Somebody has left: nothing of theirs is due any more."""
-        for flag in _FLAGS:
+        for flag in TIMED_FLAGS:
             self._at.pop((participant_id, flag), None)
 
     def take_due(self, now: float) -> Iterator[tuple[str, TimedFlag]]:

@@ -9,13 +9,20 @@ from aiohttp import web
 from signaling.call.media_port import MediaPort
 from signaling.clock import Clock
 from signaling.http.gateway import Gateway
+from signaling.http.repeats import Repeats
+from signaling.http.service_keys import ServiceKeys
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.identity.tokens import Tokens
+from signaling.operating.health_watch import Watchers
 from signaling.operating.metrics import Metrics
 from signaling.operating.readiness import Readiness
 from signaling.operating.settings import Settings
 from signaling.storage.database import Database
+from signaling.storage.keeping import Keeping
+from signaling.storage.spool import Spool
+from signaling.webhooks.courier import Courier
+from signaling.webhooks.sender import Sender
 
 
 class Media(MediaPort, Protocol):
@@ -51,9 +58,16 @@ MEDIA: web.AppKey[Media] = web.AppKey("media")
 GATEWAY = web.AppKey("gateway", Gateway)
 TOKENS = web.AppKey("tokens", Tokens)
 READINESS = web.AppKey("readiness", Readiness)
+WATCHERS = web.AppKey("watchers", Watchers)
 METRICS = web.AppKey("metrics", Metrics)
 CLOCK = web.AppKey("clock", Clock)
 DATABASE = web.AppKey("database", Database)
+KEEPING = web.AppKey("keeping", Keeping)
+SPOOL = web.AppKey("spool", Spool)
+REPEATS = web.AppKey("repeats", Repeats)
+SERVICE_KEYS = web.AppKey("service_keys", ServiceKeys)
+SENDER = web.AppKey("sender", Sender)
+COURIER = web.AppKey("courier", Courier)
 PASSWORDS = web.AppKey("passwords", Passwords)
 OPENAPI = web.AppKey("openapi", bytes)
 KEY_SET = web.AppKey("key_set", JwksKeeper)

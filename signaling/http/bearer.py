@@ -1,12 +1,19 @@
-"""Who asks, by the bearer token of a request (RFC 6750 section 2.1): the same tokens as on the WebSocket."""
+"""Who asks, by the bearer token of a request (RFC 6750 section 2.1): a token as on the WebSocket, or an API key.
+
+It is found out once for each request, before its rate is counted, and then told to whoever wants to know.
+"""
+
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from signaling.call.admission import check_admission
-from signaling.errors import ClientMistake
-from signaling.http.app_keys import CLOCK, GATEWAY, KEY_SET, TOKENS
+from signaling.errors import ClientMistake, SignalingError
+from signaling.http.app_keys import CLOCK, GATEWAY, KEY_SET, SERVICE_KEYS, TOKENS
 from signaling.http.headers import client_address
 from signaling.http.problems import refuse
+from signaling.identity.asker import Asker, Holder
+from signaling.identity.bearer_secrets import API_KEY_BEGIN
 from signaling.identity.claims import Claims
 from signaling.limits import address_key
 
@@ -14,26 +21,85 @@ ERRORS = ("unauthenticated", "token_expired", "token_invalid", "forbidden", "ban
 """What a route that wants a token can answer for it."""
 
 
-async def claims_of(request: web.Request) -> Claims:
-    """What the token says.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What became of it: the asker, or why there is none."""
 
-    Raises ClientMistake: `unauthenticated` without one, `token_invalid`, `token_expired`, `banned`, and `rate_limited`
-    after too many forged ones from this address; they are counted together with those of the WebSocket.
+    asker: Asker | None
+    why: SignalingError | None = None
+
+
+_FOUND = web.RequestKey("asker", _Found)
+
+
+async def recognise(request: web.Request) -> Asker | None:
+    """Who asks; None where nobody can be made out, for the reason that `asker_of` gives."""
+    found = request.get(_FOUND)
+    if found is None:
+        try:
+            found = _Found(await _authenticate(request, _bearer(request)))
+        except SignalingError as error:
+            found = _Found(None, error)
+        request[_FOUND] = found
+    return found.asker
+
+
+async def asker_of(request: web.Request) -> Asker:
+    """Who asks: a person with a token, or a service with an API key.
+
+    Raises ClientMistake: `unauthenticated` without either, `token_invalid`, `token_expired`, `banned`, and
+    `rate_limited` after too many forged ones from this address; they are counted together with those of the WebSocket.
+    Raises StorageUnavailable where a key cannot be looked up.
     """
+    asker = await recognise(request)
+    if asker is None:
+        why = request[_FOUND].why
+        assert why is not None
+        raise why
+    return asker
+
+
+async def claims_of(request: web.Request) -> Claims:
+    """What the token of a person says. Raises as `asker_of`, and `forbidden` for a service."""
+    holder = (await asker_of(request)).holder
+    if not isinstance(holder, Claims):
+        refuse("forbidden", "This is for people with a token of their own.")
+    return holder
+
+
+async def service_of(request: web.Request, key: str) -> Asker:
+    """Who shows this API key, in a body. Raises as `asker_of`."""
+    if not key.startswith(API_KEY_BEGIN):
+        refuse("token_invalid", "This wants an API key.")
+    return await _authenticate(request, key)
+
+
+def _bearer(request: web.Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        refuse("unauthenticated", "Send a token in the header Authorization, as Bearer.")
-    house, clock = request.app[GATEWAY].conversation, request.app[CLOCK]
-    address = address_key(client_address(request))
-    if house.failed_auths.exhausted(address, clock.now()):
+        refuse("unauthenticated", "Send a token or an API key in the header Authorization, as Bearer.")
+    return token.strip()
+
+
+async def _authenticate(request: web.Request, text: str) -> Asker:
+    house, now = request.app[GATEWAY].conversation, request.app[CLOCK].now()
+    address = client_address(request)
+    if house.failed_auths.exhausted(address_key(address), now):
         refuse("rate_limited", "Too many failed authentications from this address.", {"retry_after": 60})
-    if KEY_SET in request.app:
-        await request.app[KEY_SET].prepare(token.strip())
     try:
-        claims = request.app[TOKENS].verify(token.strip(), clock.utc())
+        holder = await _holder(request, text)
     except ClientMistake as mistake:
         if mistake.code == "token_invalid":
-            house.failed_auths.take(address, clock.now())
+            house.failed_auths.take(address_key(address), now)
         raise
-    check_admission(house, claims)
-    return claims
+    if isinstance(holder, Claims):
+        check_admission(house, holder)
+    return Asker(holder=holder, address=address)
+
+
+async def _holder(request: web.Request, text: str) -> Holder:
+    if text.startswith(API_KEY_BEGIN):
+        return await request.app[SERVICE_KEYS].verify(text)
+    if KEY_SET in request.app:
+        await request.app[KEY_SET].prepare(text)
+    return request.app[TOKENS].verify(text, request.app[CLOCK].utc())

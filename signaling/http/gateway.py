@@ -1,7 +1,8 @@
 """The entry to signaling for the composition root: takes WebSockets and keeps the time."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import structlog
 from aiohttp import web
@@ -13,8 +14,11 @@ from signaling.call.records import Records
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway_settings import GatewaySettings
-from signaling.http.websocket import Prepare, WebSocketCarrier
+from signaling.http.websocket import LookUp, WebSocketCarrier
 from signaling.identity.tokens import Tokens
+from signaling.protocol.client_messages import Request
+from signaling.protocol.http_line import HttpLines
+from signaling.protocol.session import Session
 
 __all__ = ["Gateway", "GatewaySettings"]
 
@@ -32,8 +36,8 @@ def peer_address(request: web.Request) -> str:
 class Gateway:
     """Signaling as a whole. `observer` is for the media server, so this is made first and told of the media in `start`.
 
-    `client_address` says where a request really comes from; it knows of trusted proxies. `prepare` is awaited with each
-    token before it is judged: it may have to ask for the key that signed it.
+    `client_address` says where a request really comes from; it knows of trusted proxies. `look_up` is awaited with each
+    message before the conversation acts on it: it finds what the database, or another issuer, has to say.
     """
 
     def __init__(
@@ -44,16 +48,17 @@ class Gateway:
         clock: Clock = SYSTEM_CLOCK,
         client_address: Callable[[web.Request], str] = peer_address,
         records: Records | None = None,
-        prepare: Prepare | None = None,
+        look_up: LookUp | None = None,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._clock = clock
         self._client_address = client_address
         self._records = records
-        self._prepare = prepare
+        self.look_up = look_up
         self._conversation: Conversation | None = None
         self._lines: set[asyncio.Task[object]] = set()
+        self.http_lines = HttpLines()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
         self.observer = MediaWatch(lambda: self.conversation, clock.now)
@@ -87,17 +92,33 @@ class Gateway:
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One WebSocket, from its opening to its end. Raises ClientMistake before the opening only."""
-        if self._closing:
-            raise ClientMistake("server_shutdown")
+        self.check_open()
         conversation = self.conversation
         carrier = WebSocketCarrier(request, self._client_address(request), self._settings, conversation.counters)
+        with self.carrying():
+            return await carrier.run(conversation, self._clock.now, self.look_up)
+
+    def check_open(self) -> None:
+        """Whether new lines are taken. Raises ClientMistake (`server_shutdown`)."""
+        if self._closing:
+            raise ClientMistake("server_shutdown")
+
+    @contextlib.contextmanager
+    def carrying(self) -> Iterator[None]:
+        """This task carries messages for as long as the context lasts; closing waits for it."""
         task = asyncio.current_task()
         assert task is not None
         self._lines.add(task)
         try:
-            return await carrier.run(conversation, self._clock.now, self._prepare)
+            yield
         finally:
             self._lines.discard(task)
+
+    async def prepare(self, session: Session, request: Request) -> Request:
+        """The same message, with what was looked up for it; between `read` and `act` of whatever carries messages."""
+        if self.look_up is None:
+            return request
+        return await self.look_up.prepare(self.conversation, session, request)
 
     def counters(self) -> dict[str, int]:
         """What has happened since the start; every value only grows."""
@@ -108,6 +129,7 @@ class Gateway:
         conversation = self.conversation
         return {
             "sockets": float(len(self._lines)),
+            "http_lines": float(len(self.http_lines)),
             "sessions": float(len(conversation.sessions)),
             "participants": float(conversation.rooms.population),
             "rooms": float(len(conversation.rooms)),
@@ -123,6 +145,10 @@ class Gateway:
                 _log.exception("session_failed", session_id=session.id)
                 if session.carrier is not None:
                     conversation.fail(session.carrier)
+        for line in self.http_lines.take_over(now):
+            if line.ended is not None:
+                conversation.counters[f"closed_{line.ended}"] += 1
+            conversation.lost(line, now)
         conversation.clear_up(now)
 
     async def _keep_time(self) -> None:

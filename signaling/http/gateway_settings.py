@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from signaling.call.rooms import DuplicatePolicy
+from signaling.call.room_policy import DuplicatePolicy
 from signaling.protocol.envelope import MOST_BYTES
 
 
@@ -10,13 +10,14 @@ from signaling.protocol.envelope import MOST_BYTES
 class GatewaySettings:
     """What a gateway needs to know. Times are seconds, sizes bytes.
 
-    `slots` and `ice_servers` are told to clients in `joined`. New joins are refused while the event loop is later than
-    `overload_lag_seconds`. `close_grace_seconds` is how long a closing connection may take before it is cut.
+    `slots` and `ice_servers` are told to clients in `joined`. `auto_create_rooms` lets tokens enter rooms that nobody keeps. New joins are refused when the event loop is later than
+    `overload_lag_seconds`, until it is no later than half of that. `close_grace_seconds` is how long a closing connection may take before it is cut.
     """
 
     slots: int = 8
     max_participants: int = 200
     duplicate_identity: DuplicatePolicy = "kick_old"
+    auto_create_rooms: bool = True
     ice_servers: tuple[dict[str, object], ...] = ()
     auth_seconds: float = 5.0
     seat_seconds: float = 60.0

@@ -25,8 +25,10 @@ _STATIC_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_HEALTH_SOCKET = "/health/ws"
+_SOCKETS = ("/ws", _HEALTH_SOCKET)
 _CORS_METHODS = "GET, POST, PATCH, DELETE"
-_CORS_HEADERS = "Authorization, Content-Type, If-Match"
+_CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Parley-Session"
 _CORS_EXPOSED = "ETag, Location, Retry-After, X-Request-Id"
 _CORS_SECONDS = "600"
 
@@ -77,8 +79,11 @@ def gatekeeper(settings: Settings) -> Middleware:
         if settings.dev and not is_loopback_host(request.host):
             refuse("misdirected", "With --dev the server answers to localhost, 127.0.0.1 and [::1] only.")
         origin = request.headers.get("Origin")
-        if request.path == "/ws" and not may_connect(
-            origin, request.host, settings.allowed_origins, has_token=_brings_token(request)
+        if request.path in _SOCKETS and not may_connect(
+            origin,
+            request.host,
+            settings.allowed_origins,
+            has_token=request.path == _HEALTH_SOCKET or _brings_token(request),
         ):
             refuse(
                 "forbidden",

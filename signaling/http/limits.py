@@ -1,8 +1,12 @@
-"""Limits of plain HTTP: requests a minute from one address, and time for a client to take its answer."""
+"""Limits of plain HTTP: requests a minute of one person, service or address, and time for a client to take its answer.
+
+Many people may share an address, so that only those who cannot be made out are counted by it; all others by who they
+are. Whoever tries tokens that are forged is slowed down by address all the same, on every path: see `bearer`.
+"""
 
 import asyncio
 import math
-from collections import OrderedDict
+import re
 from collections.abc import Callable
 from time import monotonic
 
@@ -10,53 +14,73 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from signaling.http.aliases import other_names
+from signaling.http.app_keys import GATEWAY
+from signaling.http.bearer import recognise
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
-from signaling.limits import address_key
+from signaling.limits import KeyedLimit, address_key
 from signaling.operating.settings import Settings
+from signaling.protocol.http_messages import SESSION_HEADER
 
 _log = structlog.get_logger("signaling.http")
-_MOST_ADDRESSES = 10_000
-LIMITED_PREFIXES = ("/api/", "/dev/", "/ws")
-_WEBSOCKET_PATH = "/ws"
-
-
-class Buckets:
-    """A token bucket for each address: `per_minute` at once, and as many again in each minute.
-
-    Bounded: of more than 10,000 addresses the one not heard for longest is forgotten. `now` is monotonic seconds.
-    """
-
-    def __init__(self, per_minute: int) -> None:
-        self._rate = per_minute / 60
-        self._size = float(per_minute)
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, address: str, now: float) -> float:
-        """Take one: 0.0 when there is one, else the seconds until there is."""
-        level, at = self._levels.get(address, (self._size, now))
-        level = min(self._size, level + (now - at) * self._rate)
-        enough = level >= 1.0
-        self._levels[address] = (level - 1.0 if enough else level, now)
-        self._levels.move_to_end(address)
-        if len(self._levels) > _MOST_ADDRESSES:
-            self._levels.popitem(last=False)
-        return 0.0 if enough else (1.0 - level) / self._rate
+_ROOMS = "/api/v1/rooms"
+_OF_SESSIONS = re.compile(rf"(?:{'|'.join((_ROOMS, *other_names(_ROOMS)))})/[^/]+/(?:signal|events|leave)")
+LIMITED_PREFIXES = ("/api/", "/auth/", "/calls", "/dev/", "/health/", "/ws")
 
 
 def limit_rate(settings: Settings, clock: Callable[[], float] = monotonic) -> Middleware:
-    """The middleware that counts requests to the API and new WebSockets; files and probes are free."""
-    buckets = Buckets(settings.rate_limit_rpm)
+    """The middleware that counts requests to the API and new WebSockets; files and probes are free.
+
+    Addresses and askers have buckets of their own, so that no flood of addresses makes a key be forgotten.
+    """
+    by_address, by_asker = KeyedLimit(settings.rate_limit_rpm), KeyedLimit(settings.rate_limit_rpm)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(LIMITED_PREFIXES):
-            wait = buckets.take(address_key(client_address(request)), clock())
-            if wait:
-                refuse("rate_limited", "Too many requests from this address.", {"retry_after": math.ceil(wait)})
+        if request.path.startswith(LIMITED_PREFIXES) and not _names_a_session(request):
+            asker = await recognise(request)
+            if asker is None:
+                wait = by_address.take_or_wait(address_key(client_address(request)), clock())
+                _refuse_late(wait, "Too many requests from this address.")
+            else:
+                _refuse_late(by_asker.take_or_wait(asker.counted_by, clock()), "Too many requests.")
         return await handler(request)
 
     return middleware
+
+
+def _names_a_session(request: web.Request) -> bool:
+    """Whether it carries messages of a session over plain HTTP: those have a limit of their own, on messages, and wrong
+    secrets are slowed down where they are compared.
+    """
+    named = request.headers.get(SESSION_HEADER)
+    if named is None or not _OF_SESSIONS.fullmatch(request.path):
+        return False
+    return named.partition(".")[0] in request.app[GATEWAY].conversation.sessions
+
+
+def limit_route(handler: Handler, per_minute: int, clock: Callable[[], float] = monotonic) -> Handler:
+    """The handler, for `per_minute` requests a minute of one asker, or of one address where nobody can be made out."""
+    buckets = KeyedLimit(per_minute)
+
+    async def limited(request: web.Request) -> web.StreamResponse:
+        asker = await recognise(request)
+        key = address_key(client_address(request)) if asker is None else asker.counted_by
+        _refuse_late(buckets.take_or_wait(key, clock()), f"Too many requests of this kind: {per_minute} a minute.")
+        return await handler(request)
+
+    return limited
+
+
+def _refuse_late(wait: float, why: str) -> None:
+    if wait:
+        refuse("rate_limited", why, {"retry_after": math.ceil(wait)})
+
+
+def lasts(response: web.StreamResponse) -> bool:
+    """Whether this is a WebSocket or an event stream: it ends when somebody leaves, and writes by itself."""
+    return isinstance(response, web.WebSocketResponse) or response.content_type == "text/event-stream"
 
 
 def limit_time(settings: Settings) -> Middleware:
@@ -65,7 +89,7 @@ def limit_time(settings: Settings) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
-        if request.path == _WEBSOCKET_PATH:
+        if lasts(response):
             return response
         try:
             async with asyncio.timeout(settings.write_timeout):
@@ -75,6 +99,9 @@ def limit_time(settings: Settings) -> Middleware:
             if request.transport is not None:
                 request.transport.abort()
             _log.info("answer_not_taken", address=client_address(request), path=request.path)
+        except ConnectionError as error:
+            # It has not waited for its answer; aiohttp would log a traceback for the exception.
+            _log.debug("client_gone", method=request.method, path=request.path, reason=str(error))
         return response
 
     return middleware

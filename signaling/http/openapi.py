@@ -11,9 +11,22 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from signaling.errors import ERRORS
 from signaling.http import api as http_api
+from signaling.http import (
+    health,
+    http_carrier,
+    invites_api,
+    keys_api,
+    messages_api,
+    moderation_api,
+    once,
+    people_api,
+    rooms_api,
+    tokens_api,
+    webhooks_api,
+)
 from signaling.http import probes as http_probes
-from signaling.http import rooms_api
 from signaling.http.problems import CONTENT_TYPE, Problem
+from signaling.http.repeats import HEADER
 from signaling.http.routes import Endpoint
 from signaling.version import VERSION
 
@@ -22,9 +35,23 @@ EVERYWHERE = ("bad_message", "internal", "misdirected")
 """Errors that any route can give."""
 
 
-def all_endpoints() -> tuple[Endpoint, ...]:
-    """Every route that is documented, with those of `--dev`."""
-    return (*http_probes.ENDPOINTS, *http_api.ENDPOINTS, *rooms_api.ENDPOINTS, *http_api.DEV_ENDPOINTS)
+def all_endpoints(*, dev: bool = True) -> tuple[Endpoint, ...]:
+    """Every route that is documented; `dev` says whether with those of `--dev`. The router is made of the same rows."""
+    return (
+        *http_probes.ENDPOINTS,
+        *http_api.ENDPOINTS,
+        *rooms_api.ENDPOINTS,
+        *http_carrier.ENDPOINTS,
+        *health.ENDPOINTS,
+        *people_api.ENDPOINTS,
+        *messages_api.ENDPOINTS,
+        *moderation_api.ENDPOINTS,
+        *invites_api.ENDPOINTS,
+        *tokens_api.ENDPOINTS,
+        *keys_api.ENDPOINTS,
+        *webhooks_api.ENDPOINTS,
+        *(http_api.DEV_ENDPOINTS if dev else ()),
+    )
 
 
 def document(endpoints: Iterable[Endpoint] | None = None) -> dict[str, Any]:
@@ -68,7 +95,7 @@ def _models(rows: Iterable[Endpoint]) -> dict[type[BaseModel], JsonSchemaMode]:
 def _operation(row: Endpoint) -> dict[str, Any]:
     responses = {str(status): _content(answer) for status, answer in row.answers.items()}
     by_status: dict[int, list[str]] = defaultdict(list)
-    for code in sorted({*row.errors, *EVERYWHERE}):
+    for code in sorted({*row.errors, *EVERYWHERE, *(once.ERRORS if row.repeatable else ())}):
         by_status[ERRORS[code].status].append(code)
     for status, codes in by_status.items():
         problem = {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}}
@@ -81,6 +108,8 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     }
     if parameters := _parameters(row):
         operation["parameters"] = parameters
+    if row.per_minute is not None:
+        operation["description"] = f"At most {row.per_minute} requests a minute."
     if row.body:
         schema = {"$ref": _REFERENCE.format(model=row.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -95,6 +124,9 @@ def _parameters(row: Endpoint) -> list[dict[str, Any]]:
     if row.query:
         properties = row.query.model_json_schema()["properties"]
         found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    found += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in row.headers]
+    if row.repeatable:
+        found.append({"name": HEADER, "in": "header", "schema": {"type": "string", "maxLength": 128}})
     return found
 
 

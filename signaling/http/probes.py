@@ -1,5 +1,6 @@
 """`/live`, `/ready` with its alias `/health`, and `/metrics`."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from aiohttp import web
@@ -8,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import CLOCK, DATABASE, MEDIA, METRICS, READINESS, SETTINGS
 from signaling.http.headers import client_of_request
+from signaling.http.limits import lasts
 from signaling.http.problems import Handler, refuse
 from signaling.http.routes import Endpoint, json_answer
 from signaling.operating.metrics import CONTENT_TYPE
-
-_WEBSOCKET_PATH = "/ws"
+from signaling.operating.readiness import CheckState
 
 
 class Live(BaseModel):
@@ -46,6 +47,12 @@ async def live(_request: web.Request) -> web.StreamResponse:
 
 async def ready(request: web.Request) -> web.StreamResponse:
     """Whether people may be sent to this node: 200 or 503, with the same body."""
+    answer = verdict(await look(request))
+    return json_answer(answer, status=200 if answer.status == "ready" else 503)
+
+
+async def look(request: web.Request) -> Mapping[str, CheckState]:
+    """All checks, now."""
     media = request.app[MEDIA]
     try:
         await request.app[DATABASE].ping()
@@ -53,18 +60,22 @@ async def ready(request: web.Request) -> web.StreamResponse:
         answers = False
     else:
         answers = True
-    states = request.app[READINESS].look(
+    return request.app[READINESS].look(
         request.app[CLOCK].now(),
         media_addresses=len(media.addresses),
         loop_lag=media.gauges().get("loop_lag_seconds", 0.0),
         database=answers,
     )
+
+
+def verdict(states: Mapping[str, CheckState]) -> Ready:
+    """What is told of these checks."""
     fine = all(state.ok for state in states.values())
     checks = {
         name: Check(state="ok" if state.ok else "failing", age_seconds=round(state.age, 3), detail=state.detail)
         for name, state in states.items()
     }
-    return json_answer(Ready(status="ready" if fine else "not_ready", checks=checks), status=200 if fine else 503)
+    return Ready(status="ready" if fine else "not_ready", checks=checks)
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
@@ -85,7 +96,7 @@ async def count_requests(request: web.Request, handler: Handler) -> web.StreamRe
     response = await handler(request)
     resource = request.match_info.route.resource
     route = resource.canonical if resource else "unmatched"
-    seconds = None if request.path == _WEBSOCKET_PATH else clock() - began
+    seconds = None if lasts(response) else clock() - began
     request.app[METRICS].request_answered(request.method, route, response.status, seconds)
     return response
 

@@ -101,15 +101,20 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(request, "internal")
 
 
-async def read_body(request: web.Request, model: type[Model], time_limit: float) -> Model:
-    """The JSON body of a request, validated. Raises ClientMistake: wrong type, too slow, or not what `model` says."""
+async def read_json_text(request: web.Request, time_limit: float) -> bytes:
+    """The body of a request that says that it is JSON, as it came. Raises ClientMistake: wrong type, or too slow."""
     if request.content_type != "application/json":
         refuse("unsupported_media_type")
     try:
         async with asyncio.timeout(time_limit):
-            body = await request.read()
+            return await request.read()
     except TimeoutError:
         refuse("timeout")
+
+
+async def read_body(request: web.Request, model: type[Model], time_limit: float) -> Model:
+    """The JSON body of a request, validated. Raises ClientMistake: wrong type, too slow, or not what `model` says."""
+    body = await read_json_text(request, time_limit)
     try:
         return model.model_validate_json(body or b"{}", strict=True)
     except ValidationError as error:

@@ -5,34 +5,39 @@ from typing import Any
 from aiohttp import web
 
 from signaling.call.admission import empty_room
+from signaling.call.floor import adopt
 from signaling.chance import SYSTEM_CHANCE
 from signaling.http import bearer
-from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, PASSWORDS, SETTINGS
-from signaling.http.bearer import claims_of
+from signaling.http.app_keys import CLOCK, COURIER, DATABASE, GATEWAY, PASSWORDS, SETTINGS
+from signaling.http.bearer import asker_of
+from signaling.http.doorkeeper import policy_of
 from signaling.http.problems import read_body, read_query, refuse
 from signaling.http.room_models import RoomChanges, RoomOrder, RoomPage, RoomQuery, RoomView
 from signaling.http.routes import Endpoint, json_answer
-from signaling.identity.claims import Claims
+from signaling.identity.asker import Asker
 from signaling.identity.permissions import may
-from signaling.identity.room_access import may_name_owner, may_to_room
-from signaling.storage import rooms
+from signaling.identity.room_access import may_name_owner, may_to_room, owner_of_new
+from signaling.storage import outbox, rooms
 from signaling.storage.pages import PageRequest
 from signaling.storage.room_record import Room, RoomFields, wanted_version
+from signaling.webhooks.events import of_room
 
 PATH = "/api/v1/rooms"
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Make a room; who makes it owns it, unless an operator names somebody else."""
-    claims = await claims_of(request)
-    if not may(claims, "room.create"):
-        refuse("forbidden")
+    asker = await asker_of(request)
     order = await read_body(request, RoomOrder, request.app[SETTINGS].read_timeout)
-    _check_owner(order, claims)
-    values = {"owner": claims.identity, **await _values(request, order)}
-    creation = rooms.Creation(claims.identity, request.app[CLOCK].utc(), SYSTEM_CHANCE, order.id)
+    if not may(asker.holder, "room.create", room=order.id):
+        refuse("forbidden")
+    _check_owner(order, asker)
+    values = {"owner": owner_of_new(asker), **await _values(request, order)}
+    creation = rooms.Creation(asker.identity, request.app[CLOCK].utc(), SYSTEM_CHANCE, order.id)
     async with request.app[DATABASE].transaction() as connection:
         room = await rooms.create(connection, RoomFields(**values), creation)
+        await outbox.append(connection, of_room("room.created", room, asker.identity, creation.utc, SYSTEM_CHANCE))
+    request.app[COURIER].wake()
     answer = _answer(room, 201)
     answer.headers["Location"] = f"{PATH}/{room.id}"
     return answer
@@ -40,8 +45,8 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 async def listing(request: web.Request) -> web.StreamResponse:
     """A page of all rooms."""
-    claims = await claims_of(request)
-    if not may(claims, "room.list"):
+    asker = await asker_of(request)
+    if not may(asker.holder, "room.list"):
         refuse("forbidden")
     query = read_query(request, RoomQuery)
     wanted = rooms.RoomFilter(
@@ -54,49 +59,55 @@ async def listing(request: web.Request) -> web.StreamResponse:
 
 async def read(request: web.Request) -> web.StreamResponse:
     """One room."""
-    return _answer(await _room_for(request, await claims_of(request), "room.read"))
+    return _answer(await _room_for(request, await asker_of(request), "room.read"))
 
 
 async def change(request: web.Request) -> web.StreamResponse:
     """Change the fields that are named, of the version that was read."""
-    claims = await claims_of(request)
-    room = await _room_for(request, claims, "room.update")
+    asker = await asker_of(request)
+    room = await _room_for(request, asker, "room.update")
     if "If-Match" not in request.headers:
         refuse("precondition_required")
     version = wanted_version(request.headers.get("If-Match"))
     changes = await read_body(request, RoomChanges, request.app[SETTINGS].read_timeout)
     if "owner" in changes.model_fields_set and changes.owner != room.owner:
-        _check_owner(changes, claims)
+        _check_owner(changes, asker)
     values = await _values(request, changes)
     async with request.app[DATABASE].transaction() as connection:
         changed = await rooms.change(connection, room.id, values, version, request.app[CLOCK].utc())
+    house = request.app[GATEWAY].conversation
+    adopt(house, changed.id, policy_of(changed, house.rooms.default_policy))
     return _answer(changed)
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a room; whoever is in it is told, and has left it."""
-    room = await _room_for(request, await claims_of(request), "room.delete")
+    asker = await asker_of(request)
+    room = await _room_for(request, asker, "room.delete")
+    utc = request.app[CLOCK].utc()
     async with request.app[DATABASE].transaction() as connection:
-        await rooms.remove(connection, room.id, wanted_version(request.headers.get("If-Match")))
+        room = await rooms.remove(connection, room.id, wanted_version(request.headers.get("If-Match")))
+        await outbox.append(connection, of_room("room.deleted", room, asker.identity, utc, SYSTEM_CHANCE))
+    request.app[COURIER].wake()
     empty_room(request.app[GATEWAY].conversation, room.id, request.app[CLOCK].now())
     return web.Response(status=204)
 
 
-async def _room_for(request: web.Request, claims: Claims, action: str) -> Room:
+async def _room_for(request: web.Request, asker: Asker, action: str) -> Room:
     """The room, for who may do that to it. Who may not does not learn whether there is one."""
     room_id = request.match_info["id"]
     async with request.app[DATABASE].reading() as connection:
         room = await rooms.find(connection, room_id)
-    if not may_to_room(claims, action, room_id, None if room is None else room.owner):
+    if not may_to_room(asker, action, room_id, None if room is None else room.owner):
         refuse("forbidden")
     if room is None:
         refuse("not_found", "There is no such room.")
     return room
 
 
-def _check_owner(wanted: RoomChanges, claims: Claims) -> None:
-    if "owner" in wanted.model_fields_set and not may_name_owner(claims, wanted.owner):
-        refuse("forbidden", "Only an operator makes somebody else the owner.")
+def _check_owner(wanted: RoomChanges, asker: Asker) -> None:
+    if "owner" in wanted.model_fields_set and not may_name_owner(asker, wanted.owner):
+        refuse("forbidden", "Only an operator or a service makes somebody else the owner.")
 
 
 async def _values(request: web.Request, wanted: RoomChanges) -> dict[str, Any]:
@@ -126,6 +137,7 @@ ENDPOINTS = (
         answers={201: RoomView},
         body=RoomOrder,
         errors=(*_COMMON, *_BODY_ERRORS, "already_exists"),
+        repeatable=True,
     ),
     Endpoint("GET", PATH, listing, "List rooms.", answers={200: RoomPage}, query=RoomQuery, errors=_COMMON),
     Endpoint("GET", _ONE, read, "See a room.", answers={200: RoomView}, errors=(*_COMMON, "not_found")),

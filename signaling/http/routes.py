@@ -6,13 +6,21 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
+from signaling.http.aliases import other_names
+from signaling.http.limits import limit_route
+from signaling.http.once import once
 from signaling.http.problems import Handler
+
+BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")
+"""What a route that reads a body can answer for it, besides `bad_message`."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """One method of one path. `answers` gives for each status the JSON model, a media type for other
-    bodies, or nothing for no body. Each field of `query` is a parameter.
+    bodies, or nothing for no body. Each field of `query` is a parameter. A route that is `repeatable` takes an
+    `Idempotency-Key`; one with `per_minute` is limited to that many requests a minute of whoever asks, besides the
+    limit that holds for all routes together. `headers` are read besides those that all routes share.
     """
 
     method: str
@@ -23,12 +31,19 @@ class Endpoint:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     errors: tuple[str, ...] = field(default=())
+    repeatable: bool = False
+    per_minute: int | None = None
+    headers: tuple[str, ...] = ()
 
 
 def add_endpoints(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
-    """Register them."""
+    """Register them, under all their names."""
     for endpoint in endpoints:
-        app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
+        handler = once(endpoint.handler) if endpoint.repeatable else endpoint.handler
+        if endpoint.per_minute is not None:
+            handler = limit_route(handler, endpoint.per_minute)
+        for path in (endpoint.path, *other_names(endpoint.path)):
+            app.router.add_route(endpoint.method, path, handler)
 
 
 def json_answer(model: BaseModel, status: int = 200) -> web.Response:

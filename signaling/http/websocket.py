@@ -5,7 +5,8 @@ The rules are in the conversation; here are only bytes and the ways in which a c
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 from aiohttp import WebSocketError, WSMsgType, web
@@ -13,11 +14,20 @@ from aiohttp import WebSocketError, WSMsgType, web
 from signaling.call.conversation import Conversation
 from signaling.errors import ERRORS, ClientMistake
 from signaling.http.gateway_settings import GatewaySettings
-from signaling.protocol.client_messages import Auth, parse_client_message
+from signaling.identity.names import clean_user_agent
+from signaling.protocol.client_messages import Request
 from signaling.protocol.session import Session
 
-Prepare = Callable[[str], Awaitable[None]]
-"""What is awaited with a token before it is judged."""
+
+class LookUp(Protocol):
+    """What has to be found out before a message can be judged; see `doorkeeper.Doorkeeper`."""
+
+    async def token(self, token: str) -> None:
+        """For a token that came with the opening."""
+
+    async def prepare(self, house: Conversation, session: Session, request: Request) -> Request:
+        """For a message; the same one is given back, with what was found."""
+
 
 SUBPROTOCOL = "parley.v1"
 TOKEN_PREFIX = "parley.token."  # noqa: S105 - the name of an entry, not a token
@@ -66,11 +76,13 @@ class WebSocketCarrier:
         "_ws",
         "address",
         "session",
+        "user_agent",
     )
 
     def __init__(self, request: web.Request, address: str, settings: GatewaySettings, counters: Counter[str]) -> None:
         self.session: Session | None = None
         self.address = address
+        self.user_agent = clean_user_agent(request.headers.get("User-Agent", ""))
         self._request = request
         self._settings = settings
         self._counters = counters
@@ -112,11 +124,11 @@ class WebSocketCarrier:
         self._rouse()
 
     async def run(
-        self, conversation: Conversation, now: Callable[[], float], prepare: Prepare | None = None
+        self, conversation: Conversation, now: Callable[[], float], look_up: LookUp | None = None
     ) -> web.WebSocketResponse:
         """Carry messages until the connection ends. Nothing that goes wrong later leaves, but cancellation.
 
-        `prepare` is awaited with the token, wherever it comes, before the conversation sees it.
+        `look_up` is awaited with each token and message before the conversation acts on it.
 
         Raises ClientMistake for a request that cannot become a WebSocket of this protocol.
         """
@@ -124,7 +136,7 @@ class WebSocketCarrier:
         await self._ws.prepare(self._request)
         writer = asyncio.create_task(self._write(), name="websocket writer")
         try:
-            await self._talk(conversation, now, token, prepare)
+            await self._talk(conversation, now, token, look_up)
             if self._closing is not None:
                 await asyncio.wait((writer,))
                 await self._close_connection()
@@ -136,43 +148,34 @@ class WebSocketCarrier:
         return self._ws
 
     async def _talk(
-        self, conversation: Conversation, now: Callable[[], float], token: str | None, prepare: Prepare | None
+        self, conversation: Conversation, now: Callable[[], float], token: str | None, look_up: LookUp | None
     ) -> None:
         """Open the session and read. The root of whatever a client can cause: it ends this line, and no other."""
         try:
-            if prepare is not None and token is not None:
-                await prepare(token)
+            if look_up is not None and token is not None:
+                await look_up.token(token)
             conversation.open(self, now(), token)
-            await self._read(conversation, now, prepare)
+            await self._read(conversation, now, look_up)
         except Exception:
             _log.exception("session_failed", session_id=self.session.id if self.session else None)
             conversation.fail(self)
 
-    async def _read(self, conversation: Conversation, now: Callable[[], float], prepare: Prepare | None) -> None:
+    async def _read(self, conversation: Conversation, now: Callable[[], float], look_up: LookUp | None) -> None:
         while self._closing is None:
             self._reading = True
             message = await self._ws.receive()
             self._reading = False
-            if message.type is WSMsgType.TEXT:
-                if prepare is not None and (sent := self._token_in(message.data)) is not None:
-                    await prepare(sent)
-                conversation.receive(self, message.data, now())
-            elif message.type is WSMsgType.BINARY:
-                conversation.receive(self, b"", now())
-            else:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
                     self._counters["closed_too_large"] += 1
                 return
-
-    def _token_in(self, text: str) -> str | None:
-        """The token of an `auth`; looked for only while nobody has authenticated here."""
-        if self.session is None or self.session.state != "opened":
-            return None
-        try:
-            payload = parse_client_message(text).payload
-        except ClientMistake:
-            return None
-        return payload.token if isinstance(payload, Auth) else None
+            text = message.data if message.type is WSMsgType.TEXT else b""
+            request = conversation.read(self, text, now())
+            if request is None:
+                continue
+            if look_up is not None and self.session is not None:
+                request = await look_up.prepare(conversation, self.session, request)
+            conversation.act(self, request, now())
 
     async def _write(self) -> None:
         """Send the queue as it fills; once `close` was called, send the rest and close."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from signaling.ids import RandomBytes, new_secret
 
-_API_KEY = re.compile(r"parley_([a-z2-7]{12})_([A-Za-z0-9_-]{43})\Z")
+API_KEY_BEGIN = "parley_"
+"""No JSON Web Token begins so."""
+_API_KEY = re.compile(API_KEY_BEGIN + r"([a-z2-7]{12})_([A-Za-z0-9_-]{43})\Z")
 _PREFIX_BYTES = 8
 _SECRET_BYTES = 32
 LONGEST = 128
@@ -26,7 +28,7 @@ class ApiKeyText:
     secret: str
 
     def __str__(self) -> str:
-        return f"parley_{self.prefix}_{self.secret}"
+        return f"{API_KEY_BEGIN}{self.prefix}_{self.secret}"
 
 
 def new_api_key(random: RandomBytes) -> ApiKeyText:

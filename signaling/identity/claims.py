@@ -29,6 +29,7 @@ class Claims:
     """A verified token. `identity` is `sub`; times are aware UTC.
 
     `token_id` is `jti`, or made from the token where it has none of its own. `origin` is set in a refreshed token.
+    `invited` lets its bearer into a private room, or one with a password, as an invite does.
     """
 
     identity: str
@@ -40,6 +41,7 @@ class Claims:
     issued_at: datetime | None = None
     metadata: str | None = None
     origin: Origin | None = None
+    invited: bool = False
 
     @property
     def first(self) -> Origin:
@@ -76,6 +78,7 @@ def read_claims(payload: Mapping[str, Any], fingerprint: str, utc: datetime, lee
         issued_at=None if issued is None else _moment(issued),
         metadata=metadata,
         origin=_origin(payload),
+        invited=_flag(payload, "invited"),
     )
 
 
@@ -137,6 +140,13 @@ def _text(payload: Mapping[str, Any], name: str) -> str | None:
     value = payload.get(name)
     if value is not None and not isinstance(value, str):
         refuse(f"{name} is not a text")
+    return value
+
+
+def _flag(payload: Mapping[str, Any], name: str) -> bool:
+    value = payload.get(name, False)
+    if not isinstance(value, bool):
+        refuse(f"{name} is not true or false")
     return value
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from signaling.identity.bearer_secrets import hash_of
 from signaling.identity.claims import Claims
-from signaling.identity.grants import Role
+from signaling.identity.grants import Standing
 from signaling.identity.tokens import LIFETIME, MOST_LEEWAY
 
 MOST_ENTRIES = 100_000
@@ -21,15 +22,18 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 class Ban:
     """An identity that may not be in a room, or in none where `room` is None; `until` is None for one without end.
 
-    `by_role` is the role of who imposed it: only somebody above that role may lift it.
+    `by_role` is the role of who imposed it: only somebody above that role may lift it. `by` is their identity, and `id`
+    names the ban where it is kept.
     """
 
     identity: str
     room: str | None
     since: datetime
-    by_role: Role
+    by_role: Standing
     until: datetime | None = None
     reason: str | None = None
+    by: str = ""
+    id: str = ""
 
 
 class Denial(NamedTuple):
@@ -47,8 +51,8 @@ class DenyList(Protocol):
     def ban(self, ban: Ban) -> None:
         """Keep an identity out; an earlier ban of the same identity and room is replaced."""
 
-    def unban(self, identity: str, room: str | None) -> bool:
-        """Lift a ban; whether there was one."""
+    def unban(self, identity: str, room: str | None, by: str = "") -> bool:
+        """Lift a ban; whether there was one. `by` is the identity of who does it."""
 
     def find_ban(self, identity: str, room: str | None, utc: datetime) -> Ban | None:
         """The ban of exactly this room (None: of the whole server) that holds at `utc`."""
@@ -56,8 +60,22 @@ class DenyList(Protocol):
     def denial(self, claims: Claims, utc: datetime) -> Denial | None:
         """Why these claims admit nobody at `utc`, or None where they do."""
 
+    def forget_room(self, room: str) -> None:
+        """A room was deleted: its bans go with it."""
+
     def forget_expired(self, utc: datetime) -> None:
         """Let go of what has ended."""
+
+
+def token_hashes(claims: Claims) -> set[str]:
+    """What is kept of the ids of a token and of the one that its chain began with: they may be any text."""
+    return {hash_of(token_id) for token_id in (claims.token_id, claims.first.token_id)}
+
+
+def withdrawn_until(claims: Claims, utc: datetime) -> datetime:
+    """Until when a token that is withdrawn at `utc` has to be known."""
+    ends = max(claims.expires_at, claims.first.expires_at, utc + LIFETIME)
+    return min(ends, FOREVER - timedelta(days=1)) + timedelta(seconds=MOST_LEEWAY)
 
 
 _Key = tuple[str, str, str]
@@ -81,10 +99,13 @@ class MemoryDenyList:
 
     def withdraw(self, claims: Claims, utc: datetime) -> None:
         """See `DenyList`. Held until the last token of the chain has expired, with the leeway of its clocks."""
-        ends = max(claims.expires_at, claims.first.expires_at, utc + LIFETIME)
-        ends = min(ends, FOREVER - timedelta(days=1)) + timedelta(seconds=MOST_LEEWAY)
-        for token_id in {claims.token_id, claims.first.token_id}:
-            self._put(_token_key(token_id), ends)
+        until = withdrawn_until(claims, utc)
+        for token_hash in token_hashes(claims):
+            self.withdraw_hash(token_hash, until)
+
+    def withdraw_hash(self, token_hash: str, until: datetime) -> None:
+        """One token, by what is kept of its id."""
+        self._put(("token", token_hash, ""), until)
 
     def ban(self, ban: Ban) -> None:
         """See `DenyList`."""
@@ -92,8 +113,9 @@ class MemoryDenyList:
         self._bans[key] = ban
         self._put(key, ban.until or FOREVER)
 
-    def unban(self, identity: str, room: str | None) -> bool:
+    def unban(self, identity: str, room: str | None, by: str = "") -> bool:
         """See `DenyList`."""
+        del by
         key = _ban_key(identity, room)
         return self._ends.pop(key, None) is not None and self._bans.pop(key, None) is not None
 
@@ -108,8 +130,14 @@ class MemoryDenyList:
         ban = self.find_ban(claims.identity, None, utc) or (room and self.find_ban(claims.identity, room, utc))
         if ban:
             return Denial(ban)
-        ids = (claims.token_id, claims.first.token_id)
-        return Denial(None) if any(self._holds(_token_key(token_id), utc) for token_id in ids) else None
+        withdrawn = any(self._holds(("token", token_hash, ""), utc) for token_hash in token_hashes(claims))
+        return Denial(None) if withdrawn else None
+
+    def forget_room(self, room: str) -> None:
+        """See `DenyList`."""
+        for key in [key for key in self._bans if key == _ban_key(key[1], room)]:
+            del self._bans[key]
+            self._ends.pop(key, None)
 
     def forget_expired(self, utc: datetime) -> None:
         """See `DenyList`."""
@@ -136,10 +164,6 @@ class MemoryDenyList:
         del self._ends[key]
         self._bans.pop(key, None)
         return True
-
-
-def _token_key(token_id: str) -> _Key:
-    return ("token", token_id, "")
 
 
 def _ban_key(identity: str, room: str | None) -> _Key:

@@ -10,6 +10,11 @@ Role = Literal["member", "moderator", "owner", "operator"]
 
 RANK: dict[str, int] = {"member": 0, "moderator": 1, "owner": 2, "operator": 3}
 
+Standing = Literal["member", "moderator", "owner", "service", "operator"]
+"""Who acts: a role, or a service; in the order of their power."""
+
+STANDING: dict[str, int] = {"member": 0, "moderator": 1, "owner": 2, "service": 3, "operator": 4}
+
 
 class Grants(BaseModel):
     """The claim `video`. Grants with names that we do not know are ignored; those that we know have exact types."""

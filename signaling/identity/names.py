@@ -15,6 +15,7 @@ ROOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 LONGEST_NAME = 64
 LONGEST_IDENTITY = 128
+LONGEST_USER_AGENT = 256
 
 _JOINERS = "\u200c\u200d"
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -40,6 +41,12 @@ def clean_name(text: str) -> str:
         kept.append(char)
     cleaned = " ".join("".join(kept).split())[:LONGEST_NAME].strip(_JOINERS + " ")
     return cleaned if any(char.isprintable() and not char.isspace() for char in cleaned) else ""
+
+
+def clean_user_agent(text: str) -> str:
+    """What a client says of its software, on one line, of at most 256 characters; empty where nothing is left."""
+    kept = "".join(" " if unicodedata.category(char) in _REFUSED else char for char in text[: LONGEST_USER_AGENT * 2])
+    return " ".join(kept.split())[:LONGEST_USER_AGENT]
 
 
 def check_identity(text: str) -> str:

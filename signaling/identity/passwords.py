@@ -62,7 +62,7 @@ class Passwords:
         # What a thread is still at counts, also where its caller has gone.
         self._under_way = {one for one in self._under_way if not one.done()}
         if len(self._under_way) >= self._most:
-            raise ClientMistake("overloaded", "too many passwords at once")
+            raise ClientMistake("overloaded", "too many passwords at once", {"retry_after": 1})
         future = self._pool.submit(work)
         self._under_way.add(future)
         return await asyncio.wrap_future(future)

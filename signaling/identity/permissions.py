@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from signaling.errors import OurMistake
-from signaling.identity.grants import RANK, Grants, Role
+from signaling.identity.grants import RANK, STANDING, Grants, Role, Standing
 
 if TYPE_CHECKING:
     from signaling.identity.claims import Claims
@@ -40,6 +40,7 @@ ACTIONS: Mapping[str, Action] = {
     "audio.publish": Action("member", "Be heard.", services=False),
     "audio.subscribe": Action("member", "Hear.", services=False),
     "message.send": Action("member", "Send a message to the room or to one person."),
+    "message.read": Action("member", "Read the messages that the room keeps."),
     "signal.send": Action("member", "Send a signal to one person.", services=False),
     "participant.list": Action("member", "See who is in the room."),
     "participant.history": Action("moderator", "See who was in the room, and when."),
@@ -54,6 +55,9 @@ ACTIONS: Mapping[str, Action] = {
     "participant.unban": Action("moderator", "Lift a ban, unless somebody of a higher role imposed it."),
     "participant.move": Action("moderator", "Move somebody to another room.", to_somebody=True),
     "ban.list": Action("moderator", "See who is banned."),
+    "server_ban.list": Action("operator", "See who is banned from the whole server.", "server"),
+    "server_ban.create": Action("operator", "Ban somebody from the whole server.", "server", to_somebody=True),
+    "server_ban.lift": Action("operator", "Lift such a ban.", "server"),
     "invite.create": Action("moderator", "Invite somebody."),
     "invite.list": Action("moderator", "See the invites of the room."),
     "invite.revoke": Action("moderator", "Withdraw an invite."),
@@ -99,10 +103,14 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service with an API key. A scope is an action, a family like `room.*`, or `*`; `rooms`, if any, bounds it."""
+    """A service with an API key. A scope is an action, a family like `room.*`, or `*`; `rooms`, if any, bounds it.
+
+    `prefix` is the public part of its key, by which a trail names it.
+    """
 
     scopes: frozenset[str]
     rooms: frozenset[str] | None = None
+    prefix: str = ""
 
 
 def role_of(named: Role | None, grants: Grants) -> Role:
@@ -135,9 +143,9 @@ def may(
     return given and _above(holder.role, target_role)
 
 
-def may_undo(role: Role, by_role: Role) -> bool:
-    """Whether somebody of `role` may undo what one of `by_role` has done: nobody undoes what a higher role did."""
-    return RANK[role] >= RANK[by_role]
+def may_undo(role: Standing, by_role: Standing) -> bool:
+    """Whether somebody of `role` may undo what one of `by_role` has done: nobody undoes what a higher one did."""
+    return STANDING[role] >= STANDING[by_role]
 
 
 def known_scope(scope: str) -> bool:

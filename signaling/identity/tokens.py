@@ -68,9 +68,18 @@ class Tokens:
         lifetime: timedelta = LIFETIME,
         name: str | None = None,
         role: Role | None = None,
+        metadata: str | None = None,
+        invited: bool = False,
     ) -> str:
         """A signed token for `identity`. Raises ClientMistake (`bad_message`) for an identity that cannot be one."""
-        return self._sign({"sub": check_identity(identity), "name": name, "role": role}, grants, utc, lifetime)
+        said = {
+            "sub": check_identity(identity),
+            "name": name,
+            "role": role,
+            "metadata": metadata,
+            "invited": invited or None,
+        }
+        return self._sign(said, grants, utc, lifetime)
 
     def refresh(self, claims: Claims, utc: datetime, lifetime: timedelta = LIFETIME) -> str:
         """A fresh token of ours that says what a verified one said, whoever issued that, and where it comes from."""
@@ -80,6 +89,7 @@ class Tokens:
             "name": claims.name,
             "role": claims.role,
             "metadata": claims.metadata,
+            "invited": claims.invited or None,
             "origin": {"jti": first.token_id, "exp": int(first.expires_at.timestamp())},
         }
         return self._sign(said, claims.grants, utc, lifetime)

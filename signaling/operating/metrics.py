@@ -32,7 +32,7 @@ TABLE = {
     definition.name: definition
     for definition in (
         Definition("parley_build_info", "gauge", ("version",), "Always 1; the version is in the label."),
-        Definition("parley_event_loop_lag_seconds", "gauge", (), "How late the event loop is."),
+        Definition("parley_event_loop_lag_seconds", "gauge", (), "How late the event loop is, over some 2 s."),
         Definition("parley_media_packets_total", "counter", ("direction",), "Media packets taken in and sent out."),
         Definition("parley_media_bytes_total", "counter", ("direction",), "Media bytes taken in and sent out."),
         Definition("parley_media_dropped_packets_total", "counter", ("reason",), "Packets dropped, by why."),
@@ -42,14 +42,31 @@ TABLE = {
         Definition("parley_signaling_errors_total", "counter", ("reason",), "Errors told to clients, by code."),
         Definition("parley_signaling_closed_sockets_total", "counter", ("reason",), "WebSockets closed, by code."),
         Definition(
-            "parley_signaling_events_total", "counter", ("kind",), "Joins, resumes, sockets opened, failed auths."
+            "parley_signaling_events_total", "counter", ("kind",), "Joins, joins shed, resumes, sockets opened, failed auths."
         ),
         Definition(
             "parley_signaling_objects",
             "gauge",
             ("kind",),
-            "What signaling holds now: sockets, sessions, people, rooms.",
+            "What signaling holds now: sockets, lines over plain HTTP, sessions, people, rooms.",
         ),
+        Definition(
+            "parley_storage_transactions_total",
+            "counter",
+            ("kind",),
+            "History, audit and bans: spooled to the disk, written, refused by the database, damaged on the disk.",
+        ),
+        Definition(
+            "parley_storage_waiting",
+            "gauge",
+            ("kind",),
+            "What the database does not have yet: transactions in memory, bytes on the disk.",
+        ),
+        Definition("parley_webhook_attempts_total", "counter", ("result",), "Attempts to deliver, by result."),
+        Definition(
+            "parley_webhook_losses_total", "counter", ("kind",), "Events given up, and webhooks disabled by the server."
+        ),
+        Definition("parley_webhook_lanes", "gauge", ("state",), "Rooms of a target that are being told now."),
         Definition("parley_http_requests_total", "counter", ("method", "route", "status"), "HTTP requests answered."),
         Definition(
             "parley_http_request_duration_seconds", "histogram", ("route",), "Time to answer; WebSockets left out."
@@ -68,16 +85,21 @@ _DIRECTIONS = ("in", "out")
 
 Counters = Callable[[], Mapping[str, int]]
 Gauges = Callable[[], Mapping[str, float]]
+Source = tuple[Counters, Gauges]
+NOTHING: Source = (dict, dict)
+"""A part of the server that is not there."""
 
 
 class Metrics:
     """The registry of one application, and the two metrics that HTTP itself feeds."""
 
-    def __init__(self, media: tuple[Counters, Gauges], signaling: tuple[Counters, Gauges]) -> None:
+    def __init__(
+        self, media: Source, signaling: Source, storage: Source = NOTHING, webhooks: Source = NOTHING
+    ) -> None:
         # The time of creation says nothing that a rate needs, and doubles the number of lines.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        self._registry.register(_Parley(media, signaling))
+        self._registry.register(_Parley(media, signaling, storage, webhooks))
         ProcessCollector(namespace="parley", registry=self._registry)
         self._requests = Counter(
             "parley_http_requests",
@@ -107,9 +129,11 @@ class Metrics:
 class _Parley(Collector):
     """Reads counters and gauges when asked, so that nothing is counted twice and nothing while nobody asks."""
 
-    def __init__(self, media: tuple[Counters, Gauges], signaling: tuple[Counters, Gauges]) -> None:
+    def __init__(self, media: Source, signaling: Source, storage: Source, webhooks: Source) -> None:
         self._media = media
         self._signaling = signaling
+        self._storage = storage
+        self._webhooks = webhooks
 
     def collect(self) -> Iterator[Metric]:
         """The families at this moment."""
@@ -135,6 +159,12 @@ class _Parley(Collector):
         yield _counters("parley_signaling_closed_sockets_total", closed)
         yield _counters("parley_signaling_events_total", counters)
         yield _gauges("parley_signaling_objects", self._signaling[1]())
+        yield _counters("parley_storage_transactions_total", self._storage[0]())
+        yield _gauges("parley_storage_waiting", self._storage[1]())
+        attempts, counters = _take(self._webhooks[0](), "attempts_")
+        yield _counters("parley_webhook_attempts_total", attempts)
+        yield _counters("parley_webhook_losses_total", counters)
+        yield _gauges("parley_webhook_lanes", self._webhooks[1]())
 
 
 def reference() -> str:

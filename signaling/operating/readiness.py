@@ -6,6 +6,9 @@ from dataclasses import dataclass
 MOST_LAG = 0.5
 """Seconds that the event loop may be late; joins are refused far earlier, this takes the node out of a balancer."""
 
+CHECKS = ("media_socket", "accepting", "loop_lag", "database")
+"""The names of all checks."""
+
 
 @dataclass(frozen=True)
 class CheckState:

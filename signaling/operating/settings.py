@@ -37,8 +37,9 @@ from signaling.operating.settings_sources import (
     from_mapping,
     unused_variables,
 )
+from signaling.operating.webhook_settings import SHORTEST_DAYS, check_static
 
-SECRETS = frozenset({"jwt_secret", "database_url"})
+SECRETS = frozenset({"jwt_secret", "database_url", "webhook_secret", "api_key"})
 _PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 
@@ -96,7 +97,19 @@ class Settings(BaseSettings):
     jwks_least_interval: Seconds = Field(
         30.0, description="Time between two fetches at least, however many tokens name a key that is not known."
     )
+    server_url: str = Field(
+        "", description="The running server that commands speak to. Empty: this machine, at `port`.", max_length=2000
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""),
+        description="API key or token that commands show the server. Empty: a token signed with the secret set here.",
+    )
     data_dir: Path = Field(Path("data"), description="Folder of what the server keeps.")
+    node_name: str = Field(
+        "parley",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="Name of this server in the history of calls; another one for each that shares a database.",
+    )
     database_url: SecretStr = Field(
         SecretStr(""),
         description="`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `parley.db` in `data_dir`.",
@@ -110,10 +123,26 @@ class Settings(BaseSettings):
     duplicate_identity: Literal["kick_old", "reject_new"] = Field(
         "kick_old", description="Who stays when an identity joins a room a second time."
     )
+    auto_create_rooms: bool = Field(True, description="Whether a token may enter a room that nobody has made.")
+    invite_guests: bool = Field(True, description="Whether an invite alone lets in, as a guest; else it takes a token too.")
+    webhook_url: str = Field("", description="A webhook that hears every event, besides those that are added later.")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Signs what goes to `webhook_url`: `whsec_` and base64 of 24 to 64 bytes."
+    )
+    webhook_allow_private: bool = Field(
+        False, description="Webhooks may go to private, loopback and link-local addresses, and to those by plain http."
+    )
+    webhook_timeout: Seconds = Field(15.0, description="Time for a webhook's target to answer.")
+    event_retention_days: int = Field(
+        7, ge=SHORTEST_DAYS, le=365, description="Days for which events are kept, delivered or not."
+    )
     token_issuer: str = Field("", description="The `iss` that tokens must have. Empty: any.")
     token_audience: str = Field("", description="The `aud` that tokens must have. Empty: any.")
     rate_limit_rpm: int = Field(
-        600, ge=1, le=1_000_000, description="Requests a minute from one address; pages and probes do not count."
+        600,
+        ge=1,
+        le=1_000_000,
+        description="Requests a minute of one person, service or unknown address; not pages and probes.",
     )
     messages_per_second: float = Field(
         50.0, gt=0, le=10_000, allow_inf_nan=False, description="Signaling messages a second from one person."
@@ -122,6 +151,9 @@ class Settings(BaseSettings):
     sockets_per_identity: int = Field(5, ge=1, le=1000, description="WebSockets of one identity at a time.")
     failed_auths_per_minute: int = Field(
         10, ge=1, le=10_000, description="Failed authentications a minute from one address."
+    )
+    overload_lag: Seconds = Field(
+        0.1, description="How late the event loop may be before joins are refused; calls that are on go on."
     )
     auth_timeout: Seconds = Field(5.0, description="Time to authenticate on a new WebSocket.")
     seat_timeout: Seconds = Field(60.0, description="How long a lost person's seat in a room is kept.")
@@ -320,6 +352,9 @@ def _check_safe(settings: Settings, written: Mapping[str, Written]) -> None:
     if "jwt_secret" in written or not (settings.dev or settings.has_public_keys):
         where = written["jwt_secret"].where if "jwt_secret" in written else "PARLEY_JWT_SECRET"
         _check_secret(settings.jwt_secret.get_secret_value(), where)
+    check_static(
+        settings.webhook_url, settings.webhook_secret.get_secret_value(), allow_private=settings.webhook_allow_private
+    )
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_certificate"
         raise BadSettings(f"{missing} is missing", "HTTPS needs certificate and key", f"Set {missing} too.")

@@ -19,7 +19,11 @@ RoomId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", max_length=64)]
 LONGEST_DURATION = 366 * 86_400
 """Seconds; what is to last longer has no duration."""
 
-LASTING = frozenset({"mute", "deafen", "ban"})
+ModerateAction = Literal[
+    "mute", "unmute", "deafen", "undeafen", "give_floor", "take_floor", "move", "kick", "ban", "unban"
+]
+
+LASTING = frozenset({"mute", "deafen", "give_floor", "take_floor", "ban"})
 """Acts that may end by themselves."""
 
 
@@ -98,6 +102,27 @@ class Undeafen(Empty):
     type = "undeafen"
 
 
+class Hold(Empty):
+    """Neither speak nor hear for a while; the mutes stay as they are."""
+
+    type = "hold"
+
+
+class Unhold(Empty):
+    """Undo `hold`."""
+
+    type = "unhold"
+
+
+class Dtmf(ClientPayload):
+    """Keys to press, one after the other; a comma waits two seconds. Milliseconds each lasts, and between two."""
+
+    type = "dtmf"
+    tones: Annotated[str, Field(pattern=r"^[0-9*#A-Da-d,]+$", min_length=1, max_length=32)]
+    duration_ms: Annotated[int, Field(ge=40, le=6000)] = 100
+    gap_ms: Annotated[int, Field(ge=30, le=6000)] = 70
+
+
 class ListParticipants(Empty):
     """Ask who is in the room."""
 
@@ -122,18 +147,28 @@ class Signal(ClientPayload):
 
 
 class Moderate(ClientPayload):
-    """A moderator's act. `target` is a participant id; for `unban`, the identity. `duration` is seconds."""
+    """A moderator's act. `target` is a participant id; for `unban`, the identity. `duration` is seconds.
+
+    `room` is where a `move` goes.
+    """
 
     type = "moderate"
-    action: Literal["mute", "unmute", "deafen", "undeafen", "kick", "ban", "unban"]
+    action: ModerateAction
     target: Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTITY)]
     duration: Annotated[int, Field(ge=1, le=LONGEST_DURATION)] | None = None
     reason: Annotated[str, Field(max_length=256)] | None = None
+    room: RoomId | None = None
 
     @model_validator(mode="after")
     def _only_what_lasts_has_a_duration(self) -> Self:
         if self.duration is not None and self.action not in LASTING:
-            raise ValueError("only mute, deafen and ban have a duration")
+            raise ValueError(f"only {', '.join(sorted(LASTING))} have a duration")
+        return self
+
+    @model_validator(mode="after")
+    def _only_a_move_goes_somewhere(self) -> Self:
+        if (self.room is None) == (self.action == "move"):
+            raise ValueError("a move names a room, and nothing else does")
         return self
 
 
@@ -165,6 +200,9 @@ CLIENT_MESSAGES: dict[str, type[ClientPayload]] = {
         Unmute,
         Deafen,
         Undeafen,
+        Hold,
+        Unhold,
+        Dtmf,
         ListParticipants,
         SendMessage,
         Signal,
@@ -177,11 +215,12 @@ CLIENT_MESSAGES: dict[str, type[ClientPayload]] = {
 
 
 class Request(NamedTuple):
-    """One message of a client, checked."""
+    """One message of a client, checked. `found` is what was looked up for it, None where nothing was."""
 
     type: str
     id: RequestId
     payload: ClientPayload
+    found: object = None
 
 
 class BadRequest(ClientMistake):

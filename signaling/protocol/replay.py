@@ -40,6 +40,10 @@ class Replay:
         while self._kept and self._kept[0][0] <= seq:
             self._drop_first()
 
+    def after(self, seq: int) -> list[tuple[int, Outgoing, RequestId]] | None:
+        """Everything after `seq` in order, numbered; None where some of it is no longer kept. Changes nothing."""
+        return None if seq < self._lost else [one for one in self._kept or () if one[0] > seq]
+
     def take_after(self, seq: int) -> list[tuple[Outgoing, RequestId]] | None:
         """Everything after `seq` in order, and nothing is left behind; None where some of it is no longer kept."""
         self.acknowledge(seq)

@@ -46,6 +46,7 @@ class ParticipantView(TypedDict):
     mute: bool
     deaf: bool
     suppressed: bool
+    held: bool
     joined_at: str
 
 
@@ -81,10 +82,11 @@ class Welcome(TypedDict):
 
 @with_config(_CLOSED)
 class RoomLimits(TypedDict):
-    """Audio slots that are of use, and people that the room takes."""
+    """Audio slots that are of use, and people that the room takes; days that it keeps messages, where it keeps them."""
 
     slots: int
     max_participants: int
+    message_days: NotRequired[int]
 
 
 @with_config(_CLOSED)
@@ -97,6 +99,18 @@ class IceServer(TypedDict):
 
 
 @with_config(_CLOSED)
+class AudioWishes(TypedDict):
+    """What the room asks of a talker's encoder, as the answer says it too: bits a second, milliseconds of a packet."""
+
+    preset: str
+    bitrate: int | None
+    ptime: int
+    dtx: bool
+    fec: bool
+    stereo: bool
+
+
+@with_config(_CLOSED)
 class Joined(TypedDict):
     """The whole state of the room; `participants` has the client itself too."""
 
@@ -105,6 +119,7 @@ class Joined(TypedDict):
     participants: list[ParticipantView]
     ice_servers: list[IceServer]
     limits: RoomLimits
+    audio: AudioWishes
 
 
 @with_config(_CLOSED)
@@ -174,9 +189,14 @@ class Media(TypedDict):
     arriving: bool
 
 
-Message = TypedDict("Message", {"from": str, "to": str | None, "topic": str, "body": str, "sent_at": str})
+Message = TypedDict(
+    "Message",
+    {"id": NotRequired[str], "from": str, "to": str | None, "topic": str, "body": str, "sent_at": str},
+)
 RelayedSignal = TypedDict("RelayedSignal", {"from": str})
+PressedKey = TypedDict("PressedKey", {"from": str, "tone": str, "duration_ms": int})
 Message.__pydantic_config__ = _CLOSED  # type: ignore[attr-defined]
+PressedKey.__pydantic_config__ = _CLOSED  # type: ignore[attr-defined]
 RelayedSignal.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[attr-defined]
 
 
@@ -187,10 +207,19 @@ class Moderated(TypedDict):
     `until` (RFC 3339) is when it ends by itself, where it does.
     """
 
-    action: Literal["mute", "unmute", "deafen", "undeafen", "kick", "ban"]
+    action: Literal["mute", "unmute", "deafen", "undeafen", "give_floor", "take_floor", "move", "kick", "ban"]
     by: str | None
     reason: str | None
     until: NotRequired[str]
+
+
+@with_config(_CLOSED)
+class Moved(TypedDict):
+    """This client is in another room now: as `joined`, with the same peer connection."""
+
+    room: str
+    participant: ParticipantView
+    participants: list[ParticipantView]
 
 
 @with_config(_CLOSED)
@@ -249,7 +278,9 @@ SERVER_MESSAGES: dict[str, Any] = {
     "media": Media,
     "message": Message,
     "signal": RelayedSignal,
+    "dtmf": PressedKey,
     "moderated": Moderated,
+    "moved": Moved,
     "token": FreshToken,
     "endpoint-gone": EndpointGone,
     "resume-lost": Nothing,

@@ -26,8 +26,9 @@ SEAT_SECONDS = 60.0
 class Session:
     """States, numbering, secret and time limits of one session.
 
-    `claims` are the verified token's, None until then. `participant_id` is set while in a room. `refresh_at` is when a
-    fresh token is due. Times are monotonic seconds.
+    `claims` are the verified token's, None until then; `standing` are the same with the role that the room gives, None
+    outside of one; `home` are those that it came with, once it was moved. `participant_id` is set while in a room. `refresh_at` is when a
+    fresh token is due; `replay` what was sent lately. Times are monotonic seconds.
     """
 
     __slots__ = (
@@ -36,18 +37,20 @@ class Session:
         "_media_gone_at",
         "_media_up",
         "_random",
-        "_replay",
         "_since",
         "auth_seconds",
         "claims",
         "guard",
+        "home",
         "id",
         "participant_id",
         "refresh_at",
+        "replay",
         "seat_seconds",
         "secret",
         "seq",
         "slots",
+        "standing",
         "state",
     )
 
@@ -56,6 +59,8 @@ class Session:
         self.secret = new_secret(random)
         self.state = "opened"
         self.claims: Claims | None = None
+        self.standing: Claims | None = None
+        self.home: Claims | None = None
         self.participant_id: str | None = None
         self.refresh_at: float | None = None
         self.slots: Outgoing | None = None
@@ -66,7 +71,7 @@ class Session:
         self._since = now
         self._random = random
         self._former_secret: str | None = None
-        self._replay = Replay()
+        self.replay = Replay()
         self.seq = 0
         self._media_up = False
         self._media_gone_at = now
@@ -88,7 +93,7 @@ class Session:
         """Number a message, keep it for `resume` unless volatile, and give it to the line if there is one."""
         self.seq = seq = self.seq + 1
         if not message.volatile:
-            self._replay.keep(seq, message, request_id)
+            self.replay.keep(seq, message, request_id)
         if self._carrier is not None:
             self._carrier.deliver(frame(message, seq, request_id))
 
@@ -101,7 +106,7 @@ class Session:
         if seq_ack is not None:
             if seq_ack > self.seq:
                 raise ClientMistake("bad_message", "seq_ack is beyond the last message sent")
-            self._replay.acknowledge(seq_ack)
+            self.replay.acknowledge(seq_ack)
 
     def accepts(self, secret: str) -> bool:
         """Whether this is the secret, compared in constant time.
@@ -120,11 +125,15 @@ class Session:
         self._carrier = None
         self._since = now
 
-    def take_over(self, carrier: Carrier) -> Carrier | None:
-        """Another line resumes this session: a new secret, and the old line is handed back to be closed."""
+    def take_over(self, carrier: Carrier, *, secret_stays: bool = False) -> Carrier | None:
+        """Another line resumes this session: a new secret, and the old line is handed back to be closed.
+
+        The secret stays where nobody else can have seen it used, as on the next request of the same client.
+        """
         self.step("taken")
         older, self._carrier = self._carrier, carrier
-        self._former_secret, self.secret = self.secret, new_secret(self._random)
+        if not secret_stays:
+            self._former_secret, self.secret = self.secret, new_secret(self._random)
         return older
 
     def take_missed(self, seq_ack: int) -> list[tuple[Outgoing, RequestId]] | None:
@@ -132,7 +141,7 @@ class Session:
 
         Nothing stays behind: what is sent again is kept again.
         """
-        missed = self._replay.take_after(seq_ack)
+        missed = self.replay.take_after(seq_ack)
         return None if seq_ack > self.seq else missed
 
     def end(self, event: str) -> Carrier | None:

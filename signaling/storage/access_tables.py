@@ -1,6 +1,6 @@
 """Tables of who may come in and who did what to whom: moderation, bans, invites, API keys, and the outbox of events."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table
 
 from signaling.storage import words
 from signaling.storage.columns import UtcTime, at_most, document, key, long_text, one_of
@@ -35,23 +35,35 @@ bans = Table(
     "bans",
     METADATA,
     Column("id", key(words.ID_LENGTH), primary_key=True),
-    # Without a room: from the whole server.
-    Column("room_id", key(words.ID_LENGTH), ForeignKey("rooms.id", ondelete="CASCADE")),
+    # Without a room: from the whole server. No foreign key: a room that is not kept has bans too.
+    Column("room_id", key(words.ID_LENGTH)),
     Column("identity", key(words.IDENTITY_LENGTH)),
     Column("address_hash", key(words.HASH_LENGTH)),
     Column("reason", long_text(), nullable=False),
     Column("created_by", key(words.IDENTITY_LENGTH), nullable=False),
+    Column("by_role", key(), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
     Column("lifted_at", UtcTime),
     Column("lifted_by", key(words.IDENTITY_LENGTH)),
     at_most("reason", words.REASON_LENGTH),
+    one_of("by_role", words.ACTOR_ROLES),
     CheckConstraint("identity IS NOT NULL OR address_hash IS NOT NULL", name="somebody"),
     CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL)", name="lifted_by_somebody"),
     Index(None, "identity"),
     Index(None, "address_hash"),
     Index(None, "room_id", "created_at", "id"),
     Index(None, "created_at", "id"),
+)
+
+withdrawn_tokens = Table(
+    "withdrawn_tokens",
+    METADATA,
+    # Whoever issues tokens may put any text into their `jti`.
+    Column("token_hash", key(words.HASH_LENGTH), primary_key=True),
+    # When it would have expired anyway: then nobody need know of it any more.
+    Column("until", UtcTime, nullable=False),
+    Index(None, "until"),
 )
 
 invites = Table(
@@ -116,28 +128,8 @@ outbox = Table(
     Column("event", key(words.EVENT_LENGTH), nullable=False),
     Column("payload", document(), nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    Column("state", key(), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_attempt_at", UtcTime, nullable=False),
-    Column("last_error", long_text()),
-    Column("ended_at", UtcTime),
-    at_most("last_error", words.ERROR_LENGTH),
-    one_of("state", words.OUTBOX_STATES),
-    CheckConstraint("(state = 'pending') = (ended_at IS NULL)", name="ended_at_when_ended"),
+    Index(None, "created_at"),
     Index(None, "room_id", "seq", unique=True),
-    Index(
-        "ix_outbox_pending",
-        "room_id",
-        "seq",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
-    Index(
-        "ix_outbox_ended",
-        "ended_at",
-        sqlite_where=text("ended_at IS NOT NULL"),
-        postgresql_where=text("ended_at IS NOT NULL"),
-    ),
 )
 
 outbox_heads = Table(

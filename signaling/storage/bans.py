@@ -1,9 +1,10 @@
 """Bans from a room or from the whole server, of an identity or of an address. They end by themselves, or are lifted."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.errors import ClientMistake
@@ -16,11 +17,15 @@ from signaling.storage.row_types import columns_of, load, values_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ban:
-    """One ban. `room_id` None is the whole server; `address_hash` is made by `bearer_secrets.hash_address`."""
+    """One ban. `room_id` None is the whole server; `address_hash` is made by `bearer_secrets.hash_address`.
+
+    `by_role` is the role of who imposed it: only somebody above that role may lift it.
+    """
 
     id: str
     created_by: str
     created_at: datetime
+    by_role: words.ActorRole = "moderator"
     room_id: str | None = None
     identity: str | None = None
     address_hash: str | None = None
@@ -66,6 +71,20 @@ async def active(
     return [load(Ban, row) for row in rows]
 
 
+async def holding(connection: AsyncConnection, utc: datetime) -> AsyncIterator[Ban]:
+    """All bans of identities that hold, the first made first: what a server reads at its start."""
+    query = select(*columns_of(table, Ban)).where(table.c.identity.is_not(None), _holding(utc))
+    for row in (await connection.execute(query.order_by(table.c.created_at, table.c.id))).mappings():
+        yield load(Ban, row)
+
+
+async def find(connection: AsyncConnection, ban_id: str) -> Ban | None:
+    """The ban, whether it still holds or not."""
+    query = select(*columns_of(table, Ban)).where(table.c.id == ban_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else load(Ban, row)
+
+
 async def lift(connection: AsyncConnection, ban_id: str, by: str, utc: datetime) -> Ban:
     """End one ban. Raises ClientMistake (`not_found`) where it is not there, or does not hold any more."""
     lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
@@ -73,6 +92,12 @@ async def lift(connection: AsyncConnection, ban_id: str, by: str, utc: datetime)
     if row is None:
         raise ClientMistake("not_found", "there is no such ban that holds")
     return load(Ban, row)
+
+
+async def end(connection: AsyncConnection, ban_id: str, by: str, utc: datetime) -> bool:
+    """End one ban; whether it is news."""
+    lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
+    return bool((await connection.execute(lifting)).rowcount)
 
 
 async def lift_all(
@@ -85,6 +110,12 @@ async def lift_all(
     )
     rows = (await connection.execute(lifting.returning(*columns_of(table, Ban)))).mappings()
     return sorted((load(Ban, row) for row in rows), key=lambda ban: ban.id)
+
+
+async def forget(connection: AsyncConnection, before: datetime) -> int:
+    """Delete bans that ended before a time; how many they were. The trail of moderation keeps that there were any."""
+    over = func.coalesce(table.c.lifted_at, table.c.expires_at) < before
+    return (await connection.execute(delete(table).where(over))).rowcount
 
 
 async def page(

@@ -70,11 +70,28 @@ async def start(connection: AsyncConnection, call: Call) -> Call:
     return written or await current(connection, call.room_id) or call
 
 
+async def begin(connection: AsyncConnection, call: Call) -> None:
+    """Start a call in a room that this server has to itself: one that is active there was left open by a lost server,
+    of another name perhaps, and ends now.
+    """
+    there = await start(connection, call)
+    if there.id != call.id:
+        await end(connection, there.id, "server_lost", max(call.started_at, there.started_at))
+        await start(connection, call)
+
+
 async def find(connection: AsyncConnection, call_id: str) -> Call | None:
     """The call, active or ended."""
     query = select(*columns_of(calls, Call)).where(calls.c.id == call_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else load(Call, row)
+
+
+async def find_person(connection: AsyncConnection, participant_id: str) -> Presence | None:
+    """One person in one call, in it or not any more."""
+    query = select(*columns_of(participants, Presence)).where(participants.c.id == participant_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else load(Presence, row)
 
 
 async def current(connection: AsyncConnection, room_id: str) -> Call | None:
@@ -125,14 +142,20 @@ async def counts(connection: AsyncConnection, room_ids: Collection[str]) -> dict
 
 
 async def close_orphans(connection: AsyncConnection, node: str, utc: datetime) -> Orphans:
-    """Close what an earlier start of `node` left open, as of when it was last seen. Call it before anybody joins."""
+    """Close what an earlier start of `node` left open, as of when it was last seen. Call it before anybody joins.
+
+    Nothing ends before it began, and no call before the last that is known of it.
+    """
     query = select(func.max(server_starts.c.seen_at, type_=server_starts.c.seen_at.type))
     seen = (await connection.execute(query.where(server_starts.c.node == node))).scalar_one() or utc
     people = await _close_participants(connection, (participants.c.node == node), "server_shutdown", seen)
     left = select(calls.c.id, calls.c.started_at).where(calls.c.node == node, calls.c.state == "active")
     found = (await connection.execute(left)).all()
     for row in found:
-        values = {"state": "ended", "ended_at": max(seen, row.started_at), "end_reason": "server_lost"}
+        known = func.max(participants.c.left_at, type_=participants.c.left_at.type)
+        last = (await connection.execute(select(known).where(participants.c.call_id == row.id))).scalar_one()
+        ended_at = max(seen, row.started_at, last or seen)
+        values = {"state": "ended", "ended_at": ended_at, "end_reason": "server_lost"}
         await connection.execute(update(calls).where(calls.c.id == row.id).values(**values))
     return Orphans(tuple(people), tuple(row.id for row in found))
 
@@ -151,6 +174,8 @@ async def _close_participants(
     ids = list((await connection.execute(closing)).scalars())
     for begin in range(0, len(ids), _AT_ONCE):
         still = media_sessions.c.participant_id.in_(ids[begin : begin + _AT_ONCE]) & media_sessions.c.ended_at.is_(None)
-        ended = {"state": "closed", "ended_at": utc, "end_reason": UNTOLD}
+        began = media_sessions.c.created_at
+        at = case((began > utc, began), else_=literal(utc, UtcTime()))
+        ended = {"state": "closed", "ended_at": at, "end_reason": UNTOLD}
         await connection.execute(update(media_sessions).where(still).values(**ended))
     return ids

@@ -1,4 +1,4 @@
-"""The writes that may wait while the database is away: audit, call history, and the events that tell of them.
+"""The writes that may wait while the database is away: audit, call history, bans, and the events that tell of them.
 
 Each is named in one table, takes JSON values and times, and changes nothing the second time: so whoever does not know
 whether a write arrived writes it again.
@@ -9,23 +9,31 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signaling.storage import calls, media_sessions, messages, moderation, outbox
+from signaling.storage import bans, calls, media_sessions, messages, moderation, outbox, server_starts, withdrawn_tokens
 from signaling.storage.database import Database
+from signaling.storage.message_record import Message
 from signaling.storage.row_types import values_of
 from signaling.storage.spool_format import Change
 
 Apply = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[object]]
 
 CHANGES: Mapping[str, Apply] = {
-    "call.start": lambda connection, values: calls.start(connection, calls.Call(**values)),
+    "call.start": lambda connection, values: calls.begin(connection, calls.Call(**values)),
     "call.end": lambda connection, values: calls.end(connection, **values),
     "participant.join": lambda connection, values: calls.join(connection, calls.Presence(**values)),
     "participant.leave": lambda connection, values: calls.leave(connection, **values),
+    "ban.add": lambda connection, values: bans.add(connection, bans.Ban(**values)),
+    "ban.end": lambda connection, values: bans.end(connection, **values),
+    "token.withdraw": lambda connection, values: withdrawn_tokens.add(
+        connection, withdrawn_tokens.WithdrawnToken(**values)
+    ),
     "moderation.event": lambda connection, values: moderation.append(connection, moderation.ModerationEvent(**values)),
     "media.begin": lambda connection, values: media_sessions.begin(connection, media_sessions.MediaSession(**values)),
     "media.connected": lambda connection, values: media_sessions.connected(connection, **values),
     "media.end": lambda connection, values: media_sessions.end(connection, **values),
-    "message.keep": lambda connection, values: messages.keep(connection, messages.Message(**values)),
+    "message.keep": lambda connection, values: messages.keep(connection, Message(**values)),
+    "server.seen": lambda connection, values: server_starts.seen(connection, **values),
+    "server.stop": lambda connection, values: server_starts.stopped(connection, **values),
     "event.append": lambda connection, values: outbox.append(connection, outbox.NewEvent(**values)),
 }
 """By name: what is done with a change's values: the arguments of that function, or the fields of its record."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.errors import ClientMistake
@@ -78,9 +78,14 @@ async def create(
     return invite, token
 
 
-async def find(connection: AsyncConnection, token: str, utc: datetime) -> Invite:
-    """The invite of a token, if somebody could still accept it. Raises ClientMistake (`invite_invalid`)."""
-    query = select(*columns_of(table, Invite)).where(_valid(token, utc), table.c.uses < table.c.max_uses)
+async def find(connection: AsyncConnection, token: str, utc: datetime, identity: str | None = None) -> Invite:
+    """The invite of a token, if it could be accepted now: by `identity`, or without one by a guest.
+
+    Raises ClientMistake (`invite_invalid`).
+    """
+    used = exists().where(invite_uses.c.invite_id == table.c.id, invite_uses.c.identity == identity)
+    free = (table.c.uses < table.c.max_uses) | used
+    query = select(*columns_of(table, Invite)).where(_valid(token, utc), _for(identity), free)
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise ClientMistake("invite_invalid")
@@ -110,8 +115,9 @@ async def accept(connection: AsyncConnection, token: str, identity: str, utc: da
     return replace(invite, uses=uses)
 
 
-async def reject(connection: AsyncConnection, token: str, identity: str, utc: datetime) -> Invite:
-    """Decline. An invite for this person ends; one for whoever has the link stays for the others.
+async def reject(connection: AsyncConnection, token: str, identity: str | None, utc: datetime) -> Invite:
+    """Decline. An invite for this person ends; one for whoever has the link stays for the others, and is all that a
+    guest, who has no identity, can decline.
 
     Raises ClientMistake (`invite_invalid`).
     """
@@ -147,5 +153,5 @@ def _valid(token: str, utc: datetime) -> ColumnElement[bool]:
     return (table.c.token_hash == hash_of(token)) & alive
 
 
-def _for(identity: str) -> ColumnElement[bool]:
+def _for(identity: str | None) -> ColumnElement[bool]:
     return table.c.invitee.is_(None) | (table.c.invitee == identity)

@@ -1,40 +1,31 @@
 """Chat and application messages of rooms that keep them."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signaling.storage import words
-from signaling.storage.fields import check_document, check_text
+from signaling.storage.message_record import Message, check_message
 from signaling.storage.pages import Listing, Page, PageRequest, insert_once
+from signaling.storage.room_settings import message_days
 from signaling.storage.room_tables import messages as table
+from signaling.storage.room_tables import rooms
 from signaling.storage.row_types import values_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message to a room, or to one person in it (`recipient`, an identity). `body` is any JSON."""
-
-    id: str
-    room_id: str
-    sender: str
-    topic: str
-    body: Any
-    sent_at: datetime
-    call_id: str | None = None
-    recipient: str | None = None
-
+AT_ONCE = 1000
+"""Messages that one transaction forgets at most."""
 
 _LISTING = Listing(table, Message, "sent_at")
 
 
 async def keep(connection: AsyncConnection, message: Message) -> bool:
-    """Keep a message; whether it was not there before. Raises ClientMistake (`bad_message`)."""
-    check_text("topic", message.topic, words.TOPIC_LENGTH, least=1)
-    check_document("body", message.body)
+    """Keep a message; whether it was not there before, and its room still is. Raises ClientMistake (`bad_message`)."""
+    check_message(message)
+    there = select(rooms.c.id).where(rooms.c.id == message.room_id)
+    if (await connection.execute(there)).first() is None:
+        return False
     return await insert_once(connection, table, values_of(message))
 
 
@@ -50,7 +41,21 @@ async def page(
     return await _LISTING.page(connection, wanted, conditions, request)
 
 
-async def forget(connection: AsyncConnection, before: datetime, limit: int = 1000) -> int:
-    """Delete the oldest messages sent before a time, so many at once; how many they were."""
-    oldest = select(table.c.id).where(table.c.sent_at < before).order_by(table.c.sent_at).limit(limit)
+async def rooms_that_keep(connection: AsyncConnection, after: str = "", limit: int = 200) -> Sequence[tuple[str, Any]]:
+    """(id, settings) of rooms of which messages are kept, in the order of their ids, from the one after `after` on."""
+    some = exists().where(table.c.room_id == rooms.c.id)
+    query = select(rooms.c.id, rooms.c.settings).where(rooms.c.id > after, some).order_by(rooms.c.id).limit(limit)
+    return [(row.id, row.settings) for row in await connection.execute(query)]
+
+
+async def forget(connection: AsyncConnection, room_id: str, settings: dict[str, Any], utc: datetime) -> int:
+    """Delete the oldest messages that a room of these settings does not keep any more, `AT_ONCE` at most; how many.
+
+    A room that keeps none any more forgets all.
+    """
+    days = message_days(settings)
+    oldest = select(table.c.id).where(table.c.room_id == room_id)
+    if days is not None:
+        oldest = oldest.where(table.c.sent_at < utc - timedelta(days=days))
+    oldest = oldest.order_by(table.c.sent_at).limit(AT_ONCE)
     return (await connection.execute(delete(table).where(table.c.id.in_(oldest)))).rowcount

@@ -8,6 +8,7 @@ from signaling.errors import ClientMistake
 from signaling.identity.names import ROOM_ID, check_identity, clean_name
 from signaling.storage import words
 from signaling.storage.fields import check_number, check_object, check_text, check_word
+from signaling.storage.room_settings import check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,5 +111,5 @@ def check_room(room: RoomFields) -> None:
             raise ClientMistake("bad_message", f"{name}: true or false")
     if room.scheduled_end is not None and room.scheduled_end.tzinfo is None:
         raise ClientMistake("bad_message", "scheduled_end: a time with its zone")
-    check_object("settings", room.settings)
+    check_settings(room.settings)
     check_object("metadata", room.metadata)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.errors import ClientMistake
 from signaling.ids import RandomBytes, uuid7
+from signaling.storage.access_tables import bans
 from signaling.storage.fields import check_text, search_key
 from signaling.storage.outages import is_conflict
 from signaling.storage.pages import Listing, Page, PageRequest
@@ -115,6 +116,7 @@ async def remove(connection: AsyncConnection, room_id: str, version: int | None 
     statement = delete(table).where(table.c.id == room_id, table.c.version == room.version)
     if not (await connection.execute(statement)).rowcount:
         raise _stale(None)
+    await connection.execute(delete(bans).where(bans.c.room_id == room_id))
     return room
 
 

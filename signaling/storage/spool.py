@@ -1,4 +1,4 @@
-"""Changes that wait for the database: some in memory, more in a file, all written in order once it is back.
+"""Changes that wait for the database: in a file as soon as it does not take them, written in order once it is back.
 
 Nobody waits here for the database or the disk: `put` returns at once, and `run` does the rest. Written exactly once:
 a change stays until the database has it, and one that it had already changes nothing.
@@ -22,7 +22,8 @@ Batch = tuple[Change, ...]
 Write = Callable[[Sequence[Change]], Awaitable[None]]
 Result = TypeVar("Result")
 
-MEMORY = 256
+PATIENCE = 0.5
+"""Seconds that changes wait in memory, where the database does not take them: then they go to the disk."""
 _TOGETHER = 64
 """Batches in one transaction, while nothing is wrong with any."""
 _PIECE = 1 << 20
@@ -34,18 +35,19 @@ _log = structlog.get_logger("signaling.storage")
 class Spool:
     """The queue before the database. `write` does changes in one transaction and raises StorageUnavailable.
 
-    More than `memory` batches go to the file `path`, which is flushed to the disk and survives this process. What the
-    database refuses, for another reason than being away, goes to `path` with `.refused`, and is logged. `counters` has
-    `spooled`, `written`, `refused` and `damaged`.
+    Where the database is away, or takes longer than `patience` seconds, what waits goes to the file `path`, which is
+    flushed to the disk and survives this process. What the database refuses, for another reason than being away, goes
+    to `path` with `.refused`, and is logged. `counters` has `spooled`, `written`, `refused` and `damaged`.
     """
 
-    def __init__(self, path: Path, write: Write, *, memory: int = MEMORY) -> None:
+    def __init__(self, path: Path, write: Write, *, patience: float = PATIENCE) -> None:
         self.counters: Counter[str] = Counter()
         self._path = path
         self._write = write
-        self._memory_bound = memory
+        self._patience = patience
         self._memory: deque[Batch] = deque()
         self._read = 0
+        self._trouble = ""
         self._news = asyncio.Event()
         self._busy = asyncio.Lock()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="spool")
@@ -59,6 +61,11 @@ class Spool:
         """Some changes wait in the file."""
         return self._path.exists()
 
+    @property
+    def bytes_on_disk(self) -> int:
+        """How long the file is; what of it is written already counts until all of it is."""
+        return self._path.stat().st_size if self.on_disk else 0
+
     def put(self, changes: Sequence[Change]) -> None:
         """Changes that belong together, to be written after all before them. Never waits."""
         if changes:
@@ -66,23 +73,26 @@ class Spool:
             self._news.set()
 
     async def flush(self) -> bool:
-        """Write all that waits; whether the database took it. Where not, what is too much for memory goes to disk."""
+        """Write all that waits; whether the database took it. Where not, it is on the disk."""
         async with self._busy:
             try:
-                await self._write_file()
-                while self._memory:
-                    together = [self._memory[at] for at in range(min(_TOGETHER, len(self._memory)))]
-                    await self._write_all(together)
-                    for _ in together:
-                        self._memory.popleft()
-            except StorageUnavailable as error:
-                _log.warning("storage_unavailable", reason=error.message, waiting=len(self._memory))
-                if len(self._memory) > self._memory_bound:
+                if self.on_disk:
+                    # The database was away: whether it still is may take a while to find out.
                     await self._spill()
+                while self.on_disk or self._memory:
+                    await self._write_file()
+                    await self._write_memory()
+            except StorageUnavailable as error:
+                self._tell("storage_unavailable", error.message)
+                await self._spill()
                 return False
+            except OSError as error:
+                self._tell("spool_failed", error.strerror or str(error))
+                return False
+            self._tell("", "")
             return True
 
-    async def run(self, retry_seconds: float = 1.0) -> None:
+    async def run(self, retry_seconds: float = PATIENCE) -> None:
         """Write what is put, and try again while the database is away. For ever: the owner of the task cancels it."""
         if self.on_disk:
             self._news.set()
@@ -93,17 +103,45 @@ class Spool:
                 self._news.set()
                 await asyncio.sleep(retry_seconds)
 
-    async def close(self) -> None:
-        """Write what waits, or leave it on the disk for the next start."""
-        if not await self.flush():
-            async with self._busy:
-                await self._spill()
+    async def close(self, seconds: float | None = None) -> None:
+        """Write what waits, for so many seconds at most, or leave it on the disk for the next start."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.flush()
+        except TimeoutError:
+            _log.warning("storage_slow", waiting=len(self._memory))
+        async with self._busy:
+            await self._spill()
         self._disk.shutdown()
+
+    async def _write_memory(self) -> None:
+        """What waits in memory, unless it has gone to the disk meanwhile: then that comes first."""
+        while self._memory and not self.on_disk:
+            together = [self._memory[at] for at in range(min(_TOGETHER, len(self._memory)))]
+            await self._write_all(together)
+            for batch in together:
+                if self._memory and self._memory[0] is batch:
+                    self._memory.popleft()
+
+    async def _patiently(self, changes: Sequence[Change]) -> None:
+        """Write; while that takes long, what waits in memory, these included, goes to the disk. Written twice is once.
+
+        Raises as `write`.
+        """
+        writing = asyncio.ensure_future(self._write(changes))
+        try:
+            while not (await asyncio.wait({writing}, timeout=self._patience))[0]:
+                await self._spill()
+            writing.result()
+        finally:
+            if not writing.done():
+                writing.cancel()
+                await asyncio.wait({writing})
 
     async def _write_all(self, batches: Sequence[Batch]) -> None:
         """In one transaction; where something is wrong with one of them, each in its own."""
         try:
-            await self._write([change for batch in batches for change in batch])
+            await self._patiently([change for batch in batches for change in batch])
         except StorageUnavailable:
             raise
         except _REFUSED as error:
@@ -139,11 +177,25 @@ class Spool:
         try:
             await self._on_disk(_append, self._path, b"".join(map(encode_line, waiting)))
         except OSError as error:
-            _log.error("spool_failed", reason=error.strerror or str(error), waiting=len(waiting))
+            self._tell("spool_failed", error.strerror or str(error))
             return
+        # More may have come behind them meanwhile.
         for _ in waiting:
             self._memory.popleft()
         self.counters["spooled"] += len(waiting)
+
+    def _tell(self, trouble: str, reason: str) -> None:
+        """Say once what is wrong, and once that it is over: it is tried again twice a second."""
+        before = self._trouble
+        if trouble == before or (trouble == "storage_unavailable" and before):
+            return
+        self._trouble = trouble
+        if trouble == "storage_unavailable":
+            _log.warning(trouble, reason=reason, waiting=len(self._memory))
+        elif trouble:
+            _log.error(trouble, reason=reason, waiting=len(self._memory))
+        else:
+            _log.info("storage_available", spooled=self.counters["spooled"])
 
     async def _set_aside(self, line: bytes, why: str, error: Exception | None = None) -> None:
         self.counters[why] += 1

@@ -8,6 +8,7 @@ from signaling.storage.access_tables import (
     moderation_events,
     outbox,
     outbox_heads,
+    withdrawn_tokens,
 )
 from signaling.storage.metadata import METADATA
 from signaling.storage.room_tables import (
@@ -18,6 +19,7 @@ from signaling.storage.room_tables import (
     rooms,
     server_starts,
 )
+from signaling.storage.webhook_tables import webhook_lanes, webhooks
 
 __all__ = [
     "METADATA",
@@ -34,4 +36,7 @@ __all__ = [
     "participants",
     "rooms",
     "server_starts",
+    "webhook_lanes",
+    "webhooks",
+    "withdrawn_tokens",
 ]

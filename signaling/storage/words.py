@@ -16,7 +16,8 @@ CallState = Literal["active", "ended"]
 CallEnd = Literal["empty", "room_deleted", "scheduled_end", "server_shutdown", "server_lost"]
 MediaState = Literal["connecting", "connected", "closed", "failed"]
 CandidateType = Literal["host", "srflx", "prflx", "relay"]
-OutboxState = Literal["pending", "delivered", "abandoned"]
+DisabledReason = Literal["operator", "gone", "gave_up"]
+"""Why a webhook is disabled: somebody did it, the target answered 410, or nothing got there for three days."""
 
 ROOM_TYPES: tuple[str, ...] = get_args(RoomType)
 QUALITY_PRESETS: tuple[str, ...] = get_args(QualityPreset)
@@ -29,7 +30,7 @@ CALL_ENDS: tuple[str, ...] = get_args(CallEnd)
 LEAVE_REASONS: tuple[str, ...] = get_args(LeaveReason)
 MEDIA_STATES: tuple[str, ...] = get_args(MediaState)
 CANDIDATE_TYPES: tuple[str, ...] = get_args(CandidateType)
-OUTBOX_STATES: tuple[str, ...] = get_args(OutboxState)
+DISABLED_REASONS: tuple[str, ...] = get_args(DisabledReason)
 
 ID_LENGTH = 64
 NAME_LENGTH = 64

@@ -23,6 +23,7 @@
  * @property {boolean} mute        a moderator's doing
  * @property {boolean} deaf
  * @property {boolean} suppressed  by a rule of the room
+ * @property {boolean} held
  * @property {string} joined_at    RFC 3339
  *
  * @typedef {object} Slot          one incoming audio line of the peer connection
@@ -55,12 +56,14 @@ const PROTOCOL = "parley.v1";
 const AUTH_ID = "auth";
 const PING_EVERY = 10_000;
 const ANSWER_WITHIN = 10_000;
+const OPEN_WITHIN = 6_000; // TCP tries after 0, 1, 3 and 7 s
 const PONG_WITHIN = 5_000;
 const MEDIA_WITHIN = 10_000;
-const MEDIA_PATIENCE = 2_500;
+const MEDIA_DOUBT = 500;
+const MEDIA_PATIENCE = 2_000;
 const LEVEL_EVERY = 100;
 const BACK_OFF_FIRST = 400;
-const BACK_OFF_LAST = 5_000;
+const BACK_OFF_LAST = 4_000;
 
 /** Another token may help. */
 const TOKEN_REFUSED = new Set(["unauthenticated", "token_expired", "token_invalid"]);
@@ -94,7 +97,14 @@ export class ParleyError extends Error {
 }
 
 /** @param {number} attempt counted from 0 */
-const backOff = (attempt) => Math.min(BACK_OFF_LAST, BACK_OFF_FIRST * 2 ** attempt) * (0.5 + Math.random() / 2);
+const stage = (attempt) => (attempt < 0 ? 0 : Math.min(BACK_OFF_LAST, BACK_OFF_FIRST * 2 ** attempt));
+/**
+ * Time before the next attempt: a place in its stage, at most twice as long as the one before. Luck is drawn once for an
+ * outage, so that those who lost a server together come back to it evenly.
+ * @param {number} attempt counted from 0
+ * @param {number} luck 0 to 1
+ */
+const backOff = (attempt, luck) => (1 - luck) * stage(attempt - 1) + luck * stage(attempt);
 
 /** The microphones and loudspeakers of this machine. Names are empty until the microphone was allowed once. */
 export async function devices() {
@@ -273,9 +283,85 @@ class Media {
   }
 }
 
-/** The WebSocket: envelopes, replies, sequence numbers, liveness; and the session that outlives a socket. */
+/** Plain HTTP with the surface of a WebSocket: a request for each message, an event stream for what the server says. */
+class HttpSocket {
+  readyState = 1;
+  /** @type {any} */ onopen;
+  /** @type {any} */ onmessage;
+  /** @type {any} */ onclose;
+  /** @type {Record<string, string>} */ #headers = { "Content-Type": "application/json" };
+  #ended = new AbortController();
+  /** @type {Promise<any>} */ #turn;
+
+  /** @param {string} url of the room in the API */
+  constructor(url) {
+    this.url = url;
+    this.#turn = Promise.resolve().then(() => this.onopen?.());
+  }
+
+  /** One after the other, as on a socket. The stream has all the answers but the first. @param {string} body */
+  send(body) {
+    this.#turn = this.#turn.then(() => this.#post(body)).catch(() => this.#fail());
+  }
+
+  close() {
+    this.onopen = this.onmessage = this.onclose = null;
+    this.#ended.abort();
+  }
+
+  /** @param {string} path @param {RequestInit} options */
+  #ask(path, options) {
+    return fetch(this.url + path, { ...options, headers: this.#headers }).catch(() => null);
+  }
+
+  /** @param {string} body */
+  async #post(body) {
+    const first = !this.#headers["Parley-Session"];
+    const response = await this.#ask("signal", { method: "POST", body, keepalive: body.length < 30_000 });
+    const data = (await response?.text()) ?? "";
+    if (!response?.ok) {
+      if (first || !data || /"(unauthenticated|session_taken)"/.test(data)) this.#fail(data);
+    } else if (first) {
+      const { type, seq, payload } = JSON.parse(data);
+      if (type === "welcome") this.#listen(seq, `${payload.session}.${payload.secret}`);
+      this.onmessage?.({ data });
+    }
+  }
+
+  /** Reads the stream, and opens it again where it was cut. @param {string} seq @param {string} session */
+  async #listen(seq, session) {
+    for (let said = true; said; ) {
+      said = false;
+      this.#headers = { ...this.#headers, "Parley-Session": session, "Last-Event-ID": seq };
+      const response = await this.#ask("events", { signal: this.#ended.signal });
+      if (!response?.ok) return this.#fail(await response?.text());
+      const reader = /** @type {any} */ (response.body).pipeThrough(new TextDecoderStream()).getReader();
+      for (let rest = "", chunk; (chunk = await reader.read().catch(() => null)) && !chunk.done; ) {
+        const events = (rest + chunk.value).split("\n\n");
+        rest = events.pop() ?? "";
+        for (const event of events) {
+          const data = event.split("\ndata: ")[1];
+          if (!data) continue;
+          said = true;
+          seq = JSON.parse(data).seq;
+          this.onmessage?.({ data });
+        }
+      }
+    }
+    this.#fail();
+  }
+
+  /** @param {string} [problem] A session that the server no longer knows is a connection lost, as any other. */
+  #fail(problem = "") {
+    const reason = /"code":"(?!unauthenticated)(\w+)"/.exec(problem)?.[1];
+    this.onclose?.({ code: reason ? 4000 : 1006, reason });
+    this.close();
+  }
+}
+
+/** The line to the server: envelopes, replies, sequence numbers, liveness; and the session that outlives a connection. */
 class Signaling {
-  /** @type {WebSocket | null} */ #socket = null;
+  /** @type {any} a WebSocket, or an HttpSocket in its place */ #socket = null;
   /** @type {Map<string, {resolve: (payload: any) => void, reject: (error: ParleyError) => void, timer: number}>} */
   #pending = new Map();
   /** @type {{resolve: (payload: any) => void, reject: (error: ParleyError) => void} | null} */ #opening = null;
@@ -285,14 +371,17 @@ class Signaling {
   #heard = 0;
   #seq = 0;
   #refusal = "";
+  #blocked = 0;
 
   /**
    * @param {string} url
+   * @param {string} room
    * @param {(type: string, payload: Payload) => void} onMessage
    * @param {(error: ParleyError) => void} onLost
    */
-  constructor(url, onMessage, onLost) {
+  constructor(url, room, onMessage, onLost) {
     this.url = url;
+    this.http = new URL(`api/v1/rooms/${room}/`, url.replace("ws", "http")).href;
     this.onMessage = onMessage;
     this.onLost = onLost;
     this.up = false;
@@ -306,28 +395,50 @@ class Signaling {
 
   /**
    * Opens a socket and resolves with `welcome`. A session that is known is resumed; where that fails,
-   * `anew` says whether the server has to be asked in again or sends `joined` by itself.
+   * `anew` says whether the server has to be asked in again or sends `joined` by itself. Where two WebSockets in a row
+   * do not open, plain HTTP takes their place; from then on one is tried each time.
    * @param {string} token
    * @returns {Promise<Payload>}
    */
-  open(token) {
+  async open(token) {
+    for (;;) {
+      const plain = this.#blocked > 1;
+      if (plain) this.#blocked = 1;
+      try {
+        return await this.#open(token, plain);
+      } catch (/** @type {any} */ error) {
+        if (plain || error.code !== "connection_failed") throw error;
+        this.#blocked++;
+      }
+    }
+  }
+
+  /** @param {string} token @param {boolean} plain @returns {Promise<Payload>} */
+  #open(token, plain) {
     this.#drop();
     return new Promise((resolve, reject) => {
       const resume = this.#session;
       this.#opening = { resolve, reject };
       this.#refusal = "";
       this.anew = !resume;
-      let socket;
+      /** @type {any} */ let socket;
       try {
-        socket = new WebSocket(this.url, resume ? [PROTOCOL] : [PROTOCOL, `parley.token.${token}`]);
+        const protocols = resume ? [PROTOCOL] : [PROTOCOL, `parley.token.${token}`];
+        socket = plain ? new HttpSocket(this.http) : new WebSocket(this.url, protocols);
       } catch {
         return this.#lose("token_invalid", "A token may hold letters, digits and -._ only.");
       }
       this.#socket = socket;
-      this.#after("open", ANSWER_WITHIN, () => this.#opening && this.#lose("connection_failed", "The server did not answer."));
-      socket.onopen = () => resume && this.send("resume", { ...resume, seq_ack: this.#seq });
-      socket.onmessage = (event) => this.#receive(event.data, token);
-      socket.onclose = ({ code, reason }) => {
+      this.#after("open", OPEN_WITHIN, () => this.#opening && this.#lose("connection_failed", "The server did not answer."));
+      socket.onopen = () => {
+        if (resume) this.send("resume", { ...resume, seq_ack: this.#seq });
+        else if (plain) this.send("auth", { token }, AUTH_ID);
+      };
+      socket.onmessage = (/** @type {MessageEvent} */ { data }) => {
+        if (!plain) this.#blocked = 0;
+        this.#receive(data, token);
+      };
+      socket.onclose = (/** @type {CloseEvent} */ { code, reason }) => {
         const known = this.#refusal || (code >= 4000 && reason) || (this.#opening ? "connection_failed" : "connection_lost");
         this.#lose(known, `The connection to the server closed (${code}).`);
       };
@@ -340,7 +451,7 @@ class Signaling {
    * @param {string} [id]
    */
   send(type, payload, id) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type, id, payload }));
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify({ type, id, payload }));
   }
 
   /**
@@ -383,7 +494,7 @@ class Signaling {
       this.#refusal = error.code;
       if (this.#opening) return this.#lose(error.code, error.message);
     }
-    if (type === "resume-lost") {
+    if (type === "resume-lost" && this.#opening) {
       this.#session = null;
       // A server that still has the seat goes on with welcome and joined, and refuses this; one that knows nothing takes it.
       this.send("auth", { token }, AUTH_ID);
@@ -457,7 +568,7 @@ class Signaling {
  * | `participant-joined`, `participant-updated` | `{participant}` |
  * | `participant-left` | `{participant, reason}` |
  * | `slots`, `speakers` | `{slots}`, `{speakers}` loudest first |
- * | `message`, `signal` | as sent, with `from` |
+ * | `message`, `signal`, `dtmf` | as sent, with `from` |
  * | `moderated` | `{action, by, reason}`: a moderator did this to you |
  * | `media` | `{arriving}`: whether the server gets your voice |
  * | `level` | `{level}` of the microphone, ten times a second |
@@ -476,6 +587,7 @@ export class Client extends EventTarget {
   #token = "";
   #muted;
   #deafened = false;
+  #held = false;
   #gate = true;
   #ended = false;
   #retrying = false;
@@ -514,6 +626,7 @@ export class Client extends EventTarget {
     this.#output = new Output(() => this.#emit("audio-blocked", { blocked: this.audioBlocked }));
     this.signaling = new Signaling(
       address.href,
+      options.room,
       (type, payload) => this.#hear(type, payload),
       (error) => this.#lost(error),
     );
@@ -579,7 +692,7 @@ export class Client extends EventTarget {
       await this.#media?.sender.replaceTrack(null);
     }
     this.#applyGate();
-    if (this.signaling.up) await this.signaling.request(on ? "unmute" : "mute");
+    await this.#tell(!on, "mute");
   }
 
   mute() {
@@ -605,6 +718,14 @@ export class Client extends EventTarget {
 
   undeafen() {
     return this.#setDeaf(false);
+  }
+
+  hold() {
+    return this.#tell((this.#held = true), "hold");
+  }
+
+  unhold() {
+    return this.#tell((this.#held = false), "hold");
   }
 
   /** Another microphone, in the midst of the call. @param {string} deviceId */
@@ -653,13 +774,18 @@ export class Client extends EventTarget {
     return this.signaling.request("message", { to, topic, body });
   }
 
+  /** @param {string} tones @param {Payload} [options] */
+  dtmf(tones, options) {
+    return this.signaling.request("dtmf", { ...options, tones });
+  }
+
   /** @param {string} to @param {Payload} payload handed on as it is */
   sendSignal(to, payload) {
     return this.signaling.request("signal", { ...payload, to });
   }
 
   /**
-   * @param {"mute"|"unmute"|"deafen"|"undeafen"|"kick"} action
+   * @param {string} action
    * @param {string} target
    * @param {string} [reason]
    */
@@ -707,17 +833,21 @@ export class Client extends EventTarget {
     if (FINAL.has(error.code)) return this.#end(error.code);
     this.#retrying = true;
     this.#show();
+    const luck = Math.random();
+    let spent = 0;
     for (let attempt = 0; !this.#ended; attempt++) {
       await new Promise((resolve) => {
-        const timer = setTimeout(resolve, backOff(attempt));
+        const timer = setTimeout(resolve, Math.max(backOff(0, luck), backOff(attempt, luck) - spent));
         this.#wake = () => (clearTimeout(timer), resolve(undefined));
       });
       if (this.#ended) break;
       const resuming = this.signaling.resumable;
+      const began = performance.now();
       try {
         await this.#enter();
         break;
       } catch (/** @type {any} */ refused) {
+        spent = performance.now() - began;
         if (resuming && !this.signaling.resumable) continue; // not that session: a new one
         const another = TOKEN_REFUSED.has(refused.code) && typeof this.tokenSource === "function" && attempt < 5;
         if (another) this.#token = "";
@@ -784,6 +914,7 @@ export class Client extends EventTarget {
       case "media":
       case "message":
       case "signal":
+      case "dtmf":
         break;
       default:
         return; // an answer, or something newer than this SDK
@@ -814,16 +945,23 @@ export class Client extends EventTarget {
   /** What the person wants holds on a new session too. */
   #applyWishes() {
     const me = this.me;
-    const wish = (/** @type {boolean} */ differs, /** @type {string} */ type) => differs && this.signaling.send(type, {});
-    wish(me?.self_mute !== this.#muted, this.#muted ? "mute" : "unmute");
-    wish(me?.self_deaf !== this.#deafened, this.#deafened ? "deafen" : "undeafen");
+    const wish = (/** @type {any} */ is, /** @type {any} */ on, /** @type {string} */ type) =>
+      is !== on && this.signaling.send((on ? "" : "un") + type, {});
+    wish(me?.self_mute, this.#muted, "mute");
+    wish(me?.self_deaf, this.#deafened, "deafen");
+    wish(me?.held, this.#held, "hold");
+  }
+
+  /** @param {boolean} on @param {string} type */
+  async #tell(on, type) {
+    if (this.signaling.up) await this.signaling.request((on ? "" : "un") + type);
   }
 
   /** @param {boolean} on */
-  async #setDeaf(on) {
+  #setDeaf(on) {
     this.#deafened = on;
     this.#output.setDeaf(on);
-    if (this.signaling.up) await this.signaling.request(on ? "deafen" : "undeafen");
+    return this.#tell(on, "deafen");
   }
 
   /** @param {Slot[]} slots */
@@ -868,6 +1006,7 @@ export class Client extends EventTarget {
 
   #renewMedia() {
     this.#media?.close();
+    this.#turn = Promise.resolve(); // a closed peer connection never answers
     this.#output.detach();
     this.#applyGate();
     const media = new Media(this.options.slots ?? this.limits.slots ?? 8, this.#iceServers, this.microphone.track);
@@ -890,6 +1029,7 @@ export class Client extends EventTarget {
       try {
         const fresh = media.peer.currentRemoteDescription === null;
         const sdp = await media.offer(iceRestart && !fresh);
+        if (media !== this.#media) return;
         this.#watchMedia();
         if (fresh) this.#attach(media);
         const answer = await this.signaling.request("offer", { sdp });
@@ -919,7 +1059,11 @@ export class Client extends EventTarget {
       this.#failures = 0;
       this.#unreachable = media.restarted = false;
     } else if (state === "disconnected") {
-      this.#mediaAfter(MEDIA_PATIENCE, () => this.#mendMedia(media));
+      // On a link that loses much it is over with the next check.
+      return this.#mediaAfter(MEDIA_DOUBT, () => {
+        this.#show();
+        this.#mediaAfter(MEDIA_PATIENCE, () => this.#mendMedia(media));
+      });
     } else if (state === "failed" || state === "closed") {
       this.#mendMedia(media);
     }

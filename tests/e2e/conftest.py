@@ -10,6 +10,7 @@ from tests.e2e.person import Person
 from tests.support.background import Background
 from tests.support.components import require
 from tests.support.server import ServerProcess
+from tests.support.speech import write_speech
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.tones import write_wav
 from tests.support.udp_relay import UdpRelay
@@ -25,6 +26,20 @@ FLAGS = [
 ]
 VOICES = {"Ana": 440, "Ben": 700, "Chidi": 1060}
 """Frequencies in Hz, none a multiple of another."""
+
+SPEAKERS = {
+    "Ewa": (
+        "en-us",
+        "The north wind and the sun were disputing which was the stronger, when a traveller came along wrapped in a "
+        "warm cloak. They agreed that the one who first made the traveller take it off should be considered stronger.",
+    ),
+    "Femi": (
+        "en-gb+f3",
+        "Please call Stella. Ask her to bring these things with her from the store. Six spoons of fresh snow peas, "
+        "five thick slabs of blue cheese, and maybe a snack for her brother Bob.",
+    ),
+}
+"""Who speaks, for tests of what a speech codec does: a voice of espeak-ng, and the words."""
 
 LOOPBACK = {
     "PARLEY_MEDIA_BIND": "127.0.0.1,::1",
@@ -42,16 +57,31 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="package")
-def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Browser]]:
+def voice_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`voice_file(name)`: the WAV file of this person's voice."""
+    folder = tmp_path_factory.mktemp("voices")
+
+    def write(name: str) -> Path:
+        wav = folder / f"{name}.wav"
+        if name in SPEAKERS and not wav.exists():
+            voice, words = SPEAKERS[name]
+            write_speech(wav, words, voice)
+        elif not wav.exists():
+            write_wav(wav, VOICES[name])
+        return wav
+
+    return write
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright, voice_file: Callable[[str], Path]) -> Iterator[Callable[[str], Browser]]:
     """`chromium(name)`: the browser whose microphone has this person's voice. The WAV file is one for the process."""
     program = require("chromium")
-    folder = tmp_path_factory.mktemp("voices")
     running: dict[str, Browser] = {}
 
     def launch(name: str) -> Browser:
         if name not in running:
-            wav = folder / f"{name}.wav"
-            write_wav(wav, VOICES[name])
+            wav = voice_file(name)
             flags = [*FLAGS, f"--use-file-for-fake-audio-capture={wav}"]
             running[name] = playwright.chromium.launch(executable_path=program, args=flags)
         return running[name]
@@ -75,7 +105,7 @@ def people(chromium: Callable[[str], Browser]) -> Iterator[People]:
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("console", lambda message: errors.append(_complaint(message)))
-            invited.append(Person(name, VOICES[name], page))
+            invited.append(Person(name, VOICES.get(name, 0), page))
         return invited
 
     yield invite
@@ -85,8 +115,12 @@ def people(chromium: Callable[[str], Browser]) -> Iterator[People]:
 
 
 def _complaint(message: ConsoleMessage) -> str:
-    """What a page complains of, but for what Chromium itself reports: cut sockets, and no icon beside a script."""
-    expected = "WebSocket connection to" in message.text or message.location["url"].endswith("/favicon.ico")
+    """What a page complains of, but for what Chromium itself reports: cut sockets, plain HTTP that is tried in their
+    place, invites that are refused, and no icon beside a script.
+    """
+    url = message.location["url"]
+    asked = "/api/v1/rooms/" in url or "/api/v1/invites/" in url
+    expected = "WebSocket connection to" in message.text or asked or url.endswith("/favicon.ico")
     return f"{message.text} ({message.location['url']})" if message.type == "error" and not expected else ""
 
 

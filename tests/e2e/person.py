@@ -1,6 +1,7 @@
 """A person in Chromium: a page that uses the SDK, a voice of its own, and ears that name what they hear."""
 
 import json
+from dataclasses import astuple, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,35 @@ def dev_token(url: str, name: str, room: str) -> str:
         return str(json.load(answer)["token"])
     finally:
         connection.close()
+
+
+@dataclass(frozen=True)
+class Reception:
+    """Packets that came, that were lost and that brought FEC with them; samples made up for want of any, and all."""
+
+    received: int
+    lost: int
+    fec: int
+    concealed: int
+    samples: int
+
+    def __sub__(self, before: "Reception") -> "Reception":
+        return Reception(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.share_lost:.2%} lost, {self.fec} of {self.received} with FEC, {self.share_concealed:.2%} concealed"
+        )
+
+    @property
+    def share_lost(self) -> float:
+        """Of the packets that were sent, 0 to 1."""
+        return self.lost / (self.lost + self.received)
+
+    @property
+    def share_concealed(self) -> float:
+        """Of the samples that were played, 0 to 1."""
+        return self.concealed / self.samples
 
 
 class Person:
@@ -94,6 +124,35 @@ class Person:
     def share_heard(self, other: "Person | float", since: float) -> float:
         """The share of looks since a moment of `now()` that found this voice, 0 to 1."""
         return float(self.call("([hz, since]) => ears.share(hz, since)", [_frequency(other), since]))
+
+    def reception(self, other: "Person") -> Reception:
+        """What this browser has counted so far of the stream in which the other is heard."""
+        counted = self.call("id => reception(id)", other.id)
+        return Reception(
+            received=counted["packetsReceived"],
+            lost=counted["packetsLost"],
+            fec=counted["fecPacketsReceived"],
+            concealed=counted["concealedSamples"],
+            samples=counted["totalSamplesReceived"],
+        )
+
+    def until_received(self, other: "Person", count: str, amount: int, within: float = WITHIN) -> None:
+        """Wait until the browser has counted so much more of the other's stream, by the W3C's name of the count."""
+        start = self.call("([id, count]) => reception(id).then((one) => one[count])", [other.id, count])
+        look = "reception(given.id).then((one) => one[given.count] >= given.until)"
+        self.until(look, {"id": other.id, "count": count, "until": start + amount}, within)
+
+    def packets_sent(self) -> int:
+        """How many packets of the microphone were sent, 50 a second."""
+        return int(self.call("packetsSent()"))
+
+    def note(self, other: "Person", seconds: float) -> None:
+        """Begin to note how loud the other is here, or this person's own microphone, in each 10 ms to come."""
+        self.call("([id, count]) => note(id, count)", [other.id, round(seconds * 100)])
+
+    def noted(self, other: "Person") -> list[float]:
+        """What was noted of the other, when all of it was."""
+        return list(self.call("id => notes[id]", other.id))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What the client told of under this name."""

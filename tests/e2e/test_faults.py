@@ -156,21 +156,3 @@ def test_a_link_that_loses_packets_keeps_the_call_and_the_voices(
     assert relay.lost > 0
     # Ben's own way is clean: he is told what Ana loses of him, as only then does his encoder add what corrects it.
     ben.until("toldLoss().then((loss) => loss > 0.05)")
-
-
-def test_a_link_that_was_dead_for_seconds_carries_the_call_on(
-    server: ServerProcess, people: People, relay: UdpRelay, background: Background
-) -> None:
-    ana, ben = people("Ana", "Ben")
-    ana.join(server.url, "dead", media_port=relay.port)
-    ben.join(server.url, "dead")
-    ana.hears(ben)
-    ben.hears(ana)
-    background.run(relay.set_loss(1.0))
-    ana.until("client.state === 'reconnecting'")
-    ben.hears_no_longer(ana)
-    background.run(relay.set_loss(0.0))
-    ana.hears(ben, within=10)
-    ben.hears(ana, within=10)
-    assert ana.call("client.me.id") == ana.id
-    assert ben.events("participant-left") == []

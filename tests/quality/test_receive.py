@@ -85,3 +85,22 @@ def test_rfc3611_4_5_an_echo_of_our_reference_time_gives_the_round_trip():
     assert statistics.round_trip_time == pytest.approx(6.125)
     statistics.reference_echoed(0xB7108000, 0, 0)
     assert statistics.round_trip_time == pytest.approx(6.125)
+
+
+def test_rfc4733_2_2_1_a_packet_with_the_timestamp_of_an_events_beginning_counts_and_says_nothing_of_jitter():
+    known = ReceiveStatistics(48_000)
+    for number in range(5):
+        known.add(number, 960 * number, 0.02 * number, 80)
+    for number in range(5, 10):
+        assert known.add_untimed(number, 4800, 0.02 * number, 4) == number
+    for number in range(10, 15):
+        known.add(number, 960 * number, 0.02 * number, 80)
+    assert known.jitter < 1e-4
+    assert (known.packets_received, known.packets_lost, known.bytes_received) == (15, 0, 10 * 80 + 5 * 4)
+
+
+def test_a_stream_may_begin_with_an_event():
+    known = ReceiveStatistics(48_000)
+    assert known.add_untimed(65_535, 0xFFFFFFF0, 1.0, 4) == 65_535
+    assert known.add(0, (0xFFFFFFF0 + 960) & 0xFFFFFFFF, 1.02, 80) == 65_536
+    assert known.jitter < 1e-4

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from aiortc.sdp import SessionDescription
@@ -17,11 +18,12 @@ from sfu.answer import (
     choose_setup,
     negotiate,
 )
+from sfu.dtmf import EventFormat
 from sfu.errors import BadOffer
 from sfu.offer import Fingerprint, IceParameters, Offer
 from sfu.sdp import parse_offer
+from tests.fuzz.mutators import mutate_lines
 from tests.sfu.offers import NAMES, TRANSPORT, one_line, read
-from tests.sfu.test_sdp import mutate
 
 LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
@@ -84,6 +86,8 @@ def test_the_answer_to_chromium_in_full() -> None:
     agreed = [
         "a=rtpmap:111 opus/48000/2",
         "a=fmtp:111 minptime=10;useinbandfec=1",
+        "a=rtpmap:110 telephone-event/48000",
+        "a=fmtp:110 0-15",
         f"a=extmap:1 {LEVEL}",
         f"a=extmap:4 {MID}",
         "a=rtcp-mux",
@@ -101,7 +105,7 @@ def test_the_answer_to_chromium_in_full() -> None:
         "a=end-of-candidates",
     ]
     assert microphone == [
-        "m=audio 7882 UDP/TLS/RTP/SAVPF 111",
+        "m=audio 7882 UDP/TLS/RTP/SAVPF 111 110",
         "c=IN IP4 192.0.2.1",
         "a=mid:0",
         "a=recvonly",
@@ -109,7 +113,7 @@ def test_the_answer_to_chromium_in_full() -> None:
         *candidates,
     ]
     assert slot == [
-        "m=audio 7882 UDP/TLS/RTP/SAVPF 111",
+        "m=audio 7882 UDP/TLS/RTP/SAVPF 111 110",
         "c=IN IP4 192.0.2.1",
         "a=mid:1",
         "a=sendonly",
@@ -123,7 +127,7 @@ def test_the_answer_to_chromium_in_full() -> None:
 
 def test_firefox_has_its_own_numbers_and_its_bundle_only_lines_get_ports() -> None:
     lines = answer(read("firefox_esr_153"))
-    assert [line for line in lines if line.startswith("m=")] == ["m=audio 7882 UDP/TLS/RTP/SAVPF 109"] * 3
+    assert [line for line in lines if line.startswith("m=")] == ["m=audio 7882 UDP/TLS/RTP/SAVPF 109 101"] * 3
     assert f"a=extmap:3 {MID}" in lines
     assert not any("csrc-audio-level" in line or "rtcp-xr" in line or "rtcp-rsize" in line for line in lines)
 
@@ -141,7 +145,8 @@ def test_aiortc_reads_the_answer_as_it_is_meant(name: str) -> None:
         assert media.ice is not None
         assert media.ice.iceLite
         assert [candidate.ip for candidate in media.ice_candidates] == ["192.0.2.1", "2001:db8::1", "192.0.2.2"]
-        assert [codec.payloadType for codec in media.rtp.codecs] == [agreed.payload_type]
+        events = [agreed.events.payload_type] if agreed.events else []
+        assert [codec.payloadType for codec in media.rtp.codecs] == [agreed.payload_type, *events]
         assert [ssrc.ssrc for ssrc in media.ssrc] == ([1000 + agreed.index] if agreed.slot else [])
 
 
@@ -179,7 +184,7 @@ def test_without_a_stream_for_it_nothing_is_sent(offered: str, answered: str) ->
 def test_video_and_data_are_rejected_with_port_0_and_the_call_goes_on_rfc_3264_section_6() -> None:
     session, audio, video, data = sections(answer(read("chromium_156_video_data")))
     assert "a=group:BUNDLE 0" in session
-    assert audio[0] == "m=audio 7882 UDP/TLS/RTP/SAVPF 111"
+    assert audio[0] == "m=audio 7882 UDP/TLS/RTP/SAVPF 111 110"
     assert video == ["m=video 0 UDP/TLS/RTP/SAVPF 96", "c=IN IP4 0.0.0.0", "a=mid:1", "a=inactive"]
     assert data == ["m=application 0 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0", "a=mid:2", "a=inactive"]
 
@@ -296,6 +301,31 @@ def test_a_line_without_opus_is_rejected_and_the_others_go_on() -> None:
     assert rejected == ["m=audio 0 UDP/TLS/RTP/SAVPF 0", "c=IN IP4 0.0.0.0", "a=mid:9", "a=inactive"]
 
 
+@pytest.mark.parametrize(
+    ("maps", "taken"),
+    [
+        (["110 telephone-event/48000", "126 telephone-event/8000"], EventFormat(110, 48_000)),
+        (["126 telephone-event/8000", "110 telephone-event/48000"], EventFormat(110, 48_000)),
+        (["101 Telephone-Event/8000"], EventFormat(101, 8_000)),
+        (["98 telephone-event/16000", "99 telephone-event/16000"], EventFormat(98, 16_000)),
+        (["95 telephone-event/48000"], None),
+        (["101 telephone-event/44100"], None),
+        ([], None),
+    ],
+)
+def test_one_form_of_telephone_events_is_taken_rfc_4733_section_2_4_1(
+    maps: list[str], taken: EventFormat | None
+) -> None:
+    numbers = " ".join(["111", *(one.split()[0] for one in maps)])
+    text = one_line(*(f"a=rtpmap:{one}" for one in maps)).replace("SAVPF 111", f"SAVPF {numbers}")
+    (line,) = negotiate(parse_offer(text))
+    assert line.events == taken
+    expected = f"111 {taken.payload_type}" if taken else "111"
+    lines = answer(text)
+    assert f"m=audio 7882 UDP/TLS/RTP/SAVPF {expected}" in lines
+    assert [one for one in lines if "0-15" in one] == ([f"a=fmtp:{taken.payload_type} 0-15"] if taken else [])
+
+
 def test_opus_is_found_in_any_spelling() -> None:
     assert "a=rtpmap:111 opus/48000/2" in answer(one_line().replace("opus", "OPUS"))
 
@@ -340,7 +370,7 @@ def test_reports_are_answered_where_they_were_offered_rfc_3611_rfc_5506() -> Non
 @settings(max_examples=200, deadline=None)
 def test_an_answer_has_the_offers_m_lines_and_nothing_that_was_slipped_in(name: str, seed: int) -> None:
     try:
-        offer = parse_offer(mutate(read(name), seed))
+        offer = parse_offer(mutate_lines(read(name), Random(seed)))
         text = build_answer(offer, parameters(offer))
     except BadOffer:
         return

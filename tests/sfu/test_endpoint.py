@@ -29,7 +29,7 @@ from sfu.rtcp_build import build, describe
 from sfu.rtcp_parse import parse
 from sfu.rtp import RtpPacket
 from sfu.rtp import build as build_rtp
-from sfu.srtp import RESTING_SSRCS
+from sfu.srtp import RESTING_SSRCS, SrtpContext
 from sfu.stun import parse_request
 from tests.support.check_client import signed_check
 from tests.support.ears import srtp_contexts
@@ -256,7 +256,7 @@ def test_rfc3550_6_6_a_bye_ends_its_stream_and_no_other():
     end = End()
     one, other = end.stream(7), end.stream(8)
     end.take()
-    end.rtcp(ReceiverReport(7), Goodbye((7, 99)))
+    end.rtcp(ReceiverReport(7), Goodbye((7, 99)), Goodbye((7,)))
     assert end.take() == [StreamEnded(one)]
     assert end.engine.streams == {8: other}
 
@@ -342,6 +342,37 @@ def test_rtcp_counts_against_the_same_budget():
     end.rtcp(ReceiverReport(5))
     assert (end.engine.reports.packets_in, end.engine.drops["flood"]) == (1, 1)
     assert end.take() == [Flooding()]
+
+
+def test_rtcp_that_is_not_authentic_is_not_charged_to_the_member():
+    end = End()
+    end.engine.budget = PacketBudget(rate=1, burst=1)
+    for number in range(50):
+        end.engine.receive(b"\x80\xc8" + bytes(40) + bytes([number]), A, 1.0)
+    end.rtcp(ReceiverReport(5))
+    assert (end.engine.reports.packets_in, end.engine.drops["unauthentic"]) == (1, 50)
+    assert end.take() == []
+
+
+def test_rtcp_goes_unread_while_there_is_too_much_noise():
+    end = End()
+    end.engine.noise.deaf_until = 5.0
+    end.rtcp(ReceiverReport(5))
+    assert (end.engine.reports.packets_in, end.engine.drops["noise"]) == (0, 1)
+
+
+def test_an_ssrc_that_authentic_rtcp_names_is_forgotten_again_whatever_the_packet_says(monkeypatch):
+    end = End()
+    rested = []
+    monkeypatch.setattr(SrtpContext, "rest", lambda _, ssrc: rested.append(ssrc))
+    end.engine.budget = PacketBudget(rate=1, burst=1)
+    for sender in (7, 8):
+        end.rtcp(ReceiverReport(sender))
+    nonsense = b"\x80\xc8\x00\x01" + (9).to_bytes(4, "big") + b"\xff" * 8
+    end.engine.budget = PacketBudget()
+    end.engine.receive(end.client.protect_rtcp(nonsense), A, 1.0)
+    assert rested == [7, 8, 9]
+    assert end.engine.drops["malformed"] == 1
 
 
 # -- slots ----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from sfu.flags import MuteFlags
         (MuteFlags(self_deaf=True), True, False),
         (MuteFlags(deaf=True), True, False),
         (MuteFlags(self_mute=True, mute=True, deaf=True), False, False),
+        (MuteFlags(held=True), False, False),
+        (MuteFlags(held=True, self_mute=True), False, False),
     ],
 )
 def test_what_each_flag_silences(flags, may_speak, may_hear):

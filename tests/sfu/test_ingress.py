@@ -1,13 +1,16 @@
 """The receive side of one packet, from the wire to the inbound stream."""
 
+from itertools import pairwise
+
 import pytest
 
 from bench.peer import Habits
 from bench.peer_rtp import Fields
 from bench.peer_sdp import Shape
+from sfu.dtmf import Event
 from sfu.flags import MuteFlags
 from sfu.voice import estimate_level
-from tests.support.house import eventually, hear_from, talk
+from tests.support.house import eventually, hear_from, slot_of, talk
 
 
 def endpoint(house, name="ana"):
@@ -108,3 +111,81 @@ async def test_a_packet_from_a_second_address_of_the_peer_is_taken(house):
     await talk(ana, ben, "1", [b"from there"])
     assert hear_from(ben, "1") == [b"from there"]
     former.close()
+
+
+# -- telephone events (RFC 4733) ------------------------------------------------------------------------------------
+
+WIDE, NARROW, NONE = Shape(event_clock=48_000), Shape(event_clock=8_000), Shape(event_clock=None)
+
+
+def tone(peer, code=5, packets=5, rate=48_000):
+    """One tone as a client tells it: all its packets with one timestamp, the end three times; 8 packets of time."""
+    begun = None
+    for number in [*range(1, packets + 1), packets, packets]:
+        event = Event(code, number == packets, 10, number * rate // 50)
+        sent = peer.packet(event.payload(), Fields(payload_type=110, timestamp=begun, marker=begun is None))
+        begun = int.from_bytes(sent[4:8], "big") if begun is None else begun
+        peer.put(peer.protect(sent))
+
+
+async def test_an_event_reaches_each_receiver_as_it_has_negotiated_it(house):
+    ana = await house.join("ana", WIDE)
+    ears = {name: await house.join(name, shape) for name, shape in (("w", WIDE), ("n", NARROW), ("x", NONE))}
+    for peer in ears.values():
+        await talk(ana, peer, slot_of(house, next(n for n in ears if ears[n] is peer), "ana"), [b"before"])
+    tone(ana)
+    ana.send(b"after")
+    await house.told("tone", "ana", "5", 0.1)
+    heard = {}
+    for name, peer in ears.items():
+        mid = slot_of(house, name, "ana")
+        await peer.until(lambda peer=peer, mid=mid: hear_from(peer, mid)[-1:] == [b"after"])
+        heard[name] = peer.heard[mid]
+        sequences = [one.sequence for one in peer.heard[mid]]
+        assert [(b - a) & 0xFFFF for a, b in pairwise(sequences)] == [1] * (len(sequences) - 1)
+    for name, rate in (("w", 48_000), ("n", 8_000)):
+        events = [one for one in heard[name] if one.payload_type == 110]
+        expected = [Event(5, n >= 5, 10, min(n, 5) * rate // 50).payload() for n in range(1, 8)]
+        assert [one.payload for one in events] == expected
+        assert [one.marker for one in events] == [True] + [False] * 6
+        assert len({one.timestamp for one in events}) == 1
+    assert {one.payload_type for one in heard["x"]} == {111}
+    assert [told[2] for told in house.observer.told if told[0] == "tone"] == ["5"]
+
+
+async def test_events_may_be_all_that_somebody_sends(house):
+    ana, ben = await house.join("ana", WIDE), await house.join("ben", WIDE)
+    tone(ana, code=11)
+    await house.told("tone", "ana", "#", 0.1)
+    mid = slot_of(house, "ben", "ana")
+    await ben.until(lambda: len(ben.heard[mid]) == 7)
+    assert stream(house).statistics.packets_lost == 0
+
+
+@pytest.mark.parametrize(
+    "flags", [MuteFlags(self_mute=True), MuteFlags(mute=True), MuteFlags(suppressed=True), MuteFlags(held=True)]
+)
+async def test_events_of_the_muted_and_the_held_go_nowhere(house, flags):
+    ana, ben = await house.join("ana", WIDE), await house.join("ben", WIDE)
+    house.server.set_flags("ana", flags)
+    tone(ana)
+    await house.counted("packets_in", 7)
+    house.server.set_flags("ana", MuteFlags())
+    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"again"])
+    assert hear_from(ben, slot_of(house, "ben", "ana")) == [b"again"]
+    assert not [told for told in house.observer.told if told[0] == "tone"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x05\x0a\x00", bytes([16, 10, 0, 160]), bytes([1, 10, 0, 0]), bytes(8)])
+async def test_what_is_no_event_is_counted_as_malformed(house, payload):
+    ana = await house.join("ana", WIDE)
+    ana.send(payload, Fields(payload_type=110))
+    await house.counted("dropped_malformed")
+    assert not endpoint(house).streams
+
+
+async def test_events_that_were_not_negotiated_are_no_payload_of_ours(house):
+    ana = await house.join("ana", NONE)
+    tone(ana)
+    await house.counted("dropped_payload_type", 7)
+    assert not endpoint(house).streams

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfu.limits import PacketBudget, SourceLimiter, Verdict
+from sfu.limits import NoiseBudget, PacketBudget, SourceLimiter, Verdict
 
 
 def test_a_source_has_a_hundred_packets_a_second() -> None:
@@ -98,3 +98,25 @@ def test_never_more_than_rate_and_burst(times: list[float]) -> None:
     passed = [now for now in ordered if budget.allow(now)]
     if passed:
         assert len(passed) <= 10 + 20 * (passed[-1] - passed[0]) + 1e-6
+
+
+def test_noise_below_its_rate_makes_nobody_deaf() -> None:
+    noise = NoiseBudget()
+    for i in range(10_000):
+        assert i / 1000 >= noise.deaf_until
+        noise.charge(i / 1000)
+
+
+def test_noise_above_its_rate_is_tried_at_that_rate_and_what_is_left_unread_is_short() -> None:
+    noise, tried, heard = NoiseBudget(rate=1000, burst=100), 0, 0
+    for i in range(50_000):
+        now = i / 5000
+        if now >= noise.deaf_until:
+            tried += 1
+            noise.charge(now)
+        if i % 100 == 99:
+            heard += now >= noise.deaf_until  # the member's own, fifty a second
+    # What it was that made it deaf was tried, too.
+    assert 8_000 <= tried <= 10_100 + 10 / noise.HOLD
+    assert heard > 50
+    assert noise.deaf_until <= 10 + noise.HOLD

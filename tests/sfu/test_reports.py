@@ -220,6 +220,13 @@ def test_what_speaks_of_others_is_ignored():
     assert made.packets_in == len(others)
 
 
+def test_rfc3550_6_6_a_stream_ends_once_however_often_a_bye_names_it():
+    stream = received()
+    ends = [Goodbye((stream.ssrc,)), Goodbye((stream.ssrc,))]
+    assert reports().take(ends, {stream.ssrc: stream}, {}, 60.0) == [stream.ssrc]
+    assert reports().take([Goodbye((stream.ssrc,) * 2)], {stream.ssrc: stream}, {}, 60.0) == [stream.ssrc]
+
+
 def test_rfc3550_6_6_a_bye_names_the_streams_that_have_ended():
     stream, other = received(), received(number=2)
     streams = {stream.ssrc: stream, other.ssrc: other}

@@ -147,13 +147,13 @@ def test_a_slot_without_a_route_waits_and_begins_with_the_marker_once_there_is_o
     hall.join("b", connected=False)
     hall.say()
     assert hall.in_slots("b") == ["a", None]
-    assert hall.ears["b"].slots[0].sent() == (0, 0)
+    assert hall.ears["b"].slots[0].tally.totals() == (0, 0)
     hall.ears["b"].connect()
     hall.room.route_changed("b")
     hall.mouths["a"].say()
     ((_, packet),) = hall.drain()
     assert (packet.marker, packet.sequence) == (True, 0x7FF0)
-    assert hall.ears["b"].slots[0].sent()[0] == 1
+    assert hall.ears["b"].slots[0].tally.totals()[0] == 1
 
 
 def test_a_route_that_changes_is_used_from_the_next_packet_on():
@@ -562,7 +562,7 @@ class Walk:
         for slot in ear.slots:
             entries = self.out.pop(id(slot), [])
             self.born.pop(id(slot), None)
-            assert slot.sent()[0] == len(entries)
+            assert slot.tally.totals()[0] == len(entries)
             ordered = sorted(entries)
             for before, after in pairwise(ordered):
                 self.judge_step(before, after)
@@ -585,3 +585,47 @@ class Walk:
 @given(st.integers(0, 1 << 32))
 def test_whatever_happens_every_listener_has_streams_that_never_restart(seed):
     Walk(seed).run(250)
+
+
+# -- hold -----------------------------------------------------------------------------------------------------------
+
+HELD = MuteFlags(held=True)
+
+
+def test_who_is_on_hold_neither_speaks_nor_hears_and_keeps_the_slots():
+    hall = hall_of("abc")
+    hall.say("a")
+    hall.flags("a", HELD)
+    assert speakers(hall.say("abc", 20)) == {"b": "c", "c": "b"}
+    assert [hall.in_slots(name) for name in "abc"] == [["b", "c"], ["a", "c"], ["a", "b"]]
+    hall.flags("a", OPEN)
+    assert speakers(hall.say("abc")) == {"a": "bc", "b": "ac", "c": "ab"}
+
+
+def test_what_is_said_on_hold_claims_no_slot_and_is_not_kept():
+    hall = hall_of("abc", slots=1)
+    hall.say("b", 30)
+    hall.flags("a", HELD)
+    hall.say("a", 30)
+    assert hall.in_slots("c") == ["b"]
+    assert not hall.mouths["a"].stream.ring
+
+
+@pytest.mark.parametrize("changed", [MuteFlags(held=True, self_mute=True), MuteFlags(held=True, self_deaf=True)])
+def test_a_mute_that_changes_on_hold_cannot_be_heard(changed):
+    hall = hall_of("ab")
+    for flags in (HELD, changed, HELD):
+        hall.flags("a", flags)
+        assert speakers(hall.say("ab", 3)) == {}
+
+
+def test_a_hold_outlasts_the_peer_connection():
+    hall = hall_of("ab")
+    hall.flags("a", HELD)
+    hall.numbers += 1
+    ear = hall.ears["a"] = Ear(hall.out, hall.numbers, 2)
+    ear.connect()
+    hall.room.set_slots("a", ear.slots, hall.now)
+    hall.room.route_changed("a")
+    hall.begin("a")
+    assert speakers(hall.say("ab", 3)) == {}

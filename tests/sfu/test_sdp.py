@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sfu.errors import BadOffer
 from sfu.offer import Candidate, Codec, Direction, Extension, Fingerprint, IceParameters, Offer
 from sfu.sdp import MAX_BYTES, MAX_CANDIDATES, MAX_MEDIA, parse_candidate, parse_offer
+from tests.fuzz.mutators import mutate_lines
 from tests.sfu.offers import FINGERPRINT, NAMES, TRANSPORT, one_line, read
 
 LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
@@ -412,38 +413,10 @@ def try_to_read(text: str) -> None:
     assert len({line.mid for line in offer.media}) == len(offer.media)
 
 
-def mutate(text: str, seed: int) -> str:
-    """Delete, repeat, swap and cut lines, and put other characters in."""
-    chance = random.Random(seed)
-    lines = text.split("\r\n")
-    for _ in range(chance.randrange(1, 6)):
-        at, other = chance.randrange(len(lines)), chance.randrange(len(lines))
-        line = lines[at]
-        place = chance.randrange(len(line) + 1)
-        match chance.randrange(7):
-            case 0:
-                lines[at] = ""
-            case 1:
-                lines.insert(other, line)
-            case 2:
-                lines[at], lines[other] = lines[other], line
-            case 3:
-                lines[at] = line[:place]
-            case 4:
-                lines[at] = (
-                    line[:place] + chance.choice("\x00\r\n :=/-٣é\ud800\U0001f600" + "9" * 3) + line[place + 1 :]
-                )
-            case 5:
-                lines[at] = line[:place] + str(chance.choice([-1, 0, 2**16, 2**32, 10**30])) + line[place:]
-            case _:
-                lines[at] = line[:place] + lines[other][place:]
-    return "\r\n".join(lines)
-
-
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32))
 @settings(max_examples=400, deadline=None)
 def test_a_mutated_offer_is_read_or_refused(name: str, seed: int) -> None:
-    try_to_read(mutate(read(name), seed))
+    try_to_read(mutate_lines(read(name), random.Random(seed)))
 
 
 @given(text=st.one_of(st.text(max_size=300), st.binary(max_size=300).map(lambda data: data.decode("latin-1"))))

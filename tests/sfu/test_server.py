@@ -202,6 +202,46 @@ async def test_the_deaf_hear_nobody_and_the_others_hear_all(house, flags):
     assert hear_from(cleo, slot_of(house, "cleo", "ana")) == [b"one", b"two", b"three"]
 
 
+# -- moving ---------------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_moved_is_heard_in_the_other_room_only_over_the_same_connection(house):
+    ana, ben = await joined(house, "ana", "ben")
+    cleo = await house.join("cleo", room="attic")
+    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"one"])
+    house.server.move_participant("ana", "attic", MuteFlags())
+    await talk(ana, cleo, slot_of(house, "cleo", "ana"), [b"two"])
+    await talk(cleo, ana, slot_of(house, "ana", "cleo"), [b"three"])
+    assert hear_from(ben, "1") == [b"one"]
+    assert hear_from(cleo, slot_of(house, "cleo", "ana")) == [b"two"]
+    assert "ana" not in house.observer.slots["ben"].values()
+    assert [told for told in house.observer.told if told[0] == "media_gone"] == []
+    assert {stat["type"] for stat in house.server.statistics("ana")} >= {"transport", "inbound-rtp"}
+
+
+async def test_the_slots_of_who_is_moved_go_on_without_a_gap(house):
+    """The SSRC, the sequence and the time of a slot are the connection's, not the room's."""
+    ana, ben = await joined(house, "ana", "ben")
+    cleo = await house.join("cleo", room="attic")
+    await talk(ben, ana, slot_of(house, "ana", "ben"), words("ben"))
+    house.server.move_participant("ana", "attic", MuteFlags())
+    assert slot_of(house, "ana", "cleo") == "1"
+    await talk(cleo, ana, "1", words("cleo"))
+    heard = ana.heard["1"]
+    assert [packet.payload for packet in heard] == words("ben") + words("cleo")
+    assert len({packet.ssrc for packet in heard}) == 1
+    first = heard[0].sequence
+    assert [(packet.sequence - first) % 65536 for packet in heard] == list(range(len(heard)))
+
+
+async def test_who_has_no_connection_yet_is_moved_too_and_the_last_leaves_an_empty_room(house):
+    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.move_participant("ana", "attic", MuteFlags(mute=True))
+    assert (house.server.gauges()["rooms"], house.server.gauges()["participants"]) == (1, 1)
+    with pytest.raises(UnknownParticipant):
+        house.server.move_participant("nobody", "hall", MuteFlags())
+
+
 # -- leaving --------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +264,40 @@ async def test_a_client_that_says_close_notify_is_gone_and_may_come_back(house):
     await again.connect(house.signal("ana"))
     await talk(again, ben, "1", words("ana"))
     assert hear_from(ben, "1") == words("ana")
+
+
+async def test_each_peer_connection_is_told_from_its_offer_to_its_end_with_its_octets(house):
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", words("ana"))
+    sent, received = next(
+        (entry["bytes_sent"], entry["bytes_received"])
+        for entry in house.server.statistics("ben")
+        if entry["type"] == "transport"
+    )
+    other = house.peer(habits=Habits(identity=Identity()))
+    await other.connect(house.signal("ben"))
+    other.close()
+    await house.told("media_gone", "ben", "closed_by_peer")
+    house.server.remove_participant("ana")
+    house.server.remove_participant("ben")
+    told = [(name, what) for name, what, _ in house.observer.connections]
+    assert told == [
+        ("ana", "began"),
+        ("ben", "began"),
+        ("ben", "replaced"),
+        ("ben", "began"),
+        ("ben", "closed_by_peer"),
+        ("ana", "left"),
+    ]
+    assert house.observer.connections[2][2] == (sent, received)
+    assert sent > 0
+    assert house.observer.connections[5][2][1] > 0
+
+
+async def test_a_changed_offer_begins_no_other_connection(house):
+    ana = await house.join("ana")
+    await ana.negotiate(house.signal("ana"))
+    assert [what for _, what, _ in house.observer.connections] == ["began"]
 
 
 async def test_media_that_arrives_and_ends_is_told(house, monkeypatch):

@@ -217,18 +217,18 @@ class Count:
 
 def test_rfc3550_6_4_1_what_was_sent_is_counted_over_all_switches():
     slot = slot_of()
-    assert slot.sent() == (0, 0)
+    assert slot.tally.totals() == (0, 0)
     one, other = Count(1000, 80_000), Count(7, 70)
     slot.tally.begin(one)
     one.packets, one.octets = 1003, 80_240
     slot.tally.correct(-1, -80)
-    assert slot.sent() == (2, 160)
+    assert slot.tally.totals() == (2, 160)
     slot.tally.end()
     one.packets = 5000
-    assert slot.sent() == (2, 160)
+    assert slot.tally.totals() == (2, 160)
     slot.tally.begin(other)
     other.packets, other.octets = 8, 90
-    assert slot.sent() == (3, 180)
+    assert slot.tally.totals() == (3, 180)
 
 
 @given(
@@ -250,3 +250,66 @@ def test_one_stream_that_never_restarts_whatever_the_sources_number(talks):
     steps = [(later - earlier) & 0xFFFFFFFF for (_, earlier, _), (_, later, _) in itertools.pairwise(out)]
     assert all(FRAME <= step <= 11 * 48_000 for step in steps)
     assert sum(marker for _, _, marker in out) == len(talks)
+
+
+def test_a_packet_that_is_not_for_this_receiver_leaves_no_gap():
+    slot, ana = slot_of(), stream_of("ana", first=9)
+    slot.bind(ana, 9)
+    sent(slot, ana, 9, 777, 1.0)
+    for number in (10, 11):
+        ana.highest = number
+        slot.skip(number)
+    assert sent(slot, ana, 12, 777 + 3 * FRAME, 1.06) == (101, 5000 + 3 * FRAME, 0)
+    assert not slot.takes(9)
+    slot.unbind()
+    slot.bind(ana, 13)
+    assert sent(slot, ana, 13, 777 + 4 * FRAME, 1.08)[0] == 102
+
+
+def test_what_is_not_for_this_receiver_may_come_first():
+    slot, ana = slot_of(), stream_of("ana", first=9)
+    slot.bind(ana, 9)
+    slot.skip(11)
+    assert sent(slot, ana, 12, 777, 1.0) == (100, 5000, 1)
+
+
+def test_in_a_rest_what_is_not_for_this_receiver_changes_nothing():
+    slot, ana = owing()
+    before = carried(slot, 0, 0)
+    slot.skip(ana.highest + 1)
+    assert carried(slot, 0, 0) == before
+
+
+def test_rfc4733_2_5_1_6_packets_of_our_own_stand_between_those_of_the_stream():
+    slot, ana = slot_of(), stream_of("ana", first=9)
+    slot.bind(ana, 9)
+    sent(slot, ana, 9, 777, 1.0)
+    assert [slot.insert(5100, 1.01), slot.insert(5100, 1.01)] == [101, 102]
+    assert sent(slot, ana, 10, 777 + FRAME, 1.02) == (103, 5000 + FRAME, 0)
+    assert slot.insert(5100, 1.01) == 104
+    assert not slot.takes(10), "its number is another's now"
+    assert slot.takes(11)
+    slot.unbind()
+    slot.bind(ana, 11)
+    assert sent(slot, ana, 11, 777 + 2 * FRAME, 1.04)[0] == 105
+
+
+def test_packets_of_our_own_go_through_a_slot_that_has_no_stream_or_has_just_got_one():
+    slot, ana = slot_of(), stream_of("ana", first=9)
+    assert slot.timestamp_at(1.0) == 5000
+    assert [slot.insert(5000, 1.0), slot.insert(5000, 1.0)] == [100, 101]
+    assert slot.timestamp_at(1.5) == 5000 + 24_000
+    slot.bind(ana, 9)
+    assert slot.insert(29_000, 1.5) == 102
+    assert sent(slot, ana, 9, 777, 1.6) == (103, 29_000 + 4800, 1)
+
+
+def test_packets_of_our_own_go_through_a_slot_in_a_rest():
+    slot, ana = owing()
+    newest, _, _ = slot.rested
+    number = slot.insert(1, 1.0)
+    assert number & 0xFFFF == (carried(slot, newest, 0)[0]), "the offset has moved on with it"
+    assert not slot.takes(newest)
+    ana.highest = newest + 3
+    slot.resume(packet(newest + 3, slot.rested[1] + 3 * FRAME))
+    assert carried(slot, newest + 3, 0)[0] == (number + 1) & 0xFFFF

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from sfu.dtmf import Event, EventFormat
 from sfu.rtcp import ReportBlock
 from sfu.rtp import parse
 from sfu.slot_table import PREROLL_PACKETS, PREROLL_TICKS, REPORT_AGE, SlotTable
@@ -89,7 +90,7 @@ def test_late_packets_keep_their_number_and_those_of_before_the_switch_are_dropp
     assert timestamp == (stage_heard[0][1] + FRAME) & 0xFFFFFFFF
     mouth.say()
     assert [sequence for sequence, _, _, _ in stage.heard()] == [0x7FF3]
-    assert stage.ears[0].slots[0].sent()[0] == 4
+    assert stage.ears[0].slots[0].tally.totals()[0] == 4
     assert (table.packets, stage.out.sent, stage.out.failed) == (7, 4, 0)
 
 
@@ -117,7 +118,7 @@ def test_a_speaker_who_begins_is_sent_with_the_first_syllable():
     assert [(timestamp - heard[0][1]) & 0xFFFFFFFF for _, timestamp, _, _ in heard] == [FRAME * n for n in range(6)]
     assert [marker for _, _, marker, _ in heard] == [True] + [False] * 5
     assert slot.owed == PREROLL_PACKETS * FRAME <= PREROLL_TICKS
-    assert slot.sent()[0] == 6
+    assert slot.tally.totals()[0] == 6
 
 
 def test_the_delay_is_given_back_at_the_pause():
@@ -137,7 +138,7 @@ def test_the_delay_is_given_back_at_the_pause():
     assert left_out == list(range(left_out[0], left_out[0] + 5))
     assert left_out[0] > 40 + 15
     assert slot.owed == 0
-    assert slot.sent()[0] == len(heard)
+    assert slot.tally.totals()[0] == len(heard)
 
 
 def test_a_speaker_who_goes_on_ends_the_rest_and_owes_what_is_left():
@@ -256,7 +257,7 @@ def test_without_a_route_a_slot_gets_nothing_and_counts_nothing():
     table.add(slot)
     table.add(later)
     mouth.say(packets=3)
-    assert (slot.sent()[0], later.sent()) == (3, (0, 0))
+    assert (slot.tally.totals()[0], later.tally.totals()) == (3, (0, 0))
     speak(table, mouth, Ear(stage.out, 9).slots[0])
     stage.batch.take()
     later.route = stage.ears[1].route
@@ -264,7 +265,7 @@ def test_without_a_route_a_slot_gets_nothing_and_counts_nothing():
     mouth.say(packets=2)
     heard = stage.heard(1)
     assert [marker for _, _, marker, _ in heard] == [True, False]
-    assert later.sent()[0] == 2
+    assert later.tally.totals()[0] == 2
 
 
 def test_removal_is_idempotent_and_clear_empties_the_table():
@@ -278,7 +279,7 @@ def test_removal_is_idempotent_and_clear_empties_the_table():
     table.clear()
     mouth.say()
     assert table.slots == []
-    assert [ear.slots[0].sent()[0] for ear in stage.ears] == [1, 1]
+    assert [ear.slots[0].tally.totals()[0] for ear in stage.ears] == [1, 1]
     assert [ear.slots[0].stream for ear in stage.ears] == [None, None]
 
 
@@ -315,3 +316,94 @@ def test_nine_in_ten_listeners_lose_no_more(losses, percentile):
     table.add(silent)
     assert table.loss_percentile(101.0) == pytest.approx(percentile, abs=1 / 256)
     assert table.loss_percentile(100.0 + REPORT_AGE) == 0.0
+
+
+# -- telephone events (RFC 4733) ------------------------------------------------------------------------------------
+
+EVENTS = {"wide": EventFormat(110, 48_000), "narrow": EventFormat(101, 8_000), "none": None}
+
+
+def keyed(table, mouth, packets=5, code=5):
+    """One tone as a sender tells it: updates, and the end three times."""
+    table.stream.on_event = lambda _, event, clock_rate, now: table.event(event, clock_rate)
+    for number in range(1, packets):
+        mouth.press(Event(code, False, 10, 960 * number), marker=0x80 if number == 1 else 0)
+    for _ in range(3):
+        mouth.press(Event(code, True, 10, 960 * packets))
+
+
+def received(stage, ear):
+    return [parse(data) for data in ear.hear(stage.sent)]
+
+
+def test_rfc4733_an_event_goes_to_who_negotiated_it_and_nobody_misses_a_number():
+    stage = Stage(ears=0)
+    ears = {name: Ear(stage.out, number, events=form) for number, (name, form) in enumerate(EVENTS.items())}
+    table, mouth = stage.source("ana", first=20)
+    mouth.say()
+    for ear in ears.values():
+        ear.connect()
+        table.add(ear.slots[0])
+    mouth.say(packets=3)
+    begun = mouth.timestamp
+    keyed(table, mouth)
+    mouth.say(packets=3)
+    stage.sent = stage.batch.take()
+    heard = {name: received(stage, ear) for name, ear in ears.items()}
+    for name, form in EVENTS.items():
+        packets = heard[name]
+        assert [p.sequence for p in packets] == [(0x7FF0 + n) & 0xFFFF for n in range(13 if form else 6)]
+        voice = [p for p in packets if p.payload_type == 96]
+        assert [p.payload.decode().rpartition(":")[2] for p in voice] == ["21", "22", "23", "31", "32", "33"]
+        steps = [(b.rtp_timestamp - a.rtp_timestamp) & 0xFFFFFFFF for a, b in itertools.pairwise(voice)]
+        assert steps == [FRAME, FRAME, 8 * FRAME, FRAME, FRAME]
+        assert ears[name].slots[0].tally.totals()[0] == len(packets)
+        if form is None:
+            continue
+        events = [p for p in packets if p.payload_type == form.payload_type]
+        assert len(events) == 7
+        assert {(p.rtp_timestamp - voice[0].rtp_timestamp) & 0xFFFFFFFF for p in events} == {3 * FRAME}
+        assert [p.marker for p in events] == [True] + [False] * 6
+        ticks = form.clock_rate // 50
+        ends = [bytes([5, 0x80 | 10, *(5 * ticks).to_bytes(2, "big")])] * 3
+        updates = [bytes([5, 10, *(n * ticks).to_bytes(2, "big")]) for n in range(1, 5)]
+        assert [p.payload for p in events] == [*updates, *ends]
+    assert begun == mouth.pressed_at
+    assert stage.out.failed == 0
+
+
+def test_an_event_may_be_the_first_that_goes_through_a_slot():
+    stage = Stage(ears=0)
+    ear = Ear(stage.out, 0, events=EVENTS["wide"])
+    ear.connect()
+    table, mouth = stage.source("ana", first=20)
+    table.add(ear.slots[0])
+    keyed(table, mouth)
+    mouth.say()
+    stage.sent = stage.batch.take()
+    packets = received(stage, ear)
+    assert [p.sequence for p in packets] == [(0x7FF0 + n) & 0xFFFF for n in range(8)]
+    assert (packets[0].marker, packets[0].rtp_timestamp) == (True, 0xFFFFF000)
+    assert packets[-1].rtp_timestamp == (0xFFFFF000 + 7 * FRAME) & 0xFFFFFFFF
+
+
+def test_an_event_ends_a_rest_and_a_late_one_of_before_it_is_dropped():
+    stage = Stage(ears=0)
+    ear = Ear(stage.out, 0, events=EVENTS["wide"])
+    ear.connect()
+    table, mouth = stage.source("ana", first=20)
+    mouth.say(QUIET, 10)
+    slot = ear.slots[0]
+    speak(table, mouth, slot)
+    while table.stream.voice.voiced:
+        mouth.say(QUIET)
+    assert slot.rested is not None
+    mouth.say(QUIET)
+    keyed(table, mouth)
+    assert slot.rested is None
+    mouth.say(QUIET, 3)
+    stage.sent = stage.batch.take()
+    packets = received(stage, ear)
+    assert [p.sequence for p in packets] == [(0x7FF0 + n) & 0xFFFF for n in range(len(packets))]
+    assert len({p.rtp_timestamp for p in packets if p.payload_type == 110}) == 1
+    assert stage.out.failed == 0

@@ -1,6 +1,7 @@
 import pytest
 
 from quality.sequence import MAX_DROPOUT
+from sfu.dtmf import Event
 from sfu.stream import LONGEST_FRAME, OPUS_CLOCK, RING_PACKETS, USUAL_FRAME, InboundPacket, InboundStream
 from tests.support.ears import FRAME, LOUD, QUIET, Mouth, stream_of
 
@@ -126,3 +127,37 @@ def test_rfc7656_2_1_10_a_stream_is_named_by_an_id_of_our_own():
     one, other = (InboundStream(number, "ana", 0xCAFE, 1, 1, 0.0) for number in (1, 2))
     assert (one.id, other.id, one.ssrc, other.ssrc) == (1, 2, 0xCAFE, 0xCAFE)
     assert (InboundPacket().level, InboundPacket().payload) == (127, b"")
+
+
+def test_rfc4733_an_event_moves_the_numbers_and_nothing_that_is_known_of_the_voice():
+    stream = stream_of("ana", first=20)
+    told = []
+    stream.handlers = (lambda *_: None,)
+    stream.on_event = lambda *event: told.append(event)
+    mouth = Mouth(stream)
+    mouth.say(LOUD, 3)
+    before = (stream.highest_timestamp, stream.highest_arrival, stream.voice.voiced, stream.voice.loudness)
+    stream.packet.sequence, stream.packet.timestamp = 23, 777
+    event = Event(5, False, 10, 960)
+    stream.take_event(event, 48_000, 9.0)
+    assert told == [(stream, event, 48_000, 9.0)]
+    assert stream.highest == 23
+    assert (stream.highest_timestamp, stream.highest_arrival, stream.voice.voiced, stream.voice.loudness) == before
+    assert not stream.ring, "what was said before the key is no first syllable of what is said after it"
+
+
+def test_an_event_of_somebody_who_may_not_be_heard_goes_nowhere():
+    stream = stream_of("ana", first=20)
+    stream.packet.sequence = 21
+    stream.take_event(Event(5, False, 10, 960), 48_000, 9.0)
+    assert stream.highest == 21
+
+
+def test_one_odd_event_far_ahead_is_not_handed_on():
+    stream = stream_of("ana", first=20)
+    told = []
+    stream.on_event = lambda *event: told.append(event)
+    Mouth(stream).say()
+    stream.packet.sequence = 20 + MAX_DROPOUT
+    stream.take_event(Event(5, False, 10, 960), 48_000, 9.0)
+    assert (told, stream.highest) == ([], 20)

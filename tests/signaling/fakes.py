@@ -6,15 +6,19 @@ from typing import Any
 
 import orjson
 
+from sfu.dtmf import Keys
 from sfu.errors import BadOffer
 from sfu.flags import MuteFlags
+from sfu.opus import USUAL, OpusWishes
 from signaling.call.audit import AuditEvent
+from signaling.call.chronicle import LoggedChronicle
 from signaling.call.conversation import Conversation
 from signaling.call.records import Records
 from signaling.http.gateway_settings import GatewaySettings
 from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
 from signaling.protocol.session import Session
+from signaling.storage.message_record import Message
 
 SECRET = "a2V5cyBmb3IgdGVzdHMgb25seSwgbm8gcmVhbCBvbmU"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,6 +30,10 @@ class FakeMedia:
     def __init__(self) -> None:
         self.people: dict[str, MuteFlags] = {}
         self.removed: list[str] = []
+        self.wishes: dict[str, OpusWishes] = {}
+        self.moved: list[tuple[str, str]] = []
+        self.pressed: list[tuple[str, Keys]] = []
+        self.most_pressed = 100
         self.lag = 0.0
         self.fault: Exception | None = None
 
@@ -38,10 +46,19 @@ class FakeMedia:
         self.people.pop(participant_id, None)
         self.removed.append(participant_id)
 
+    def move_participant(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
+        self.moved.append((participant_id, room_id))
+        self.people[participant_id] = flags
+
     def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
         self.people[participant_id] = flags
 
-    def answer(self, participant_id: str, offer_sdp: str) -> str:
+    def press_keys(self, participant_id: str, keys: Keys) -> bool:
+        self.pressed.append((participant_id, keys))
+        return len(self.pressed) <= self.most_pressed
+
+    def answer(self, participant_id: str, offer_sdp: str, opus: OpusWishes = USUAL) -> str:
+        self.wishes[participant_id] = opus
         if self.fault:
             raise self.fault
         if not offer_sdp.startswith("v=0"):
@@ -58,6 +75,7 @@ class FakeLine:
     def __init__(self, address: str = "192.0.2.1") -> None:
         self.session: Session | None = None
         self.address = address
+        self.user_agent = "Tests/1.0"
         self.frames: list[dict[str, Any]] = []
         self.closed: str | None = None
 
@@ -81,13 +99,17 @@ class FakeLine:
         return [frame["type"] for frame in self.frames]
 
 
-class FakeAudit:
+class FakeChronicle(LoggedChronicle):
     """A trail that is kept for the test."""
 
     def __init__(self) -> None:
         self.events: list[AuditEvent] = []
+        self.kept: list[Message] = []
 
-    def record(self, event: AuditEvent) -> None:
+    def message_kept(self, message: Message) -> None:
+        self.kept.append(message)
+
+    def acted(self, event: AuditEvent) -> None:
         self.events.append(event)
 
 
@@ -98,7 +120,7 @@ class House:
         self.now = 1000.0
         self.tokens = Tokens(SECRET)
         self.media = FakeMedia()
-        self.audit = FakeAudit()
+        self.audit = FakeChronicle()
         seeds = itertools.count(1)
         self.talk = Conversation(
             GatewaySettings(**settings),
@@ -106,7 +128,7 @@ class House:
             self.media,
             self.utc,
             lambda size: next(seeds).to_bytes(size, "big"),
-            Records(audit=self.audit),
+            Records(chronicle=self.audit),
         )
         self._ids = itertools.count(1)
 

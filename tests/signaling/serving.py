@@ -57,9 +57,14 @@ class RememberingMedia:
 
     def remove_participant(self, participant_id: str) -> None: ...
 
+    def move_participant(self, participant_id: str, room_id: str, flags: object) -> None: ...
+
     def set_flags(self, participant_id: str, flags: object) -> None: ...
 
-    def answer(self, participant_id: str, offer_sdp: str) -> str:
+    def press_keys(self, participant_id: str, keys: object) -> bool:
+        return True
+
+    def answer(self, participant_id: str, offer_sdp: str, opus: object = None) -> str:
         return offer_sdp
 
 

@@ -44,7 +44,7 @@ def really_run(*arguments, **environment):
 
 def test_help_names_the_commands():
     said = run("--help").output
-    for command in ("serve", "token", "doctor", "config", "db", "room", "openapi"):
+    for command in ("serve", "token", "doctor", "config", "db", "room", "webhook", "openapi"):
         assert command in said
 
 

@@ -83,3 +83,21 @@ def test_a_guard_always_tells_before_it_ends(burst: int) -> None:
     guard = FloodGuard(1.0, burst, 0.0)
     verdicts = [guard.check(0.0) for _ in range(burst + 3)]
     assert verdicts.index("tell") < verdicts.index("close")
+
+
+def test_who_takes_too_many_is_told_how_long_to_wait() -> None:
+    buckets = KeyedLimit(60)
+    assert [buckets.take_or_wait("a", 0.0) for _ in range(61)] == [0.0] * 60 + [pytest.approx(1.0)]
+    assert buckets.take_or_wait("b", 0.0) == 0.0
+    assert buckets.take_or_wait("a", 1.0) == 0.0
+    assert buckets.take_or_wait("a", 1.5) == pytest.approx(0.5)
+    assert all(buckets.take_or_wait("a", 1000.0) == 0.0 for _ in range(60))
+    assert buckets.take_or_wait("a", 1000.0) > 0
+
+
+def test_who_was_not_heard_for_longest_is_forgotten() -> None:
+    buckets = KeyedLimit(1)
+    for number in range(10_001):
+        buckets.take_or_wait(str(number), 0.0)
+    assert buckets.take_or_wait("0", 0.0) == 0.0
+    assert buckets.take_or_wait("10000", 0.0) > 0.0

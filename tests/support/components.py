@@ -25,12 +25,20 @@ def _postgresql() -> Path | None:
     return versions[-1] if versions else _on_path("postgres")()
 
 
+def _libfaketime() -> Path | None:
+    # The one for programs with threads; a library for LD_PRELOAD, so it is in no PATH.
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+
+
 FINDERS: dict[str, Callable[[], Path | None]] = {
     "chromium": _chromium,
     "postgresql": _postgresql,
     "redis-server": _on_path("redis-server"),
     "coturn": _on_path("turnserver"),
+    "faketime": _libfaketime,
     "nodejs": _on_path("node"),
+    "curl": _on_path("curl"),
+    "espeak-ng": _on_path("espeak-ng"),
 }
 """By the name of Debian's package."""
 

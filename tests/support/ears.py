@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 from random import Random
 
+from sfu.dtmf import Event, EventFormat
 from sfu.forward import SendingSocket
 from sfu.mmsg import PinnedSockaddr, SendBatch, sockaddr
 from sfu.slot import Route, Slot, SlotFormat
@@ -61,13 +62,26 @@ def srtp_contexts(profile: str = "SRTP_AEAD_AES_128_GCM", seed: int = 0) -> tupl
 class Ear:
     """A listener's end: slots of its own on one route, and what came through them, decrypted."""
 
-    def __init__(self, out: SendingSocket, number: int = 0, slots: int = 1, *, level_id: int | None = None) -> None:
+    def __init__(
+        self,
+        out: SendingSocket,
+        number: int = 0,
+        slots: int = 1,
+        *,
+        level_id: int | None = None,
+        events: EventFormat | None = None,
+    ) -> None:
         self.server, self.client = srtp_contexts(seed=number)
         self.pinned = PinnedSockaddr(sockaddr(socket.AF_INET, "127.0.0.1", 10_000 + number))
         self.route = Route(self.server.outbound, out, self.pinned.address)
         # Just below both wraps, so that every test crosses them.
         self.slots = [
-            Slot(SlotFormat(str(index), 96 + index, level_id), 1000 * number + index + 1, 0x7FF0, 0xFFFFF000)
+            Slot(
+                SlotFormat(str(index), 96 + index, level_id, events=events),
+                1000 * number + index + 1,
+                0x7FF0,
+                0xFFFFF000,
+            )
             for index in range(slots)
         ]
 
@@ -89,6 +103,7 @@ class Mouth:
         self.sequence = stream.highest + 1
         self.timestamp = stream.highest_timestamp
         self.now = now
+        self.pressed_at = self.timestamp
 
     def skip(self, packets: int = 1) -> None:
         """Let so many packets get lost."""
@@ -110,6 +125,17 @@ class Mouth:
         packet.marker, packet.level = marker, level
         packet.payload = f"{stream.participant}:{stream.id}:{extended}".encode()
         stream.take(self.now)
+
+    def press(self, event: Event, clock_rate: int = 48_000, marker: int = 0) -> None:
+        """The next packet of an event, which begins now if it bears the marker."""
+        if marker:
+            self.pressed_at = self.timestamp
+        stream, packet = self.stream, self.stream.packet
+        packet.sequence = stream.statistics.add_untimed(self.sequence & 0xFFFF, self.pressed_at, self.now, 4)
+        packet.timestamp, packet.marker = self.pressed_at & 0xFFFFFFFF, marker
+        packet.payload = event.payload()
+        stream.take_event(event, clock_rate, self.now)
+        self.skip()
 
 
 def stream_of(participant: str, stream_id: int = 1, first: int = 0xFFF0, now: float = 0.0) -> InboundStream:

@@ -54,6 +54,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
+        self.connections: list[tuple[str, str, tuple[int, int]]] = []
         self.slots: dict[str, dict[str, str | None]] = {}
         self.speaking: list[str] = []
 
@@ -63,6 +64,12 @@ class Recorder:
     def media_gone(self, participant_id: str, reason: str) -> None:
         self.told.append(("media_gone", participant_id, reason))
 
+    def connection_began(self, participant_id: str) -> None:
+        self.connections.append((participant_id, "began", (0, 0)))
+
+    def connection_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
+        self.connections.append((participant_id, reason, sent_received))
+
     def media_arriving(self, participant_id: str, arriving: bool) -> None:
         self.told.append(("media_arriving", participant_id, arriving))
 
@@ -71,6 +78,9 @@ class Recorder:
 
     def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
         self.speaking = [speaker.participant for speaker in speakers]
+
+    def tone(self, participant_id: str, tone: str, duration: float) -> None:
+        self.told.append(("tone", participant_id, tone, round(duration, 3)))
 
     def flooding(self, participant_id: str) -> None:
         self.told.append(("flooding", participant_id))

@@ -5,6 +5,7 @@ It leaves writing through to the disk to the kernel (fsync off): what it has com
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -56,6 +57,20 @@ class PostgresServer:
     def stop(self, mode: str = "fast") -> None:
         """End it: `fast` cuts its connections, `immediate` ends it as a crash would."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self.data, check=False)
+
+    def freeze(self) -> None:
+        """All of its processes stop where they are: it answers nothing, and closes nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """They go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        parent = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for process in (parent, *map(int, children)):
+            os.kill(process, number)
 
     def new_database(self, template: str = "template0") -> str:
         """The URL of an empty database, or of a copy of one that nobody is connected to."""

@@ -7,19 +7,48 @@ from random import Random
 Address = tuple[str, int]
 
 
+class Fading:
+    """One way of a link that loses packets in bursts: the two states of Gilbert's model, one step a packet."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._random = Random(seed)
+        self._bad = False
+        self._begins = 0.0
+        self._goes_on = 0.0
+
+    def set(self, loss: float, burst: float | None = None) -> None:
+        """Lose this share, `burst` packets in a row on average; without `burst` each is lost by itself.
+
+        What is lost from here on is the same in every run.
+        """
+        self._random.seed(self._seed)
+        self._bad = False
+        if burst is None or loss >= 1:
+            self._begins = self._goes_on = loss
+        else:
+            self._goes_on = 1 - 1 / burst
+            self._begins = loss / burst / (1 - loss)
+
+    def loses(self) -> bool:
+        """Whether the next packet is lost."""
+        self._bad = self._random.random() < (self._goes_on if self._bad else self._begins)
+        return self._bad
+
+
 class UdpRelay:
     """Sends what comes to `port` on to the media port, from a socket of its own for each client, and back.
 
-    `loss` is the chance that a packet of either direction is lost, drawn from `seed`. `carried` and `lost` count.
+    What is lost on either way is drawn from `seed`. `carried` and `lost` count.
     """
 
     def __init__(self, target_port: int, seed: int = 0) -> None:
         self.target: Address = ("127.0.0.1", target_port)
         self.port = 0
-        self.loss = 0.0
         self.carried = 0
         self.lost = 0
-        self._random = Random(seed)
+        self.up = Fading(seed)
+        self.down = Fading(seed + 1)
         self._inside: asyncio.DatagramTransport | None = None
         self._outside: dict[Address, asyncio.DatagramTransport] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -50,9 +79,13 @@ class UdpRelay:
         self._outside.clear()
         self._media_back = 0
 
-    async def set_loss(self, loss: float) -> None:
-        """From now on, lose this share of the packets."""
-        self.loss = loss
+    async def set_loss(self, up: float, down: float | None = None, burst: float | None = None) -> None:
+        """From now on, lose these shares of the packets to and from the server; `down` is as `up` unless told.
+
+        `burst` is how many are lost in a row, on average; unless told each is lost by itself.
+        """
+        self.up.set(up, burst)
+        self.down.set(up if down is None else down, burst)
 
     async def pass_packets(self, count: int, within: float = 30.0) -> None:
         """Wait until so many more packets came by, lost ones too."""
@@ -69,8 +102,8 @@ class UdpRelay:
                 self._came_by = asyncio.get_running_loop().create_future()
                 await self._came_by
 
-    def _passes(self) -> bool:
-        lost = self._random.random() < self.loss
+    def _passes(self, way: Fading) -> bool:
+        lost = way.loses()
         self.lost += lost
         self.carried += not lost
         if self._came_by is not None and not self._came_by.done():
@@ -78,7 +111,7 @@ class UdpRelay:
         return not lost
 
     def _from_client(self, data: bytes, client: Address) -> None:
-        if not self._passes():
+        if not self._passes(self.up):
             return
         if client in self._outside:
             self._outside[client].sendto(data)
@@ -103,7 +136,7 @@ class UdpRelay:
         assert self._inside is not None
         # RFC 7983: RTP and RTCP begin with 128 to 191.
         self._media_back += client in self._outside and 128 <= data[0] <= 191
-        if self._passes() and not self._inside.is_closing():
+        if self._passes(self.down) and not self._inside.is_closing():
             self._inside.sendto(data, client)
 
 

@@ -21,6 +21,7 @@ from signaling.http.headers import content_security_policy
 
 JOINED_AT = "2026-01-02T03:04:05Z"
 UNREACHABLE = "a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\na=end-of-candidates\r\n"
+GOOD_INVITE = "good-invite"
 FLIPPED = {"sendonly": "recvonly", "recvonly": "sendonly", "sendrecv": "sendrecv", "inactive": "inactive"}
 DROPPED = ("a=ice-", "a=fingerprint:", "a=setup:", "a=ssrc", "a=msid", "a=candidate:")
 
@@ -83,14 +84,14 @@ class Stub:
 
     async def join(self, session: Session, payload: Payload, id_: object) -> None:
         room = self.rooms.setdefault(payload["room"], {})
-        flags = dict.fromkeys(("self_mute", "self_deaf", "mute", "deaf", "suppressed"), False)
+        flags = dict.fromkeys(("self_mute", "self_deaf", "mute", "deaf", "suppressed", "held"), False)
         who = {"id": session.id, "identity": f"stub-{session.name}", "name": session.name, "joined_at": JOINED_AT}
         session.view = {**who, "role": "member" if room else "owner", "state": "active", **flags}
         for other in room.values():
             await other.send("participant-joined", {"participant": session.view})
         room[session.id] = session
         people = [one.view for one in room.values()]
-        limits = {"slots": 8, "max_participants": 50}
+        limits = {"slots": 8, "max_participants": 50} | ({"message_days": 7} if payload["room"] == "kept" else {})
         state = {"room": payload["room"], "participant": session.view, "participants": people}
         await session.send("joined", {**state, "ice_servers": [], "limits": limits}, id_)
 
@@ -108,7 +109,7 @@ class Stub:
         self.sessions.pop(session.id, None)
 
     async def set_flag(self, session: Session, type_: str, id_: object) -> None:
-        flag = "self_mute" if "mute" in type_ else "self_deaf"
+        flag = {"mute": "self_mute", "deafen": "self_deaf", "hold": "held"}[type_.removeprefix("un")]
         session.view[flag] = not type_.startswith("un")
         await session.send("participant-updated", {"participant": session.view}, id_)
         await self.tell(session, "participant-updated", {"participant": session.view}, itself=False)
@@ -156,8 +157,13 @@ class Stub:
             others = [one for one in self.room_of(session) if one != session.id]
             slots = [{"mid": mid, "participant": who, "gain": 1.0} for mid, who in itertools.zip_longest(mids, others)]
             await session.send("slots", {"slots": slots[: len(mids)]})
-        elif type_ in ("mute", "unmute", "deafen", "undeafen"):
+        elif type_ in ("mute", "unmute", "deafen", "undeafen", "hold", "unhold"):
             await self.set_flag(session, type_, id_)
+        elif type_ == "dtmf":
+            await session.send("ok", {}, id_)
+            for tone in payload["tones"]:
+                pressed = {"from": session.id, "tone": tone, "duration_ms": payload.get("duration_ms", 100)}
+                await self.tell(session, "dtmf", pressed, itself=False)
         elif type_ == "message":
             await self.message(session, payload, id_)
         elif type_ == "ping":
@@ -209,6 +215,10 @@ class Stub:
         return socket
 
 
+def invalid() -> web.Response:
+    return web.json_response({"code": "invite_invalid", "detail": "The invite is unknown."}, status=403)
+
+
 def make_app(*, dev: bool = True) -> web.Application:
     app = web.Application()
     stub = Stub()
@@ -230,7 +240,30 @@ def make_app(*, dev: bool = True) -> web.Application:
             content_type="text/html",
         )
 
+    async def preview(request: web.Request) -> web.Response:
+        wanted = await request.json()
+        return (
+            invalid() if wanted["token"] != GOOD_INVITE else web.json_response({"room": "den", "room_name": "The den"})
+        )
+
+    async def accept(request: web.Request) -> web.Response:
+        wanted = await request.json()
+        if wanted["token"] != GOOD_INVITE:
+            return invalid()
+        return web.json_response({"token": f"stub.{wanted['name']}", "room": "den", "room_name": "The den"})
+
+    async def invite(request: web.Request) -> web.Response:
+        wanted = await request.json()
+        if not request.headers.get("Authorization", "").startswith("Bearer stub."):
+            return web.json_response({"code": "unauthenticated"}, status=401)
+        if request.match_info["id"] == "unkept":
+            return web.json_response({"code": "not_found"}, status=404)
+        return web.json_response({"token": f"for-{wanted['max_uses']}-{wanted['expires_in']}"}, status=201)
+
     app.on_response_prepare.append(on_prepare)
+    app.router.add_post("/api/v1/invites/preview", preview)
+    app.router.add_post("/api/v1/invites/accept", accept)
+    app.router.add_post("/api/v1/rooms/{id}/invites", invite)
     app.router.add_get("/blank", blank)
     app.router.add_get("/ws", stub.websocket)
     app.router.add_get("/api/v1/config", config)

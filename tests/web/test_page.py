@@ -162,3 +162,40 @@ def test_a_name_cannot_bring_markup_in(stub: tuple[str, str], open_page: OpenPag
     say(page, "<img src=x onerror=alert(1)>")
     expect(page.get_by_role("log")).to_contain_text("<img src=x onerror=alert(1)>")
     assert page.locator("#chat-log img").count() == 0
+
+
+def test_a_hold_is_shown_to_both_and_taken_back(stub: tuple[str, str], open_page: OpenPage) -> None:
+    page = open_page(f"{stub[0]}/#room=hold")
+    enter(page, "Ana")
+    other = open_page(f"{stub[0]}/#room=hold")
+    enter(other, "Ben")
+    hold = page.get_by_role("button", name="Hold", exact=True)
+    expect(hold).to_have_attribute("aria-pressed", "false")
+    hold.press("Space")
+    expect(hold).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#notices")).to_contain_text("You are on hold")
+    for one in (page, other):
+        expect(one.get_by_role("listitem").filter(has_text="Ana")).to_contain_text("On hold")
+    page.get_by_role("button", name="Mute", exact=True).click()
+    expect(page.get_by_role("listitem").filter(has_text="Ana")).to_contain_text("On hold")
+    page.get_by_role("button", name="Back to the call").click()
+    expect(hold).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#notices")).not_to_contain_text("on hold")
+    expect(other.get_by_role("listitem").filter(has_text="Ana")).to_contain_text("Muted")
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [("kept", "This room keeps its messages (days: 7)."), ("open", "Messages last as long as the call.")],
+)
+def test_the_chat_says_whether_messages_are_kept(
+    stub: tuple[str, str], open_page: OpenPage, room: str, words: str
+) -> None:
+    page = open_page(f"{stub[0]}/#room={room}")
+    enter(page, "Ana")
+    page.get_by_role("button", name="Chat").click()
+    hint = page.get_by_text(words)
+    expect(hint).to_be_visible()
+    say(page, "Hello")
+    expect(page.get_by_role("log")).to_contain_text("Hello")
+    expect(hint).to_be_visible(visible=room == "kept")

@@ -57,6 +57,9 @@ def test_axe_finds_nothing_in_the_room(stub: tuple[str, str], open_page: OpenPag
         say(page, text)
     expect(page.locator("#notices")).to_contain_text("A moderator muted you")
     assert violations(page) == [], "with the chat"
+    page.get_by_role("button", name="Hold", exact=True).click()
+    expect(page.locator("#notices")).to_contain_text("You are on hold")
+    assert violations(page) == [], "on hold"
     page.get_by_role("button", name="Close the chat").click()
     expect(page.get_by_role("listitem").filter(has_text="Ben")).to_contain_text("Muted")
     assert violations(page) == [], "with company"

@@ -86,6 +86,21 @@ def test_a_server_that_forgot_everything_is_joined_anew(page: Page) -> None:
     assert page.evaluate("tokens") == 1, "the token that is known is used again"
 
 
+def test_a_peer_connection_that_is_given_up_in_the_midst_of_an_offer_holds_nobody_up(page: Page) -> None:
+    page.evaluate(START, "given-up")
+    page.evaluate("""() => {
+        window.offerers = [];
+        const original = RTCPeerConnection.prototype.createOffer;
+        RTCPeerConnection.prototype.createOffer = function (options) {
+            const offer = original.call(this, options);
+            if (offerers.push(this) === 1) client.signaling.onMessage("endpoint-gone", {reason: "consent_expired"});
+            return offer;
+        };
+        client.restartIce();
+    }""")
+    wait_until(page, "offerers.length === 2 && offerers[1].currentRemoteDescription")
+
+
 def test_a_refused_token_rejects_with_its_code(page: Page) -> None:
     code = page.evaluate("""async () => {
         const {connect, ParleyError} = await import("/parley.js");
@@ -143,3 +158,30 @@ def test_a_persons_volume_stays_within_its_bounds(page: Page) -> None:
     assert page.evaluate(
         "(() => { try { client.setVolume('nobody', 1); } catch (error) { return error.code; } })()"
     ) == ("no_such_participant")
+
+
+def test_a_hold_holds_on_a_new_session_too_and_leaves_the_mutes(page: Page) -> None:
+    page.evaluate(START, "holds")
+    page.evaluate("client.mute()")
+    page.evaluate("client.hold()")
+    assert page.evaluate("[client.me.held, client.me.self_mute]") == [True, True]
+    page.evaluate("() => { window.again = next('joined'); }")
+    page.evaluate("() => { client.sendMessage('/forget').catch(() => {}); }")
+    page.evaluate("again")
+    wait_until(page, "client.me.held && client.me.self_mute")
+    page.evaluate("client.unhold()")
+    assert page.evaluate("[client.me.held, client.me.self_mute]") == [False, True]
+
+
+def test_keys_that_are_pressed_come_as_events(page: Page, stub: tuple[str, str], open_page: OpenPage) -> None:
+    page.evaluate(START, "keys")
+    other = open_page(f"{stub[0]}/blank")
+    other.evaluate(START, "keys")
+    page.evaluate("""() => {
+        window.pressed = [];
+        window.both = next("dtmf", (detail) => pressed.push(detail) === 2);
+    }""")
+    other.evaluate("client.dtmf('5#', {duration_ms: 200})")
+    page.evaluate("both")
+    assert [(one["tone"], one["duration_ms"]) for one in page.evaluate("pressed")] == [("5", 200), ("#", 200)]
+    assert page.evaluate("pressed[0].from") == other.evaluate("client.me.id")

@@ -29,7 +29,8 @@ export class Chat {
   start(client) {
     this.#client = client;
     this.log.replaceChildren();
-    byId("chat-empty").hidden = false;
+    this.#showKeeping();
+    client.addEventListener("joined", () => this.#showKeeping());
     client.addEventListener("message", (/** @type {any} */ { detail }) => {
       if (detail.topic === TOPIC && typeof detail.body === "string") this.#add(detail);
     });
@@ -39,6 +40,13 @@ export class Chat {
     this.#client = null;
     this.panel.hidden = true;
     this.#count(0);
+  }
+
+  /** Whoever writes should know who may read it later. */
+  #showKeeping() {
+    const days = this.#client?.limits.message_days;
+    setText(byId("chat-empty"), days ? `This room keeps its messages (days: ${days}).` : "Messages last as long as the call.");
+    byId("chat-empty").hidden = !days && this.log.childElementCount > 0;
   }
 
   /** @param {boolean} open */
@@ -78,7 +86,7 @@ export class Chat {
 
   /** @param {Element} line */
   #append(line) {
-    byId("chat-empty").hidden = true;
+    byId("chat-empty").hidden = !this.#client?.limits.message_days;
     const atEnd = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 48;
     this.log.append(line);
     while (this.log.childElementCount > KEPT) this.log.firstElementChild.remove();

@@ -1,16 +1,17 @@
 // @ts-check
-/** Where a room and a token come from: the address's fragment, or in development the server itself. */
-import { ParleyError } from "../parley.js";
+/** Where a room, a token or an invite come from: the address's fragment, or in development the server itself. */
+import { post } from "./server.js";
 
 /**
- * Reads `#room=x&token=...` and takes the token out of the address bar and the history.
+ * Reads `#room=x&token=...` or `#invite=...`, and takes a token out of the address bar and the history at once. An invite
+ * stays there until it is used, so that the page can be loaded again.
  * @param {Location} [address]
  */
 export function takeInvitation(address = location) {
   const fragment = new URLSearchParams(address.hash.slice(1));
-  const invitation = { room: fragment.get("room") ?? "", token: fragment.get("token") ?? "" };
-  if (fragment.has("token")) keepRoom(invitation.room);
-  return invitation;
+  const [room, token, invite] = ["room", "token", "invite"].map((name) => fragment.get(name) ?? "");
+  if (fragment.has("token")) keepRoom(room);
+  return { room, token, invite };
 }
 
 /** Puts the room in the address bar, and nothing else. @param {string} room */
@@ -31,10 +32,12 @@ export function roomFrom(typed) {
   return typed.trim().replace(/\s+/g, "-").replace(/[^A-Za-z0-9_-]/g, "").slice(0, 64);
 }
 
-/** What somebody pasted: a token, or a whole link with one in its fragment. @param {string} pasted */
-export function tokenFrom(pasted) {
+/** What somebody pasted: a token, or a whole link with a token or an invite in its fragment. @param {string} pasted */
+export function givenIn(pasted) {
   const text = pasted.trim();
-  return new URLSearchParams(text.split("#")[1] ?? "").get("token") ?? text;
+  const fragment = new URLSearchParams(text.split("#")[1] ?? "");
+  const invite = fragment.get("invite") ?? "";
+  return { invite, token: fragment.get("token") ?? (invite ? "" : text) };
 }
 
 /** @returns {Promise<{dev: boolean, version?: string, slots?: number}>} */
@@ -54,17 +57,5 @@ export async function serverConfig() {
  * @returns {Promise<string>}
  */
 export async function devToken(name, room) {
-  let response;
-  try {
-    response = await fetch("dev/token", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name, room }),
-    });
-  } catch {
-    throw new ParleyError("connection_failed", "The server did not answer.");
-  }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ParleyError(body.code ?? "connection_failed", body.detail ?? body.title ?? "No token was given.");
-  return body.token;
+  return (await post("dev/token", { name, room })).token;
 }

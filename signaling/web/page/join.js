@@ -3,7 +3,7 @@
 import { Microphone } from "../parley.js";
 import { fillMenu } from "./devices.js";
 import { byId, setText } from "./dom.js";
-import { roomFrom, tokenFrom } from "./invitation.js";
+import { givenIn, roomFrom } from "./invitation.js";
 import { recall, remember } from "./memory.js";
 import { Meter } from "./meter.js";
 import { rememberedAudio } from "./settings.js";
@@ -12,7 +12,7 @@ import { problemInWords } from "./words.js";
 const FIRST_ROOM = "lobby";
 const METER_EVERY = 60;
 
-/** @typedef {{name: string, room: string, token: string}} Entry */
+/** @typedef {{name: string, room: string, token: string, invite: string}} Entry */
 
 export class JoinView {
   #microphone = new Microphone(rememberedAudio());
@@ -20,6 +20,7 @@ export class JoinView {
   #timer = 0;
   #busy = false;
   #tokenNeeded = false;
+  #invited = false;
 
   /** @param {(entry: Entry) => Promise<void>} onJoin refuses with a `ParleyError` */
   constructor(onJoin) {
@@ -35,16 +36,25 @@ export class JoinView {
     byId("join-input").addEventListener("change", () => this.#try({ deviceId: { exact: byId("join-input").value } }));
   }
 
-  /** @param {{room: string, tokenNeeded: boolean, problem?: string}} state */
-  show({ room, tokenNeeded, problem = "" }) {
+  /** @param {{room: string, roomName: string, invited: boolean, tokenNeeded: boolean}} state who is invited chooses no room */
+  show({ room, roomName, invited, tokenNeeded }) {
     document.title = "Parley";
     this.#tokenNeeded = tokenNeeded;
+    this.#invited = invited;
     this.form.room.value = room || this.form.room.value || FIRST_ROOM;
+    byId("room-field").hidden = invited;
+    byId("invited").hidden = !invited;
+    setText(byId("invited-room"), roomName || "a room");
     byId("token-field").hidden = !tokenNeeded;
     byId("join").hidden = false;
     this.#setBusy(false);
-    setText(byId("join-problem"), problem);
+    this.tell("");
     this.#tryIfAllowed();
+  }
+
+  /** @param {string} problem */
+  tell(problem) {
+    setText(byId("join-problem"), problem);
   }
 
   hide() {
@@ -56,12 +66,12 @@ export class JoinView {
     if (this.#busy) return;
     const name = this.form.name.value.trim();
     const room = roomFrom(this.form.room.value);
-    const token = tokenFrom(this.form.token.value);
+    const { token, invite } = givenIn(this.form.token.value);
     this.form.room.value = room;
     const problems = /** @type {[HTMLInputElement, string][]} */ ([
       [this.form.name, name ? "" : "Write the name that others should see."],
-      [this.form.room, room ? "" : "Write a room: letters, digits, - and _."],
-      [this.form.token, this.#tokenNeeded && !token ? problemInWords({ code: "token_missing" }) : ""],
+      [this.form.room, room || this.#invited || invite ? "" : "Write a room: letters, digits, - and _."],
+      [this.form.token, this.#tokenNeeded && !token && !invite ? problemInWords({ code: "token_missing" }) : ""],
     ]);
     for (const [field, words] of problems) this.#mark(field, words);
     const wrong = problems.find(([, words]) => words);
@@ -71,7 +81,7 @@ export class JoinView {
     this.#setBusy(true);
     this.#stop();
     try {
-      await this.onJoin({ name, room, token });
+      await this.onJoin({ name, room, token, invite });
       this.form.token.value = "";
     } catch (/** @type {any} */ error) {
       setText(byId("join-problem"), problemInWords(error));

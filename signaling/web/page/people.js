@@ -40,6 +40,9 @@ class Person {
     this.part(".tune").setAttribute("aria-label", `Volume of ${name}`);
     setText(this.part(".tuning label span"), `Volume of ${name}`);
     setText(this.part("[data-action=mute]"), participant.mute ? "Unmute for all" : "Mute for all");
+    const floor = this.part("[data-action=floor]");
+    if (participant.suppressed) floor.hidden = false; // and so it stays: what was given can be taken back
+    setText(floor, participant.suppressed ? "Give the floor" : "Take the floor");
     this.part(".tune").hidden = this.you;
     this.part(".moderation").hidden = this.client.me?.role === "member";
     this.#showStatus();
@@ -68,10 +71,11 @@ class Person {
   }
 
   #showStatus() {
-    const { state, mute, deaf, suppressed, self_mute: muted, self_deaf: deafened } = this.participant;
-    const speaking = this.#speaking && !mute && !muted && !suppressed && state !== "reconnecting";
+    const { state, mute, deaf, suppressed, held, self_mute: muted, self_deaf: deafened } = this.participant;
+    const speaking = this.#speaking && !mute && !muted && !suppressed && !held && state !== "reconnecting";
     const [icon, words] =
       state === "reconnecting" ? ["reconnect", "Reconnecting"]
+      : held ? ["hold", "On hold"]
       : mute ? ["shield", "Muted by a moderator"]
       : speaking ? ["wave", "Speaking"]
       : deaf ? ["shield", "Deafened by a moderator"]
@@ -108,8 +112,9 @@ class Person {
     });
     for (const action of tuning.querySelectorAll("[data-action]")) {
       action.addEventListener("click", () => {
-        const wanted = action.dataset.action === "mute" && this.participant.mute ? "unmute" : action.dataset.action;
-        this.client.moderate(wanted, this.participant.id).catch(this.onProblem);
+        const { id, mute, suppressed } = this.participant;
+        const wanted = { mute: mute ? "unmute" : "mute", floor: suppressed ? "give_floor" : "take_floor", kick: "kick" };
+        this.client.moderate(wanted[action.dataset.action], id).catch(this.onProblem);
       });
     }
   }

@@ -29,6 +29,7 @@ export class RoomView {
     this.onEnd = onEnd;
     byId("mute").addEventListener("click", () => this.#push.enabled || this.#toggleMute());
     byId("deafen").addEventListener("click", () => this.#toggleDeaf());
+    byId("hold").addEventListener("click", () => this.#toggleHold());
     byId("talk-mode").addEventListener("click", () => this.#setPush(!this.#push.enabled));
     byId("leave").addEventListener("click", () => this.#client?.leave());
     // A mouse click leaves the focus behind; Space should then talk, not press the button again.
@@ -133,6 +134,10 @@ export class RoomView {
     mark(deafen, "off", client.deafened);
     setIcon(deafen, client.deafened ? "headphones-off" : "headphones");
     setText(deafen.querySelector("span"), client.deafened ? "Undeafen" : "Deafen");
+    const held = client.me?.held ?? false;
+    byId("hold").setAttribute("aria-pressed", String(held));
+    if (held) notify("held", "You are on hold: nobody hears you, and you hear nobody.", { label: "Back to the call", act: () => this.#toggleHold() });
+    else dismiss("held");
     if (barred) notify("barred", MODERATED.mute);
     else dismiss("barred");
   }
@@ -149,6 +154,10 @@ export class RoomView {
       await (client.deafened ? client.undeafen() : client.deafen());
       announce(client.deafened ? "You hear nobody." : "You hear the others.");
     });
+  }
+
+  async #toggleHold() {
+    await this.#attempt((client) => (client.me?.held ? client.unhold() : client.hold()));
   }
 
   /** @param {(client: Client) => Promise<void>} action */

@@ -121,6 +121,47 @@ async () => {
     return Math.max(0, ...report.filter((one) => one.type === "remote-inbound-rtp").map((one) => one.fractionLost));
   };
 
+  const lineOf = (participant) => client.slots.find((slot) => slot.participant === participant);
+
+  /** What the browser says of the stream in which somebody is heard (W3C webrtc-stats, inbound-rtp). */
+  window.reception = async (participant) => {
+    const report = [...(await client.statistics()).values()];
+    const line = report.find((one) => one.type === "inbound-rtp" && one.mid === lineOf(participant).mid);
+    const names = ["packetsReceived", "packetsLost", "fecPacketsReceived", "concealedSamples", "totalSamplesReceived"];
+    return Object.fromEntries(names.map((name) => [name, line?.[name] ?? 0]));
+  };
+
+  /** How many packets of our microphone were sent: 50 a second, a clock that stands while the machine does. */
+  window.packetsSent = async () =>
+    [...(await client.statistics()).values()].find((one) => one.type === "outbound-rtp").packetsSent;
+
+  window.notes = {};
+
+  /** Begins to note the root mean square of each 10 ms of a voice, ours too, from every sample that there is of it. */
+  window.note = (participant, count) => {
+    const track = participant === client.me.id ? client.microphone.track : lineOf(participant).track;
+    // Room for all of it: what a busy page is late to read would be dropped.
+    const processor = new MediaStreamTrackProcessor({ track, maxBufferSize: count });
+    notes[participant] = envelope(processor.readable.getReader(), count);
+  };
+
+  const envelope = async (reader, count) => {
+    const levels = [];
+    while (levels.length < count) {
+      const { value } = await reader.read();
+      const samples = new Float32Array(value.numberOfFrames);
+      value.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      const step = value.sampleRate / 100;
+      value.close();
+      for (let first = 0; first + step <= samples.length; first += step) {
+        const part = samples.subarray(first, first + step);
+        levels.push(Math.sqrt(part.reduce((sum, sample) => sum + sample * sample, 0) / step));
+      }
+    }
+    await reader.cancel();
+    return levels;
+  };
+
   /** Sends media to another port of the server's address than the answer says: a relay. */
   window.relayTo = (port) => {
     const original = RTCPeerConnection.prototype.setRemoteDescription;

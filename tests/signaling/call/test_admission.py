@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 import pytest
 
 from signaling.call.admission import check_admission, empty_room, expel, expel_denied, is_admitted
+from signaling.call.room_policy import RoomPolicy
 from signaling.errors import ClientMistake
 from signaling.identity.deny_list import Ban
 from tests.signaling.call.test_membership import seat_of
@@ -122,3 +125,19 @@ def test_a_room_that_is_no_more_is_emptied_and_no_other() -> None:
     assert (ana.closed, ben.closed, cat.closed) == ("forbidden", "forbidden", None)
     assert ana.frames[-1]["payload"]["reason"] == "room_deleted"
     assert [room.id for room in house.talk.rooms] == ["other"]
+
+
+def test_when_the_time_of_a_room_is_over_its_call_ends() -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    room = house.talk.rooms.find("lobby")
+    assert room is not None
+    room.policy = RoomPolicy(version=1, scheduled_end=START + timedelta(seconds=60))
+    elsewhere = house.enter("dan", "hall")
+    house.tick(59)
+    assert ana.closed is None
+    house.tick(2)
+    assert [line.closed for line in (ana, ben, elsewhere)] == ["room_closed", "room_closed", None]
+    told = [frame["payload"] for frame in ana.take() if frame["type"] == "reconnect"]
+    assert told == [{"action": "disconnect", "reason": "room_closed"}]
+    assert house.talk.rooms.find("lobby") is None

@@ -3,7 +3,7 @@ import json
 
 from structlog.testing import capture_logs
 
-from signaling.call.audit import AuditEvent, LoggedAudit
+from signaling.call.audit import AuditEvent, log_act
 from signaling.operating import log
 from tests.signaling.fakes import START
 
@@ -25,8 +25,8 @@ def event(**changes: object) -> AuditEvent:
 
 def test_an_act_is_one_line_with_who_what_whom_where_and_until_when() -> None:
     with capture_logs() as lines:
-        LoggedAudit().record(event())
-        LoggedAudit().record(event(until=None))
+        log_act(event())
+        log_act(event(until=None))
     first, second = lines
     assert {
         name: first[name] for name in ("event", "action", "room_id", "actor", "actor_role", "target", "client")
@@ -48,7 +48,7 @@ def test_of_many_acts_in_the_same_second_none_is_held_back() -> None:
     try:
         for target in ("ana", "ben"):
             for action in ("participant.mute", "participant.mute", "participant.kick"):
-                LoggedAudit().record(event(action=action, target=target, reason="a\nb"))
+                log_act(event(action=action, target=target, reason="a\nb"))
     finally:
         log.configure()
     assert [(line["action"], line["target"]) for line in map(json.loads, stream.getvalue().splitlines())] == [

@@ -1,4 +1,8 @@
+from unittest.mock import Mock, call
+
+from signaling.call.chronicle import LoggedChronicle
 from signaling.call.departure import depart
+from signaling.call.records import Records
 from tests.signaling.fakes import House, pid
 
 
@@ -22,6 +26,30 @@ def test_a_mute_for_a_time_is_forgotten_with_whoever_it_was_for() -> None:
     assert len(house.talk.timed_flags) == 1
     house.say(ana, "leave")
     assert len(house.talk.timed_flags) == 0
+
+
+def test_coming_and_going_is_written_down() -> None:
+    house = House()
+    book = Mock(spec=LoggedChronicle)
+    house.talk.records = Records(chronicle=book)
+    ana = house.enter("ana")
+    who = pid(ana)
+    person = house.talk.rooms.participant(who)
+    house.say(ana, "leave")
+    assert book.mock_calls == [
+        call.joined(person, "192.0.2.1", "Tests/1.0"),
+        call.left(who, "client_initiated", house.utc()),
+    ]
+
+
+def test_a_server_that_goes_down_writes_that_everybody_has_left() -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    book = Mock(spec=LoggedChronicle)
+    house.talk.records = Records(chronicle=book)
+    house.talk.shut_down()
+    utc = house.utc()
+    assert book.mock_calls == [call.left(pid(one), "server_shutdown", utc) for one in (ana, ben)]
 
 
 def test_the_hidden_depart_unseen() -> None:

@@ -1,5 +1,9 @@
+from unittest.mock import Mock, call
+
 from sfu.observer import SlotAssignment, Speaker
 from signaling.call import media_events
+from signaling.call.chronicle import LoggedChronicle
+from signaling.call.records import Records
 from tests.signaling.fakes import House, pid
 
 
@@ -51,6 +55,22 @@ def test_slots_and_arrival_go_to_one_and_speakers_to_all() -> None:
     media_events.speakers_changed(house.talk, "lobby", [Speaker(pid(ana), 0.123456)])
     for line in (ana, ben):
         assert line.take("speakers") == {"speakers": [{"participant": pid(ana), "level": 0.1235}]}
+
+
+def test_peer_connections_are_written_down() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    book = Mock(spec=LoggedChronicle)
+    house.talk.records = Records(chronicle=book)
+    who = pid(ana)
+    media_events.connection_began(house.talk, who)
+    media_events.connected(house.talk, who, house.now)
+    media_events.connection_ended(house.talk, who, "flood", (1, 2))
+    assert book.mock_calls == [
+        call.media_began(who, house.utc()),
+        call.media_connected(who, house.utc()),
+        call.media_ended(who, "flood", (1, 2), house.utc()),
+    ]
 
 
 def test_who_floods_is_told() -> None:

@@ -9,11 +9,13 @@ def test_each_event_reaches_those_concerned() -> None:
     house = House()
     (ana,) = house.people("ana")
     watch = MediaWatch(lambda: house.talk, lambda: house.now)
+    watch.connection_began(pid(ana))
     watch.media_connected(pid(ana))
     watch.media_arriving(pid(ana), True)
     watch.slots_changed(pid(ana), [SlotAssignment("1", None)])
     watch.speakers_changed("lobby", [Speaker(pid(ana), 1.0)])
     watch.flooding(pid(ana))
+    watch.connection_ended(pid(ana), "flood", (1, 2))
     watch.media_gone(pid(ana), "flood")
     assert ana.types == [
         "participant-updated",

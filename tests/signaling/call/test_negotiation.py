@@ -1,5 +1,7 @@
 import pytest
 
+from signaling.call.quality_presets import PRESETS
+from signaling.call.room_policy import RoomPolicy
 from tests.signaling.fakes import House, pid
 
 
@@ -26,3 +28,16 @@ def test_a_candidate_is_accepted() -> None:
     (ana,) = house.people("ana")
     house.say(ana, "ice-candidate", {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0"})
     assert ana.take("ok") == {}
+
+
+def test_the_encoder_is_asked_for_what_the_room_wants() -> None:
+    """RFC 7587 section 6.1; a change reaches who is there with their next offer."""
+    house = House()
+    (ana,) = house.people("ana")
+    room = house.talk.rooms.find("lobby")
+    assert room is not None
+    house.say(ana, "offer", {"sdp": "v=0"})
+    assert house.media.wishes[pid(ana)] == PRESETS["standard"]
+    room.policy = RoomPolicy(version=1, quality_preset="music")
+    house.say(ana, "offer", {"sdp": "v=0"})
+    assert house.media.wishes[pid(ana)] == PRESETS["music"]

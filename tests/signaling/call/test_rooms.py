@@ -1,6 +1,7 @@
 import pytest
 
 from sfu.flags import MuteFlags
+from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, RoomDirectory
 from signaling.errors import ClientMistake
 from tests.signaling.fakes import START
@@ -23,7 +24,7 @@ def test_a_room_begins_with_its_first_and_ends_with_its_last() -> None:
 
 
 def test_a_full_room_takes_nobody() -> None:
-    rooms = RoomDirectory(max_participants=1)
+    rooms = RoomDirectory(RoomPolicy(max_participants=1))
     rooms.admit(person("ana"))
     with pytest.raises(ClientMistake) as caught:
         rooms.admit(person("ben"))
@@ -32,13 +33,13 @@ def test_a_full_room_takes_nobody() -> None:
 
 
 def test_an_older_self_makes_room_or_keeps_it() -> None:
-    rooms = RoomDirectory(max_participants=1)
+    rooms = RoomDirectory(RoomPolicy(max_participants=1))
     ana = person("ana")
     room = rooms.admit(ana)
     assert room.check_place("ana") is ana
     with pytest.raises(ClientMistake):
         rooms.admit(person("ana", id="second"))
-    strict = RoomDirectory(duplicate_identity="reject_new")
+    strict = RoomDirectory(RoomPolicy(duplicate_identity="reject_new"))
     with pytest.raises(ClientMistake) as caught:
         strict.admit(ana := person("ana")).check_place("ana")
     assert caught.value.code == "duplicate_identity"
@@ -60,7 +61,8 @@ def test_a_view_has_the_words_of_the_protocol() -> None:
     RoomDirectory().admit(ana)
     assert ana.view() == {
         "id": "id-ana", "identity": "ana", "name": "Ana", "role": "owner", "state": "joined", "self_mute": False,
-        "self_deaf": False, "mute": False, "deaf": False, "suppressed": False, "joined_at": "2026-01-01T00:00:00.000Z",
+        "self_deaf": False, "mute": False, "deaf": False, "suppressed": False, "held": False,
+        "joined_at": "2026-01-01T00:00:00.000Z",
     }  # fmt: skip
 
 
@@ -79,3 +81,28 @@ def test_flags_change_by_name_and_a_listener_without_the_grant_is_deaf() -> None
     assert not ana.change_flags(mute=True)
     assert ana.media_flags == MuteFlags(mute=True)
     assert person("ben", may_hear=False).media_flags == MuteFlags(deaf=True)
+
+
+def test_a_deletion_is_remembered_for_those_who_were_on_the_way() -> None:
+    rooms = RoomDirectory()
+    assert not rooms.closed_since("lobby", 10.0)
+    rooms.close("lobby", 11.0)
+    assert rooms.closed_since("lobby", 10.0)
+    assert not rooms.closed_since("lobby", 12.0)
+    rooms.forget_closed(50.0)
+    assert rooms.closed_since("lobby", 10.0)
+    rooms.forget_closed(80.0)
+    assert not rooms.closed_since("lobby", 10.0)
+
+
+def test_the_floor_is_the_rules_until_somebody_gives_or_takes_it() -> None:
+    rooms = RoomDirectory()
+    ana = person("ana")
+    room = rooms.admit(ana, RoomPolicy(is_moderated=True))
+    assert ana.flags.suppressed
+    room.set_floor("ana", True)
+    assert not room.suppresses(ana)
+    room.set_floor("ana", None)
+    assert room.suppresses(ana)
+    assert not room.suppresses(person("max", role="moderator"))
+    assert room.suppresses(person("mia", role="moderator", may_publish=False))

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+from signaling.storage.message_record import Message as KeptMessage
 from tests.signaling.fakes import House, pid
 
 
@@ -60,3 +63,61 @@ def test_a_ping_is_answered_and_lets_go_of_what_is_acknowledged() -> None:
     assert ana.take("pong") == {"seq_ack": None}
     house.say(ana, "ping", {"seq_ack": seq + 100})
     assert ana.take("error")["code"] == "bad_message"
+
+
+def keeping(house: House, room_id: str = "lobby") -> list[KeptMessage]:
+    """What the room keeps from now on."""
+    room = house.talk.rooms.find(room_id)
+    assert room is not None
+    room.policy = replace(room.policy, message_days=30)
+    return house.audit.kept
+
+
+def test_a_room_that_keeps_its_messages_keeps_them_by_identity() -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    kept = keeping(house)
+    house.say(ana, "message", {"topic": "chat", "body": "hello"})
+    house.say(ana, "message", {"to": pid(ben), "topic": "chat", "body": "psst"})
+    assert [(one.sender, one.recipient, one.body) for one in kept] == [("ana", None, "hello"), ("ana", "ben", "psst")]
+    assert [frame["payload"]["id"] for frame in ben.take()] == [one.id for one in kept]
+    assert {one.sent_at for one in kept} == {house.utc()}
+
+
+def test_other_rooms_keep_nothing() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    house.say(ana, "message", {"topic": "chat", "body": "hello"})
+    assert "id" not in ana.take("message")
+    assert house.audit.kept == []
+
+
+def test_what_cannot_be_kept_is_refused_where_it_would_be_and_told_to_nobody() -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    wrong = {"topic": "chat", "body": "a\0b"}
+    house.say(ana, "message", wrong)
+    assert (ana.take("message")["body"], ben.take("message")["body"]) == ("a\0b", "a\0b")
+    kept = keeping(house)
+    house.say(ana, "message", wrong)
+    assert ana.take("error")["code"] == "bad_message"
+    assert (ben.frames, kept) == ([], [])
+
+
+def test_messages_and_signals_are_counted_against_one_rate() -> None:
+    house = House(messages_per_second=1, message_burst=6)
+    ana, ben = house.people("ana", "ben")
+    for _ in range(4):
+        house.say(ana, "signal", {"to": pid(ben)})
+        house.say(ana, "message", {"to": pid(ben), "topic": "t", "body": ""})
+    codes = {frame["payload"]["code"] for frame in ana.take() if frame["type"] == "error"}
+    assert codes == {"rate_limited"}
+    assert ben.types == ["signal", "message", "signal", "message", "signal"]
+
+
+def test_who_comes_in_is_told_that_messages_are_kept() -> None:
+    house = House()
+    first = house.enter("ana").take("joined")
+    assert "message_days" not in first["limits"]
+    keeping(house)
+    assert house.enter("ben").take("joined")["limits"]["message_days"] == 30

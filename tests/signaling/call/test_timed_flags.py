@@ -12,6 +12,12 @@ def test_each_flag_is_due_once_and_in_order() -> None:
     assert len(flags) == 1
 
 
+def test_when_a_flag_ends_can_be_asked() -> None:
+    flags = TimedFlags()
+    flags.set("ana", "mute", 20.0)
+    assert (flags.ends("ana", "mute"), flags.ends("ana", "deaf")) == (20.0, None)
+
+
 def test_what_is_set_again_forgets_its_former_time() -> None:
     flags = TimedFlags()
     flags.set("ana", "mute", 10.0)

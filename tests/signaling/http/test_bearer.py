@@ -5,6 +5,7 @@ import pytest
 
 from signaling.http.app_keys import GATEWAY, TOKENS
 from signaling.identity.grants import Grants
+from tests.signaling.http.callers import person, service
 from tests.signaling.identity.test_jwks import ED_JWK, document
 from tests.signaling.serving import served
 
@@ -51,3 +52,28 @@ async def test_with_a_key_set_its_keys_are_looked_for(tmp_path):
     (tmp_path / "keys.json").write_bytes(document(ED_JWK))
     async with served(tmp_path, jwks_file=tmp_path / "keys.json") as server:
         assert await code(server, "Bearer x.y.z") == (401, "token_invalid")
+
+
+async def test_an_api_key_is_taken_as_bearer_for_what_its_scopes_say(tmp_path):
+    async with served(tmp_path) as server:
+        assert await (await service(server, "room.list")).code("GET", ROOMS) == (200, None)
+        assert await (await service(server, "room.read")).code("GET", ROOMS) == (403, "forbidden")
+        assert await (await service(server, "room.*", rooms={"den"})).code("GET", ROOMS) == (403, "forbidden")
+
+
+async def test_a_key_that_is_wrong_old_or_no_key_opens_nothing_and_is_counted(tmp_path):
+    async with served(tmp_path, failed_auths_per_minute=4) as server:
+        good = await service(server, "*")
+        old = await service(server, "*", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+        for text in (good.bearer[:-1] + "~", good.bearer[:-2] + "AA", "parley_", old.bearer):
+            assert await code(server, f"Bearer {text}") == (401, "token_invalid")
+        assert await code(server, f"Bearer {good.bearer}") == (429, "rate_limited")
+
+
+async def test_each_request_is_authenticated_once(tmp_path, monkeypatch):
+    async with served(tmp_path) as server:
+        ana = person(server, room_create=True)
+        verify, seen = server.app[TOKENS].verify, []
+        monkeypatch.setattr(server.app[TOKENS], "verify", lambda *order: seen.append(order) or verify(*order))
+        assert await ana.status("POST", ROOMS, {"name": "A"}, Idempotency_Key="k") == 201
+        assert len(seen) == 1

@@ -2,32 +2,14 @@ import asyncio
 import json
 import socket
 
-import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, make_mocked_request
 
 from signaling.http.client_address import client_of
 from signaling.http.headers import CLIENT
-from signaling.http.limits import Buckets, limit_time
+from signaling.http.limits import limit_time
+from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import served, settings_for
-
-
-def test_a_bucket_holds_a_minute_and_refills():
-    buckets = Buckets(60)
-    assert [buckets.take("a", 0.0) for _ in range(61)] == [0.0] * 60 + [pytest.approx(1.0)]
-    assert buckets.take("b", 0.0) == 0.0
-    assert buckets.take("a", 1.0) == 0.0
-    assert buckets.take("a", 1.5) == pytest.approx(0.5)
-    assert all(buckets.take("a", 1000.0) == 0.0 for _ in range(60))
-    assert buckets.take("a", 1000.0) > 0
-
-
-def test_addresses_in_memory_are_bounded():
-    buckets = Buckets(1)
-    for number in range(10_001):
-        buckets.take(str(number), 0.0)
-    assert buckets.take("0", 0.0) == 0.0
-    assert buckets.take("10000", 0.0) > 0.0
 
 
 async def test_the_api_is_limited_and_pages_and_probes_are_not(tmp_path):
@@ -47,6 +29,36 @@ async def test_people_behind_a_trusted_proxy_are_counted_apart(tmp_path):
             assert response.status == 200
         response, _ = await server.ask("/api/v1/config", headers={"X-Forwarded-For": "198.51.100.1"})
         assert response.status == 429
+
+
+async def test_whoever_can_be_made_out_is_counted_apart_from_their_address(tmp_path):
+    async with served(tmp_path, rate_limit_rpm=2) as server:
+        nobody, ana, ben = Caller(server, None), person(server), person(server, "ben")
+        game = await service(server, "room.read")
+        for who in (nobody, ana, ben, game):
+            found = [await who.status("GET", "/api/v1/config") for _ in range(3)]
+            assert found == [200, 200, 429]
+        response, told = await ana.ask("GET", "/api/v1/config")
+        assert (told["code"], 1 <= int(response.headers["Retry-After"]) <= 30) == ("rate_limited", True)
+
+
+async def test_who_is_refused_is_counted_by_address(tmp_path):
+    async with served(tmp_path, rate_limit_rpm=2) as server:
+        forged = Caller(server, "x.y.z")
+        assert [await forged.status("GET", "/api/v1/config") for _ in range(3)] == [200, 200, 429]
+        assert await Caller(server, None).status("GET", "/api/v1/config") == 429
+
+
+async def test_a_route_may_have_a_limit_of_its_own(tmp_path):
+    async with served(tmp_path) as server:
+        ana, ben = person(server), person(server, "ben")
+        order = {"identity": "eve"}
+        found = [await ana.status("POST", "/api/v1/tokens", order) for _ in range(121)]
+        assert found == [403] * 120 + [429]
+        response, _ = await ana.ask("POST", "/api/v1/tokens", order)
+        assert response.headers["Retry-After"] == "1"
+        assert await ben.status("POST", "/api/v1/tokens", order) == 403
+        assert await ana.status("GET", "/api/v1/config") == 200
 
 
 async def test_a_client_that_does_not_take_its_answer_is_cut_off(tmp_path):
@@ -71,3 +83,17 @@ async def test_a_client_that_does_not_take_its_answer_is_cut_off(tmp_path):
             await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
             client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_client_that_has_gone_before_its_answer_is_nobodys_mistake(tmp_path, monkeypatch):
+    async def gone(*_):
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    answer = web.Response(text="too late")
+    monkeypatch.setattr(answer, "prepare", gone)
+
+    async def handler(_):
+        return answer
+
+    request = make_mocked_request("GET", "/ready")
+    assert await limit_time(settings_for(tmp_path))(request, handler) is answer

@@ -39,3 +39,11 @@ def test_parameters_of_path_and_query_are_described():
 def test_a_body_is_described():
     body = document()["paths"]["/dev/token"]["post"]["requestBody"]
     assert body["content"]["application/json"]["schema"]["$ref"].endswith("/DevTokenRequest")
+
+
+def test_a_route_that_takes_an_idempotency_key_says_so_and_one_with_a_limit_of_its_own_too():
+    tokens = document()["paths"]["/api/v1/tokens"]["post"]
+    assert {"name": "Idempotency-Key", "in": "header"}.items() <= tokens["parameters"][-1].items()
+    assert {"409", "422"} <= tokens["responses"].keys()
+    assert tokens["description"] == "At most 120 requests a minute."
+    assert "parameters" not in document()["paths"]["/auth/token"]["post"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from signaling.errors import StorageUnavailable
-from signaling.http.app_keys import DATABASE, GATEWAY, TOKENS
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
 from tests.signaling.fakes import FakeLine
 from tests.signaling.serving import served
@@ -172,3 +172,19 @@ async def test_without_the_database_it_is_503(tmp_path, monkeypatch):
             response, told = await operator.ask(method, path, body)
             assert (response.status, told["code"]) == (503, "storage_unavailable")
             assert "internal" not in told["detail"]
+
+
+async def test_a_change_holds_at_once_for_whoever_is_there(tmp_path):
+    async with served(tmp_path) as server:
+        ana = Caller(server, room_create=True)
+        assert await ana.status("POST", body={"name": "Den", "id": "den"}) == 201
+        house = server.app[GATEWAY].conversation
+        line = FakeLine()
+        token = server.app[TOKENS].issue("ben", grants=Grants.for_room("den"), utc=datetime.now(UTC))
+        now = server.app[CLOCK].now()
+        house.open(line, now, token)
+        house.receive(line, '{"type": "join", "payload": {"room": "den"}}', now)
+        line.take()
+        assert await ana.status("PATCH", f"{ROOMS}/den", {"is_moderated": True}, If_Match='"1"') == 200
+        assert line.take("participant-updated")["participant"]["suppressed"]
+        house.lost(line, now)

@@ -10,12 +10,15 @@ import orjson
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 
+from signaling.call.conversation import Conversation
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway import Gateway, GatewaySettings
-from signaling.http.websocket import Prepare
+from signaling.http.websocket import LookUp
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
+from signaling.protocol.client_messages import Auth, Request
+from signaling.protocol.session import Session
 from tests.signaling.fakes import SECRET, FakeMedia
 
 TOKENS = Tokens(SECRET)
@@ -68,10 +71,26 @@ async def closing(ws: ClientWebSocketResponse) -> int | None:
     return ws.close_code
 
 
+class Noting:
+    """Finds nothing, and remembers the tokens that it was asked about."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+
+    async def token(self, token: str) -> None:
+        self.tokens.append(token)
+
+    async def prepare(self, house: Conversation, session: Session, request: Request) -> Request:
+        del house
+        if isinstance(request.payload, Auth) and session.state == "opened":
+            self.tokens.append(request.payload.token)
+        return request
+
+
 @contextlib.asynccontextmanager
-async def running(prepare: Prepare | None = None, **settings: Any) -> AsyncIterator[Site]:
+async def running(look_up: LookUp | None = None, **settings: Any) -> AsyncIterator[Site]:
     media = FakeMedia()
-    gateway = Gateway(GatewaySettings(**settings), TOKENS, prepare=prepare)
+    gateway = Gateway(GatewaySettings(**settings), TOKENS, look_up=look_up)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -272,13 +291,9 @@ async def test_a_line_that_says_nothing_is_closed() -> None:
 
 @pytest.mark.parametrize("way", ["subprotocol", "auth"])
 async def test_the_key_of_a_token_is_asked_for_before_it_is_judged(way: str) -> None:
-    prepared: list[str] = []
-
-    async def prepare(token: str) -> None:
-        prepared.append(token)
-
+    look_up = Noting()
     token = TOKENS.issue("ana", grants=Grants.for_room("lobby"), utc=Clock().utc())
-    async with running(prepare=prepare) as site:
+    async with running(look_up=look_up) as site:
         if way == "subprotocol":
             ws = await site.dial("parley.v1", f"parley.token.{token}")
         else:
@@ -287,8 +302,15 @@ async def test_the_key_of_a_token_is_asked_for_before_it_is_judged(way: str) -> 
             await say(ws, "ping")
             await say(ws, "auth", {"token": token})
         await take(ws, "welcome")
-        assert prepared == [token]
+        assert look_up.tokens == [token]
         await say(ws, "auth", {"token": token})
         await take(ws, "error")
-        assert prepared == [token]
+        assert look_up.tokens == [token]
         await ws.close()
+
+
+async def test_what_a_client_says_of_itself_goes_with_its_line(site: Site) -> None:
+    await site.enter("ana", headers={"User-Agent": "Tests/1.0\tof " + "x" * 400})
+    (session,) = site.gateway.conversation.sessions.values()
+    assert session.carrier is not None
+    assert session.carrier.user_agent == ("Tests/1.0 of " + "x" * 400)[:256]

@@ -152,3 +152,16 @@ def test_what_is_set_again_and_again_takes_no_more_room() -> None:
 
 def test_no_time_is_read_here() -> None:
     assert isinstance(ban().since, datetime)
+
+
+def test_the_bans_of_a_room_go_with_it() -> None:
+    denied = MemoryDenyList()
+    for one in (ban(), ban(room="hall"), ban(room=None), ban(identity="ben")):
+        denied.ban(one)
+    denied.withdraw(claims(jti="lobby"), NOW)
+    before = len(denied)
+    denied.forget_room("lobby")
+    assert len(denied) == before - 2
+    assert denied.find_ban("ana", "lobby", NOW) is None
+    assert denied.find_ban("ana", "hall", NOW) is not None
+    assert denied.find_ban("ana", None, NOW) is not None

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaling.errors import ClientMistake
-from signaling.identity.names import LONGEST_NAME, ROOM_ID, check_identity, clean_name
+from signaling.identity.names import (
+    LONGEST_NAME,
+    LONGEST_USER_AGENT,
+    ROOM_ID,
+    check_identity,
+    clean_name,
+    clean_user_agent,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +41,19 @@ def test_a_cleaned_name_is_short_and_has_no_control_characters(text: str) -> Non
     assert len(name) <= LONGEST_NAME
     assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name)
     assert name == name.strip()
+
+
+@given(st.text())
+def test_what_a_client_says_of_itself_is_one_short_line(text: str) -> None:
+    cleaned = clean_user_agent(text)
+    assert len(cleaned) <= LONGEST_USER_AGENT
+    assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in cleaned)
+    assert cleaned == cleaned.strip() == clean_user_agent(cleaned)
+
+
+def test_an_ordinary_user_agent_stays_as_it_is() -> None:
+    assert clean_user_agent("Mozilla/5.0 (X11; Linux x86_64)") == "Mozilla/5.0 (X11; Linux x86_64)"
+    assert clean_user_agent("a\x00b\r\nc" + "x" * 1000) == "a b c" + "x" * 251
 
 
 @pytest.mark.parametrize("identity", ["", "x" * 129, " ana", "ana\n", "a\x00b", "a\u202eb", "\ud800"])

@@ -67,7 +67,7 @@ async def test_so_many_at_once_and_no_more():
     await asyncio.sleep(0)
     with pytest.raises(ClientMistake) as caught:
         await made.verify("x", "y")
-    assert caught.value.code == "overloaded"
+    assert (caught.value.code, caught.value.details) == ("overloaded", {"retry_after": 1})
     # A caller that goes away frees no thread.
     asked[0].cancel()
     asked[1].cancel()

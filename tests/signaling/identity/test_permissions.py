@@ -27,7 +27,7 @@ MANUAL = (Path(__file__).parents[3] / "docs" / "permissions.md").read_text()
 
 EXPECTED: dict[str, str] = {
     "member": """
-        room.read audio.publish audio.subscribe message.send signal.send participant.list
+        room.read audio.publish audio.subscribe message.send message.read signal.send participant.list
     """,
     "moderator": """
         participant.history participant.mute participant.unmute participant.deafen participant.undeafen
@@ -39,6 +39,7 @@ EXPECTED: dict[str, str] = {
     "operator": """
         room.create room.list token.issue event.read webhook.list webhook.create webhook.update webhook.delete
         webhook.test apikey.list apikey.create apikey.revoke
+        server_ban.list server_ban.create server_ban.lift
     """,
 }
 """What each role may besides what the one before may."""
@@ -49,7 +50,7 @@ NEVER_A_SERVICE = {
 ROLES: tuple[Role, ...] = ("member", "moderator", "owner", "operator")
 ON_SOMEBODY = {
     "participant.mute", "participant.unmute", "participant.deafen", "participant.undeafen", "participant.give_floor",
-    "participant.take_floor", "participant.kick", "participant.ban", "participant.move",
+    "participant.take_floor", "participant.kick", "participant.ban", "participant.move", "server_ban.create",
 }  # fmt: skip
 
 
@@ -86,7 +87,8 @@ def test_no_action_is_missing_and_the_table_says_which_are_done_to_somebody() ->
 def test_nobody_acts_on_the_same_or_a_higher_role_but_operators_on_each_other(
     role: Role, action: str, target: Role
 ) -> None:
-    expected = RANK[role] >= RANK["moderator"] and (RANK[role] > RANK[target] or role == "operator")
+    least = "operator" if action == "server_ban.create" else "moderator"
+    expected = RANK[role] >= RANK[least] and (RANK[role] > RANK[target] or role == "operator")
     assert may(role, action, target) is expected
     assert may(claims(role), action, target, room="lobby") is expected
 
@@ -131,6 +133,12 @@ def test_an_action_that_does_not_exist_is_our_mistake() -> None:
 @pytest.mark.parametrize(("role", "by"), list(itertools.product(ROLES, ROLES)))
 def test_nobody_undoes_what_a_higher_role_has_done(role: Role, by: Role) -> None:
     assert may_undo(role, by) is (RANK[role] >= RANK[by])
+
+
+def test_what_a_service_has_done_is_undone_by_services_and_operators() -> None:
+    assert [may_undo(role, "service") for role in ROLES] == [False, False, False, True]
+    assert [may_undo("service", role) for role in ROLES] == [True, True, True, False]
+    assert may_undo("service", "service")
 
 
 @pytest.mark.parametrize(("grant", "action"), list(itertools.product(GIVEN, ACTIONS)))

@@ -10,7 +10,9 @@ SIGNALING = {"messages_in": 7, "messages_out": 8, "errors_bad_message": 1, "clos
 
 def exposed() -> str:
     metrics = Metrics(
-        (lambda: MEDIA, lambda: {"loop_lag_seconds": 0.25, "rooms": 2}), (lambda: SIGNALING, lambda: {"sockets": 9.0})
+        (lambda: MEDIA, lambda: {"loop_lag_seconds": 0.25, "rooms": 2}),
+        (lambda: SIGNALING, lambda: {"sockets": 9.0}),
+        (lambda: {"spooled": 4}, lambda: {"disk_bytes": 6.0}),
     )
     metrics.request_answered("GET", "/live", 200, 0.002)
     metrics.request_answered("BREW", "unmatched", 405, None)
@@ -31,6 +33,8 @@ def test_counters_and_gauges_have_bounded_labels():
         'parley_signaling_closed_sockets_total{reason="1001"} 2.0',
         'parley_signaling_events_total{kind="joins"} 5.0',
         'parley_signaling_objects{kind="sockets"} 9.0',
+        'parley_storage_transactions_total{kind="spooled"} 4.0',
+        'parley_storage_waiting{kind="disk_bytes"} 6.0',
         'parley_http_requests_total{method="GET",route="/live",status="200"} 1.0',
         'parley_http_requests_total{method="other",route="unmatched",status="405"} 1.0',
         'parley_http_request_duration_seconds_count{route="/live"} 1.0',

@@ -1,4 +1,4 @@
-from signaling.operating.readiness import MOST_LAG, Readiness
+from signaling.operating.readiness import CHECKS, MOST_LAG, Readiness
 
 
 def test_all_holds_when_media_is_bound_and_the_loop_keeps_up():
@@ -30,3 +30,7 @@ def test_draining_and_an_unbound_port_are_not_ready():
 def test_a_database_that_does_not_answer_is_not_ready():
     state = Readiness(0.0).look(1.0, media_addresses=1, loop_lag=0.0, database=False)["database"]
     assert (state.ok, state.detail) == (False, "does not answer")
+
+
+def test_all_checks_have_their_names():
+    assert tuple(Readiness(0.0).look(1.0, media_addresses=1, loop_lag=0.0, database=True)) == CHECKS

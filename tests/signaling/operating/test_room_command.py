@@ -20,7 +20,7 @@ def test_rooms_are_made_listed_and_deleted(tmp_path):
     other = room_command.create(settings, RoomFields(name="Other"), None, NOW)
     assert {room.id for room in room_command.listing(settings)} == {"den", other.id}
     assert room_command.listing(settings, "DEN") == [made]
-    assert room_command.delete(settings, "den") == made
+    assert room_command.delete(settings, "den", NOW) == made
     assert room_command.listing(settings) == [other]
 
 
@@ -35,7 +35,7 @@ def test_all_pages_are_listed(tmp_path, monkeypatch):
 def test_what_cannot_be_is_a_refusal(tmp_path):
     settings = Settings(data_dir=tmp_path)
     with pytest.raises(Refusal, match="no such room") as caught:
-        room_command.delete(settings, "nowhere")
+        room_command.delete(settings, "nowhere", NOW)
     assert caught.value.exit_code == 2
 
 
@@ -49,5 +49,5 @@ def test_a_database_that_is_away_is_a_refusal(tmp_path, monkeypatch):
     room_command.listing(settings)
     monkeypatch.setattr(Database, "transaction", away)
     with pytest.raises(Refusal, match="does not answer: gone") as caught:
-        room_command.delete(settings, "den")
+        room_command.delete(settings, "den", NOW)
     assert caught.value.exit_code == 1

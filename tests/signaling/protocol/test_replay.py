@@ -62,3 +62,14 @@ def test_either_all_of_what_was_missed_or_none(sent: int, ack: int) -> None:
     else:
         assert taken is not None
         assert [message for message, _ in taken] == notes[ack:]
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_a_look_gives_the_same_with_its_numbers_and_leaves_it_there(sent: int, seq: int) -> None:
+    replay, notes = filled(sent)
+    for _ in range(2):
+        seen = replay.after(seq)
+        if sent - seq > MOST_MESSAGES:
+            assert seen is None
+        else:
+            assert seen == [(number, notes[number - 1], number) for number in range(seq + 1, sent + 1)]

@@ -130,3 +130,16 @@ def test_an_ended_session_sends_nothing() -> None:
     assert made.end("removed") is line
     made.send(OK)
     assert (made.state, line.frames, made.deadline()) == ("closed", [], None)
+
+
+def test_a_line_that_comes_back_finds_the_secret_as_it_was() -> None:
+    made, _ = session("auth", "join")
+    made.lose(5.0)
+    secret, line = made.secret, FakeLine()
+    assert made.take_over(line, secret_stays=True) is None
+    assert (made.state, made.secret, made.carrier, made.deadline()) == ("joined", secret, line, None)
+    ended, _ = session("auth", "join")
+    ended.end("removed")
+    with pytest.raises(ClientMistake):
+        ended.take_over(FakeLine(), secret_stays=True)
+    assert ended.carrier is None

@@ -2,12 +2,11 @@ import pytest
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from signaling.storage.access_tables import bans, invites, moderation_events, outbox
+from signaling.storage.access_tables import bans, invites, moderation_events
 from signaling.storage.moderation import ModerationEvent, append
 from tests.signaling.storage.samples import a_room, at, new_id
 
 INVITE = {"room_id": "lobby", "role": "member", "max_uses": 1, "uses": 0, "created_by": "ana", "token_hash": "0" * 64}
-EVENT = {"room_id": "", "seq": 1, "event": "x", "payload": {}, "attempts": 0, "state": "pending"}
 
 
 @pytest.mark.parametrize("statement", [update(moderation_events).values(reason="other"), delete(moderation_events)])
@@ -36,11 +35,3 @@ async def test_an_invite_that_makes_no_sense_is_refused(database, wrong):
     with pytest.raises(IntegrityError):
         async with database.transaction() as connection:
             await connection.execute(insert(invites).values(id=new_id(), **times, **{**INVITE, **wrong}))
-
-
-@pytest.mark.parametrize("wrong", [{"state": "lost"}, {"ended_at": at(0)}, {"state": "delivered"}])
-async def test_an_event_that_makes_no_sense_is_refused(database, wrong):
-    times = {"created_at": at(0), "next_attempt_at": at(0)}
-    with pytest.raises(IntegrityError):
-        async with database.transaction() as connection:
-            await connection.execute(insert(outbox).values(position=1, id=new_id(), **times, **{**EVENT, **wrong}))

@@ -100,3 +100,46 @@ async def test_bans_go_with_their_room(database):
         await bans.add(connection, ban())
         await rooms.remove(connection, "lobby")
         assert (await bans.page(connection, "lobby", PageRequest())).items == ()
+
+
+async def test_a_room_that_is_not_kept_has_bans_too(database):
+    async with database.transaction() as connection:
+        one = ban(room_id="nowhere", by_role="owner")
+        assert await bans.add(connection, one)
+        assert await bans.active(connection, at(1), room_id="nowhere", identity="ben") == [one]
+
+
+async def test_a_start_reads_all_that_hold_and_name_somebody(database):
+    made = [
+        ban(0, by_role="operator"),
+        ban(1, room_id=None, identity="cem"),
+        ban(2, expires_at=at(5)),
+        ban(3, identity=None, address_hash="f" * 64),
+    ]
+    async with database.transaction() as connection:
+        for one in reversed(made):
+            await bans.add(connection, one)
+        assert [one async for one in bans.holding(connection, at(4))] == made[:3]
+        assert [one async for one in bans.holding(connection, at(5))] == made[:2]
+
+
+async def test_the_end_of_a_ban_may_be_written_twice(database):
+    async with database.transaction() as connection:
+        first, second = ban(0), ban(1)
+        await bans.add(connection, first)
+        assert [await bans.end(connection, first.id, "dan", at(number)) for number in (2, 3)] == [True, False]
+        await bans.add(connection, second)
+        assert not await bans.end(connection, first.id, "dan", at(4))
+        assert await bans.active(connection, at(5), room_id="lobby", identity="ben") == [second]
+
+
+async def test_what_is_long_over_is_deleted(database):
+    made = [ban(0, expires_at=at(10)), ban(1), ban(2), ban(3, expires_at=at(90))]
+    async with database.transaction() as connection:
+        for one in made:
+            await bans.add(connection, one)
+        await bans.end(connection, made[1].id, "dan", at(20))
+        assert await bans.forget(connection, at(10)) == 0
+        assert await bans.forget(connection, at(50)) == 2
+        left = await bans.page(connection, "lobby", PageRequest())
+        assert [one.id for one in left.items] == [made[3].id, made[2].id]

@@ -56,6 +56,39 @@ async def test_two_who_start_a_call_are_in_the_same_one(database):
     assert first == second
 
 
+async def test_a_new_call_ends_one_that_was_left_open_under_another_name(database):
+    async with database.transaction() as connection:
+        older = await calls.start(connection, a_call(node="renamed"))
+        await calls.join(connection, person := a_presence(older))
+        newer = a_call(seconds=50)
+        for _ in range(2):
+            await calls.begin(connection, newer)
+        ended = await calls.find(connection, older.id)
+        assert (ended.ended_at, ended.end_reason) == (at(50), "server_lost")
+        gone = await calls.find_person(connection, person.id)
+        assert (gone.left_at, gone.leave_reason) == (at(50), "server_shutdown")
+        assert await calls.find_person(connection, "nobody") is None
+        assert await calls.current(connection, "lobby") == newer
+
+
+async def test_a_lost_call_ends_no_earlier_than_the_last_that_is_known_of_it(database):
+    async with database.transaction() as connection:
+        start = ServerStart(id=new_id(), node="one", version="1", started_at=at(0), seen_at=at(10))
+        await server_starts.started(connection, start)
+        call = await calls.start(connection, a_call())
+        early, late = a_presence(call, "ana"), a_presence(call, "ben", 16)
+        for person in (early, late):
+            await calls.join(connection, person)
+        await calls.leave(connection, early.id, "idle", at(15))
+        session = MediaSession(id=new_id(), participant_id=late.id, created_at=at(17))
+        await media_sessions.begin(connection, session)
+        await calls.close_orphans(connection, "one", at(5000))
+        assert (await calls.find(connection, call.id)).ended_at == at(16)
+        assert (await calls.find_person(connection, late.id)).left_at == at(16)
+        (closed,) = await media_sessions.of_participant(connection, late.id)
+        assert (closed.ended_at, closed.end_reason) == (at(17), media_sessions.UNTOLD)
+
+
 async def test_a_call_that_ends_takes_out_whoever_is_in(database):
     for reason, left in (("room_deleted", "room_deleted"), ("server_shutdown", "server_shutdown")):
         async with database.transaction() as connection:

@@ -1,12 +1,25 @@
 import pytest
 
-from signaling.storage import calls, changes, history, media_sessions, messages, moderation, outbox
+from signaling.storage import (
+    bans,
+    calls,
+    changes,
+    history,
+    media_sessions,
+    messages,
+    moderation,
+    outbox,
+    server_starts,
+    withdrawn_tokens,
+)
+from signaling.storage.bans import Ban
 from signaling.storage.changes import CHANGES, of_record
 from signaling.storage.media_sessions import MediaSession
-from signaling.storage.messages import Message
+from signaling.storage.message_record import Message
 from signaling.storage.moderation import ModerationEvent
 from signaling.storage.outbox import NewEvent
 from signaling.storage.pages import PageRequest
+from signaling.storage.server_starts import ServerStart
 from signaling.storage.spool_format import Change, decode_lines, encode_line
 from tests.signaling.storage.samples import a_call, a_presence, a_room, at, new_id
 
@@ -38,6 +51,11 @@ def everything():
         ),
         Change("participant.leave", {"participant_id": person.id, "reason": "removed", "utc": at(3)}),
         Change("call.end", {"call_id": call.id, "reason": "empty", "utc": at(3)}),
+        of_record("ban.add", Ban(id="ban", created_by="ana", created_at=at(3), room_id="lobby", identity="ben")),
+        Change("ban.end", {"ban_id": "ban", "by": "ana", "utc": at(4)}),
+        Change("token.withdraw", {"token_hash": "f" * 64, "until": at(90)}),
+        Change("server.seen", {"start_id": "start", "utc": at(10)}),
+        Change("server.stop", {"start_id": "start", "utc": at(11)}),
         of_record(
             "event.append", NewEvent(id=new_id(), event="call.ended", payload={}, created_at=at(3), room_id="lobby")
         ),
@@ -55,11 +73,17 @@ async def state(database):
             await messages.page(connection, "lobby", "ana", PageRequest()),
             await outbox.after(connection, 0),
             await calls.counts(connection, ["lobby"]),
+            await bans.page(connection, "lobby", PageRequest()),
+            [one async for one in withdrawn_tokens.holding(connection, at(5))],
+            await server_starts.last(connection, "one"),
         )
 
 
 async def test_every_change_may_wait_in_a_file_and_may_come_twice(database):
     await a_room(database)
+    start = ServerStart(id="start", node="one", version="1", started_at=at(0), seen_at=at(0))
+    async with database.transaction() as connection:
+        await server_starts.started(connection, start)
     written = everything()
     assert {change.kind for change in written} == set(CHANGES)
     (read,) = decode_lines(encode_line(written)).lines
@@ -67,6 +91,7 @@ async def test_every_change_may_wait_in_a_file_and_may_come_twice(database):
     once = await state(database)
     assert once[0].items[0].state == "ended"
     assert once[2][0][0].bytes_received == 2
+    assert (once[7].items[0].lifted_by, len(once[8]), once[9].stopped_at) == ("ana", 1, at(11))
     await changes.write(database, written)
     for change in read:
         await changes.write(database, [change])

@@ -135,3 +135,21 @@ async def test_invites_go_with_their_room(database, invited):
     async with database.transaction() as connection:
         await rooms.remove(connection, "lobby")
     await refused(accept(database, token, "ben"))
+
+
+async def test_who_has_used_an_invite_up_still_finds_it(database, invited):
+    _, token = await invited()
+    await accept(database, token, "ben")
+    async with database.reading() as connection:
+        assert (await invites.find(connection, token, at(1), "ben")).uses == 1
+        await refused(invites.find(connection, token, at(1), "cem"))
+        await refused(invites.find(connection, token, at(1)))
+
+
+async def test_an_invite_for_one_person_is_found_by_nobody_else(database, invited):
+    _, token = await invited(invitee="ben")
+    async with database.reading() as connection:
+        assert (await invites.find(connection, token, at(1), "ben")).invitee == "ben"
+        await refused(invites.find(connection, token, at(1), "cem"))
+        await refused(invites.find(connection, token, at(1)))
+        await refused(invites.reject(connection, token, None, at(1)))

@@ -68,12 +68,29 @@ async def test_an_upgrade_can_be_taken_back_and_done_again(empty_database):
 async def test_a_failed_upgrade_leaves_nothing_behind(empty_database):
     async with empty_database.transaction() as connection:
         # The last step will find a table of this name.
-        await connection.execute(text("CREATE TABLE outbox_heads (id INTEGER)"))
-        await connection.execute(text("ALTER TABLE outbox_heads RENAME TO elsewhere"))
-        await connection.execute(text("CREATE INDEX ix_outbox_pending ON elsewhere (id)"))
-    with pytest.raises(Exception, match="ix_outbox_pending"):
+        await connection.execute(text("CREATE TABLE webhook_lanes (id INTEGER)"))
+        await connection.execute(text("ALTER TABLE webhook_lanes RENAME TO elsewhere"))
+        await connection.execute(text("CREATE INDEX ix_webhook_lanes_due ON elsewhere (id)"))
+    with pytest.raises(Exception, match="ix_webhook_lanes_due"):
         await migrate.upgrade(empty_database)
     assert (await migrate.status(empty_database)).state == "empty"
+
+
+async def test_events_outlive_the_change_of_their_table_both_ways(empty_database):
+    columns = "position, id, room_id, seq, event, payload, created_at"
+    values = "7, 'one', 'lobby', 3, 'room.created', '{}', '2026-01-01 00:00:00'"
+
+    async def kept():
+        async with empty_database.reading() as connection:
+            return (await connection.execute(text("SELECT position, id, seq FROM outbox"))).all()
+
+    await migrate.upgrade(empty_database)
+    async with empty_database.transaction() as connection:
+        await connection.execute(text(f"INSERT INTO outbox ({columns}) VALUES ({values})"))
+    await migrate.downgrade(empty_database, "0004")
+    assert await kept() == [(7, "one", 3)]
+    await migrate.upgrade(empty_database)
+    assert await kept() == [(7, "one", 3)]
 
 
 async def test_newer_tables_are_refused_with_a_remedy(database):

@@ -4,6 +4,7 @@ import os
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from signaling.errors import ClientMistake, StorageUnavailable
 from signaling.storage import calls, changes, history, spool
@@ -14,6 +15,7 @@ from signaling.storage.spool import Spool
 from signaling.storage.spool_format import Change, decode_lines, encode_line
 from tests.signaling.storage.conftest import opened
 from tests.signaling.storage.samples import a_call, a_presence, at
+from tests.support.house import eventually
 
 
 def numbered(number):
@@ -54,7 +56,7 @@ def writer():
 
 @pytest.fixture
 async def one(tmp_path, writer):
-    made = Spool(tmp_path / "spool" / "changes.log", writer, memory=4)
+    made = Spool(tmp_path / "spool" / "changes.log", writer)
     yield made
     await made.close()
 
@@ -73,21 +75,57 @@ async def test_while_the_database_is_there_nothing_touches_the_disk(one, writer,
     assert one.counters == {"written": 100}
 
 
-async def test_a_few_wait_in_memory_and_many_on_the_disk(one, writer, tmp_path):
+async def test_what_the_database_does_not_take_goes_to_the_disk_at_once(one, writer, tmp_path):
     writer.away = True
-    for number in range(4):
-        one.put(numbered(number))
-    assert not await one.flush()
-    assert (len(one), one.on_disk) == (4, False)
-    one.put(numbered(4))
+    one.put(numbered(0))
+    assert len(one) == 1
     assert not await one.flush()
     assert (len(one), one.on_disk) == (0, True)
-    assert on_disk(tmp_path / "spool" / "changes.log") == list(range(5))
-    one.put(numbered(5))
+    one.put(numbered(1))
+    assert not await one.flush()
+    assert on_disk(tmp_path / "spool" / "changes.log") == [0, 1]
+    assert one.bytes_on_disk == (tmp_path / "spool" / "changes.log").stat().st_size
+    one.put(numbered(2))
     writer.away = False
     assert await one.flush()
-    assert writer.numbers == list(range(6))
+    assert writer.numbers == [0, 1, 2]
     assert not one.on_disk
+    assert one.bytes_on_disk == 0
+
+
+async def test_a_database_that_does_not_answer_keeps_nothing_in_memory(tmp_path, writer):
+    answers = asyncio.Event()
+    path = tmp_path / "changes.log"
+
+    async def slow(batch):
+        await answers.wait()
+        await writer(batch)
+
+    one = Spool(path, slow, patience=0.001)
+    one.put(numbered(0))
+    flushing = asyncio.create_task(one.flush())
+    for number in range(1, 4):
+        await eventually(lambda number=number: len(one) == 0 and path.exists() and len(on_disk(path)) == number)
+        one.put(numbered(number))
+    assert not flushing.done()
+    answers.set()
+    assert await flushing
+    assert writer.numbers == [0, 1, 2, 3]
+    assert not path.exists()
+    await one.close()
+
+
+async def test_a_close_with_a_bound_leaves_the_rest_on_the_disk(tmp_path):
+    path = tmp_path / "changes.log"
+
+    async def never(batch):
+        await asyncio.Event().wait()
+
+    one = Spool(path, never, patience=60.0)
+    for number in range(3):
+        one.put(numbered(number))
+    await one.close(0.001)
+    assert on_disk(path) == [0, 1, 2]
 
 
 async def test_what_waits_at_the_end_is_written_at_the_next_start(tmp_path, writer):
@@ -118,11 +156,23 @@ async def test_the_runner_tries_again_until_the_database_is_back(one, writer):
     assert writer.numbers == [1]
 
 
+async def test_an_outage_is_said_once_and_its_end_too(one, writer):
+    with capture_logs() as lines:
+        writer.away = True
+        for number in range(5):
+            one.put(numbered(number))
+            assert not await one.flush()
+        writer.away = False
+        for _ in range(2):
+            assert await one.flush()
+    assert [line["event"] for line in lines] == ["storage_unavailable", "storage_available"]
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_through_any_outage_nothing_is_lost_doubled_or_out_of_order(tmp_path, writer, seed):
     random = Random(seed)
     path = tmp_path / "changes.log"
-    current = Spool(path, writer, memory=5)
+    current = Spool(path, writer)
     number = 0
     for _ in range(60):
         for _ in range(random.randrange(20)):
@@ -133,7 +183,7 @@ async def test_through_any_outage_nothing_is_lost_doubled_or_out_of_order(tmp_pa
         await current.flush()
         if random.random() < 0.1:
             await current.close()
-            current = Spool(path, writer, memory=5)
+            current = Spool(path, writer)
     writer.away = False
     writer.answers_lost = 0
     assert await current.flush()
@@ -182,9 +232,11 @@ async def test_a_full_disk_keeps_them_in_memory(one, writer, monkeypatch, tmp_pa
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, capture_logs() as lines:
         patched.setattr(spool.os, "fsync", full)
-        assert not await one.flush()
+        for _ in range(3):
+            assert not await one.flush()
+    assert [line["event"] for line in lines] == ["storage_unavailable", "spool_failed"]
     assert len(one) == 5
     assert (tmp_path / "spool" / "changes.log").read_bytes() == b""
     writer.away = False
@@ -203,9 +255,9 @@ async def test_a_file_larger_than_a_piece_is_written_in_pieces(tmp_path, writer,
 
 
 async def test_history_survives_a_postgresql_that_is_down(tmp_path, postgres, made_once):
-    url = postgres.new_database(made_once("postgresql"))
+    url = postgres.new_database(await asyncio.to_thread(made_once, "postgresql"))
     async with opened(choose_database(url, tmp_path, statement_seconds=5.0)) as database:
-        waiting = Spool(tmp_path / "changes.log", lambda batch: changes.write(database, batch), memory=10)
+        waiting = Spool(tmp_path / "changes.log", lambda batch: changes.write(database, batch))
         call = a_call()
         waiting.put([of_record("call.start", call)])
         assert await waiting.flush()

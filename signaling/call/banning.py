@@ -1,0 +1,82 @@
+"""Bans and their end: of an identity, from one room or from the whole server, whether it is here or not. Pure."""
+
+from typing import TYPE_CHECKING
+
+from signaling.call.acting import Act, check, notice, record
+from signaling.call.admission import expel, expel_denied
+from signaling.call.rooms import Participant
+from signaling.errors import ClientMistake
+from signaling.identity.asker import Asker
+from signaling.identity.deny_list import Ban
+from signaling.identity.grants import RANK, Role
+from signaling.identity.permissions import may_undo
+from signaling.ids import uuid7
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+
+
+def ban_act(actor: Asker, room_id: str | None, seconds: int | None = None, reason: str | None = None) -> Act:
+    """A ban from a room, or (None) from the server."""
+    permission = "server_ban.create" if room_id is None else "participant.ban"
+    return Act(actor=actor, permission=permission, action="ban", room_id=room_id, seconds=seconds, reason=reason)
+
+
+def ban(house: "Conversation", act: Act, identity: str, now: float, known_role: Role = "member") -> Ban:
+    """Keep an identity out, and send away whoever is here by it; they are told. An earlier ban is replaced.
+
+    `known_role` is what is known of somebody who may be absent, such as the owner of the room.
+    Raises ClientMistake: `forbidden`.
+    """
+    people = _people(house, act.room_id, identity)
+    roles: list[Role] = [known_role, *(person.role for person in people)]
+    highest: Role = max(roles, key=lambda role: RANK[role])
+    check(act, highest)
+    utc = house.utc()
+    made = Ban(
+        identity=identity,
+        room=act.room_id,
+        since=utc,
+        by_role=act.actor.role,
+        until=act.until(utc),
+        reason=act.reason,
+        by=act.actor.identity,
+        id=uuid7(utc, house.random),
+    )
+    house.records.deny_list.ban(made)
+    for person in people:
+        house.audience.tell(person.id, notice(house, act))
+        session = house.audience.session(person.id)
+        assert session is not None
+        assert session.claims is not None
+        house.records.deny_list.withdraw(session.claims, utc)
+        expel(house, session, "banned", now)
+    expel_denied(house, now)
+    record(house, act, identity)
+    return made
+
+
+def lift_act(actor: Asker, room_id: str | None, reason: str | None = None) -> Act:
+    """The end of a ban from a room, or (None) from the server."""
+    permission = "server_ban.lift" if room_id is None else "participant.unban"
+    return Act(actor=actor, permission=permission, action="unban", room_id=room_id, reason=reason)
+
+
+def lift(house: "Conversation", act: Act, identity: str) -> None:
+    """Lift the ban of an identity. A token that was withdrawn stays so.
+
+    Raises ClientMistake: `forbidden`, `no_such_participant` where nobody of this identity is banned here.
+    """
+    check(act)
+    found = house.records.deny_list.find_ban(identity, act.room_id, house.utc())
+    if found is None:
+        raise ClientMistake("no_such_participant", "nobody of this identity is banned from this room")
+    if not may_undo(act.actor.role, found.by_role):
+        raise ClientMistake("forbidden", "somebody of a higher role has imposed this ban")
+    house.records.deny_list.unban(identity, act.room_id, act.actor.identity)
+    record(house, act, identity)
+
+
+def _people(house: "Conversation", room_id: str | None, identity: str) -> list[Participant]:
+    rooms = [room for room in house.rooms if room_id is None or room.id == room_id]
+    return [person for room in rooms if (person := room.with_identity(identity)) is not None]

@@ -1,0 +1,233 @@
+"""What is written of calls while they go on: who came and went, their peer connections, what moderators did. Pure.
+
+Each call of a `Chronicle` is one transaction: the change, and the event that tells others of it. Hidden participants
+are in the history, which only those read who may; of them, and of a call where nobody else is, no event tells.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from signaling.call import call_events
+from signaling.call.audit import AuditEvent, log_act
+from signaling.call.rooms import Participant
+from signaling.ids import RandomBytes, uuid7
+from signaling.protocol.server_messages import LeaveReason
+from signaling.storage.message_record import Message
+from signaling.storage.row_types import values_of
+from signaling.storage.spool_format import Change
+
+_JUST_LEFT = 64
+"""Seats that are remembered for the act that has emptied them."""
+_CALL_ENDS = {"room_deleted": "room_deleted", "server_shutdown": "server_shutdown"}
+
+
+class Chronicle(Protocol):
+    """Takes what happens, as it happens. It does not wait, and it does not raise. Times are aware UTC."""
+
+    def joined(self, person: Participant, address: str, user_agent: str) -> None:
+        """Somebody has come into its room, from this address and with this software."""
+
+    def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
+        """Somebody has left; nothing for who is not in. After `migration` the same participant may join again."""
+
+    def media_began(self, participant_id: str, utc: datetime) -> None:
+        """An offer of this person has begun a new peer connection."""
+
+    def media_connected(self, participant_id: str, utc: datetime) -> None:
+        """It stands."""
+
+    def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
+        """It is over, and so many bytes went each way."""
+
+    def message_kept(self, message: Message) -> None:
+        """Something was said in a room that keeps its messages."""
+
+    def acted(self, event: AuditEvent) -> None:
+        """Somebody has done something to somebody."""
+
+
+class LoggedChronicle:
+    """Keeps nothing. Acts are lines of the server's log, as with every chronicle."""
+
+    def joined(self, person: Participant, address: str, user_agent: str) -> None:
+        """See `Chronicle`."""
+
+    def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
+        """See `Chronicle`."""
+
+    def media_began(self, participant_id: str, utc: datetime) -> None:
+        """See `Chronicle`."""
+
+    def media_connected(self, participant_id: str, utc: datetime) -> None:
+        """See `Chronicle`."""
+
+    def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
+        """See `Chronicle`."""
+
+    def message_kept(self, message: Message) -> None:
+        """See `Chronicle`."""
+
+    def acted(self, event: AuditEvent) -> None:
+        """See `Chronicle`."""
+        log_act(event)
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str
+    started_at: datetime
+    people: int = 0
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    row_id: str
+    room_id: str
+    identity: str
+    hidden: bool
+    told: dict[str, Any]
+
+
+class KeptChronicle:
+    """A chronicle whose batches of changes go to `put`, which does not wait. `node` is the name of this server."""
+
+    def __init__(self, put: Callable[[Sequence[Change]], None], node: str, random: RandomBytes) -> None:
+        self._put = put
+        self._node = node
+        self._random = random
+        self._calls: dict[str, _Call] = {}
+        self._seats: dict[str, _Seat] = {}
+        self._just_left: deque[_Seat] = deque(maxlen=_JUST_LEFT)
+        self._moving: set[str] = set()
+        self._media: dict[str, str] = {}
+
+    def joined(self, person: Participant, address: str, user_agent: str) -> None:
+        """See `Chronicle`."""
+        utc = person.joined_at
+        call, changes = self._call(person, utc)
+        # Whoever was moved here is the same participant, and this is another row.
+        row_id = uuid7(utc, self._random) if person.id in self._moving else person.id
+        told = call_events.person(row_id, person.identity, person.name, person.role, utc)
+        self._seats[person.id] = _Seat(row_id, person.room_id, person.identity, person.hidden, told)
+        call.people += 1
+        values = {
+            "id": row_id,
+            "call_id": call.id,
+            "room_id": person.room_id,
+            "node": self._node,
+            "identity": person.identity,
+            "name": person.name,
+            "role": person.role,
+            "joined_at": utc,
+            "address": address or None,
+            "user_agent": user_agent or None,
+        }
+        changes.append(Change("participant.join", values))
+        if not person.hidden:
+            changes.append(call_events.participant_joined(person.room_id, call.id, told, utc))
+        self._put(changes)
+
+    def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
+        """See `Chronicle`."""
+        seat = self._seats.pop(participant_id, None)
+        if seat is None:
+            return
+        (self._moving.add if reason == "migration" else self._moving.discard)(participant_id)
+        self._just_left.append(seat)
+        call = self._calls[seat.room_id]
+        call.people -= 1
+        values = {"participant_id": seat.row_id, "reason": reason, "utc": utc}
+        changes = [Change("participant.leave", values)]
+        if not seat.hidden:
+            place = (seat.room_id, call.id)
+            changes.append(call_events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
+        if not call.people:
+            del self._calls[seat.room_id]
+            changes += self._ended(seat.room_id, call, _CALL_ENDS.get(reason, "empty"), utc)
+        self._put(changes)
+
+    def media_began(self, participant_id: str, utc: datetime) -> None:
+        """See `Chronicle`."""
+        seat = self._seats.get(participant_id)
+        if seat is not None:
+            session_id = self._media[participant_id] = self._new_id(utc)
+            values = {"id": session_id, "participant_id": seat.row_id, "created_at": utc}
+            self._put([Change("media.begin", values)])
+
+    def media_connected(self, participant_id: str, utc: datetime) -> None:
+        """See `Chronicle`. Media goes over UDP, and by which kind of candidate, an ICE-lite server does not know."""
+        session_id = self._media.get(participant_id)
+        if session_id is not None:
+            self._put([Change("media.connected", {"session_id": session_id, "utc": utc, "transport": "udp"})])
+
+    def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
+        """See `Chronicle`."""
+        session_id = self._media.pop(participant_id, None)
+        if session_id is not None:
+            values = {"session_id": session_id, "utc": utc, "reason": reason, "sent_received": list(sent_received)}
+            self._put([Change("media.end", values)])
+
+    def message_kept(self, message: Message) -> None:
+        """See `Chronicle`. No event tells of it."""
+        call = self._calls.get(message.room_id)
+        kept = replace(message, call_id=None if call is None else call.id)
+        self._put([Change("message.keep", values_of(kept))])
+
+    def acted(self, event: AuditEvent) -> None:
+        """See `Chronicle`."""
+        log_act(event)
+        act_id = self._new_id(event.at)
+        call = self._calls.get(event.room or "")
+        seat = self._seat_of(event.room, event.target)
+        call_id = None if call is None else call.id
+        values = {
+            "id": act_id,
+            "action": event.action,
+            "actor": event.actor,
+            "actor_role": event.actor_role,
+            "created_at": event.at,
+            "target": event.target,
+            "address": event.address or None,
+            "room_id": event.room,
+            "call_id": call_id,
+            "participant_id": None if seat is None else seat.row_id,
+            "reason": event.reason or "",
+            "expires_at": event.until,
+        }
+        changes = [Change("moderation.event", values)]
+        if seat is None or not seat.hidden:
+            changes.append(call_events.moderation_action(act_id, event, call_id))
+        self._put(changes)
+
+    def _call(self, person: Participant, utc: datetime) -> tuple[_Call, list[Change]]:
+        """The call that is on in somebody's room, and what there is to write where it begins, or begins to be told."""
+        changes: list[Change] = []
+        call = self._calls.get(person.room_id)
+        if call is None:
+            call = self._calls[person.room_id] = _Call(self._new_id(utc), utc)
+            values = {"id": call.id, "room_id": person.room_id, "node": self._node, "started_at": utc}
+            changes.append(Change("call.start", values))
+        if not (person.hidden or call.told):
+            call.told = True
+            changes.append(call_events.call_started(person.room_id, call.id, call.started_at))
+        return call, changes
+
+    def _ended(self, room_id: str, call: _Call, reason: str, utc: datetime) -> list[Change]:
+        changes = [Change("call.end", {"call_id": call.id, "reason": reason, "utc": utc})]
+        if call.told:
+            times = (call.started_at, utc)
+            changes.append(call_events.call_ended(self._new_id(utc), room_id, call.id, times, reason))
+        return changes
+
+    def _seat_of(self, room_id: str | None, identity: str) -> _Seat | None:
+        """Where somebody is, or was until this act; in any room where the act is on the whole server."""
+        seats = [*self._just_left] if room_id is None else [*self._just_left, *self._seats.values()]
+        found = [seat for seat in seats if seat.identity == identity and room_id in (None, seat.room_id)]
+        return found[-1] if found else None
+
+    def _new_id(self, utc: datetime) -> str:
+        return uuid7(utc, self._random)

@@ -1,0 +1,178 @@
+"""How somebody comes into a room: `join`, from the knock to the seat. Pure.
+
+Between the knock and the rest lies what has to be looked up (`Entry`): the room, if it is kept, the password, the
+invite. Whoever carries messages has that done (`http/doorkeeper.py`); without it, the room is one that nobody keeps.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from signaling.call.admission import check_admission
+from signaling.call.departure import depart, dismiss, return_mutes
+from signaling.call.floor import adopt
+from signaling.call.quality_presets import audio_view
+from signaling.call.room_policy import RoomPolicy
+from signaling.call.rooms import Participant
+from signaling.errors import ClientMistake
+from signaling.identity.claims import Claims
+from signaling.identity.grants import RANK, Role
+from signaling.identity.names import clean_name
+from signaling.identity.permissions import may
+from signaling.ids import uuid7
+from signaling.protocol.client_messages import Join, Request
+from signaling.protocol.server_messages import Outgoing
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What was found for a join that was asked for at `asked_at` (monotonic seconds).
+
+    `policy` is None where the room is not kept. `password` says that the right one was shown, `invited_as` the role of
+    an invite that was shown and is good. `refusal` is why it did not come to that.
+    """
+
+    asked_at: float
+    policy: RoomPolicy | None = None
+    password: bool = False
+    invited_as: Role | None = None
+    refusal: ClientMistake | None = None
+
+
+def knock(house: "Conversation", claims: Claims, room_id: str, now: float) -> None:
+    """Whether it is worth while to look anything up for this join, which counts as one from here on.
+
+    Raises ClientMistake: `forbidden`, `banned`, `token_invalid` (withdrawn), `overloaded`, `rate_limited`.
+    """
+    check_admission(house, claims)
+    if not claims.grants.room_join or claims.grants.room != room_id:
+        raise ClientMistake("forbidden", "the token is not for this room")
+    _check_load(house)
+    if not house.join_limit.take(claims.identity, now):
+        raise ClientMistake("rate_limited", "too many joins of this identity")
+
+
+def check_entry(policy: RoomPolicy, claims: Claims, entry: Entry) -> Role:
+    """The role in which somebody comes in. Raises ClientMistake: `password_required`, `invite_required`."""
+    role = policy.role_of(claims.identity, claims.role, entry.invited_as)
+    shown = entry.password or claims.invited or entry.invited_as is not None
+    if not policy.needs_key or shown or RANK[role] >= RANK["moderator"]:
+        return role
+    raise ClientMistake("password_required" if policy.has_password else "invite_required")
+
+
+def join(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
+    """Enter a room; the answer is `joined`, and the others hear of it.
+
+    Raises ClientMistake: as `knock` and `check_entry`, `not_found` (deleted meanwhile, or rooms have to be made first),
+    `room_closed`, `room_full`, `duplicate_identity`, and whatever the look-up was refused for.
+    """
+    payload, claims = cast(Join, request.payload), session.claims
+    assert claims is not None
+    entry = _found(house, claims, request, now)
+    check_admission(house, claims)
+    policy = _policy(house, claims, payload.room, entry)
+    role = check_entry(policy, claims, entry)
+    standing = replace(claims, role=role)
+    adopt(house, payload.room, policy)
+    older = house.rooms.prospect(payload.room, policy).check_place(claims.identity)
+    if older is not None:
+        _make_way(house, older, now)
+    person = _newcomer(house, standing, payload)
+    room = house.rooms.admit(person, policy)
+    try:
+        house.media.add_participant(room.id, person.id, person.media_flags)
+    except BaseException:
+        house.rooms.remove(person)
+        raise
+    session.standing = standing
+    house.audience.seat(person.id, session)
+    return_mutes(house, person, now)
+    house.counters["joins"] += 1
+    assert session.carrier is not None
+    house.records.chronicle.joined(person, session.carrier.address, session.carrier.user_agent)
+    house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+    return joined(house, person)
+
+
+def joined(house: "Conversation", person: Participant) -> Outgoing:
+    """The whole state of the room, as `person` sees it."""
+    room = house.rooms.find(person.room_id)
+    assert room is not None
+    return Outgoing(
+        "joined",
+        {
+            "room": room.id,
+            "participant": person.view(),
+            "participants": room.views(person),
+            "ice_servers": list(house.settings.ice_servers),
+            "limits": _limits(house, room.policy),
+            "audio": audio_view(room.policy.quality_preset),
+        },
+    )
+
+
+def _limits(house: "Conversation", policy: RoomPolicy) -> dict[str, int]:
+    """Whoever comes in is told where messages are kept."""
+    limits = {"slots": house.settings.slots, "max_participants": policy.max_participants}
+    return limits if policy.message_days is None else {**limits, "message_days": policy.message_days}
+
+
+def _check_load(house: "Conversation") -> None:
+    """Those who are here go before those who come. Raises ClientMistake (`overloaded`).
+
+    It is no use of the join limit: whoever is sent away comes again as often as told.
+    """
+    if not house.look_at_load():
+        house.counters["joins_shed"] += 1
+        raise ClientMistake("overloaded", details={"retry_after": house.join_gate.RETRY_AFTER})
+
+
+def _found(house: "Conversation", claims: Claims, request: Request, now: float) -> Entry:
+    if request.found is None:
+        knock(house, claims, cast(Join, request.payload).room, now)
+        return Entry(asked_at=now)
+    entry = cast(Entry, request.found)
+    if entry.refusal is not None:
+        raise entry.refusal
+    return entry
+
+
+def _policy(house: "Conversation", claims: Claims, room_id: str, entry: Entry) -> RoomPolicy:
+    """The rules that hold: those that are kept, or those of rooms that nobody keeps, where there may be such."""
+    if house.rooms.closed_since(room_id, entry.asked_at):
+        raise ClientMistake("not_found", "the room was deleted")
+    if entry.policy is None:
+        if not house.settings.auto_create_rooms and not may(claims, "room.create"):
+            raise ClientMistake("not_found", "there is no such room")
+        return house.rooms.default_policy
+    if entry.policy.has_ended(house.utc()):
+        raise ClientMistake("room_closed")
+    return entry.policy
+
+
+def _newcomer(house: "Conversation", standing: Claims, payload: Join) -> Participant:
+    """The token's name goes before the one that the client gives; without either, the identity."""
+    utc = house.utc()
+    return Participant(
+        id=uuid7(utc, house.random),
+        identity=standing.identity,
+        name=standing.name or clean_name(payload.display_name) or standing.identity,
+        role=standing.role,
+        room_id=payload.room,
+        joined_at=utc,
+        may_publish=may(standing, "audio.publish", room=payload.room),
+        may_hear=may(standing, "audio.subscribe", room=payload.room),
+        hidden=standing.grants.hidden,
+    )
+
+
+def _make_way(house: "Conversation", older: Participant, now: float) -> None:
+    """The same identity comes in from elsewhere: its older self goes, and its client is told not to come back."""
+    session = house.audience.session(older.id)
+    depart(house, older, "duplicate_identity", now)
+    if session is not None:
+        dismiss(house, session, "duplicate_identity", "duplicate_identity")

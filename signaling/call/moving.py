@@ -1,0 +1,103 @@
+"""A moderator moves somebody to another room of this node, with the same peer connection. Pure."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from signaling.call.acting import Act, check, notice
+from signaling.call.admission import is_admitted
+from signaling.call.floor import adopt, review
+from signaling.call.room_policy import RoomPolicy
+from signaling.call.rooms import Participant, Room
+from signaling.errors import ClientMistake
+from signaling.identity.claims import Claims
+from signaling.identity.grants import Role
+from signaling.identity.permissions import may
+from signaling.protocol.server_messages import Outgoing
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
+
+
+def move(house: "Conversation", act: Act, target: Participant, room_id: str, policy: RoomPolicy | None) -> None:
+    """Take `target` to the room, under the rules that were found for it (None: nobody keeps it).
+
+    Neither its password nor that it is private stands in the way: a moderator brings them. In the new room the server
+    gives the grant: a member's, unless the room says otherwise or the token was for it. Raises ClientMistake:
+    `forbidden`, `banned` (from there), `room_full`, `room_closed`, `duplicate_identity`.
+    """
+    check(act, target.role)
+    former = house.rooms.find(target.room_id)
+    session = house.audience.session(target.id)
+    assert former is not None
+    assert session is not None
+    if room_id == former.id:
+        raise ClientMistake("bad_message", "the person is in that room already")
+    _check_destination(house, act, former.policy, room_id, policy)
+    rules = policy or house.rooms.default_policy
+    claims = _claims_there(session, room_id)
+    if not is_admitted(house, claims):
+        raise ClientMistake("banned", "the person is banned from that room")
+    adopt(house, room_id, rules)
+    if house.rooms.prospect(room_id, rules).check_place(target.identity) is not None:
+        raise ClientMistake("duplicate_identity", "the person is in that room from elsewhere")
+    house.audience.tell(target.id, notice(house, act))
+    _leave(house, former, target)
+    room = house.rooms.transfer(target, room_id, rules)
+    if house.rooms.find(former.id) is None:
+        house.mutes_of_absent.call_ended(former.id)
+    session.home, session.claims = session.home or session.claims, claims
+    session.standing = replace(claims, role=room.policy.role_of(target.identity, claims.role))
+    _enter(house, session, target, room)
+
+
+def _check_destination(
+    house: "Conversation", act: Act, former: RoomPolicy, room_id: str, policy: RoomPolicy | None
+) -> None:
+    """Rooms of one owner or of one guild belong together; into any other, only who may move people there moves."""
+    if policy is not None and policy.has_ended(house.utc()):
+        raise ClientMistake("room_closed")
+    if may(act.actor.holder, act.permission, room=room_id):
+        return
+    if policy is None or not _belong_together(former, policy):
+        raise ClientMistake("forbidden", "that room is another owner's")
+
+
+def _belong_together(one: RoomPolicy, other: RoomPolicy) -> bool:
+    same_owner = one.owner is not None and one.owner == other.owner
+    return same_owner or (one.guild_id is not None and one.guild_id == other.guild_id)
+
+
+def _claims_there(session: "Session", room_id: str) -> Claims:
+    """The claims of somebody in the new room: those that they came with, if it is that room again; else a member's."""
+    home = session.home or session.claims
+    assert home is not None
+    if home.grants.room == room_id:
+        return home
+    role: Role = "operator" if home.role == "operator" else "member"
+    grants = home.grants.model_copy(update={"room": room_id, "room_admin": False, "room_record": False})
+    return replace(home, grants=grants, role=role, invited=True)
+
+
+def _leave(house: "Conversation", room: Room, person: Participant) -> None:
+    house.audience.announce(
+        room, person, Outgoing("participant-left", {"participant": person.id, "reason": "migration"})
+    )
+    house.records.chronicle.left(person.id, "migration", house.utc())
+
+
+def _enter(house: "Conversation", session: "Session", person: Participant, room: Room) -> None:
+    """As a join, for somebody whose seat and connection go on; a fresh token opens the new room to them."""
+    assert session.standing is not None
+    person.role = session.standing.role
+    person.joined_at = house.utc()
+    person.change_flags(suppressed=room.suppresses(person))
+    participants = room.views(person)
+    session.send(Outgoing("moved", {"room": room.id, "participant": person.view(), "participants": participants}))
+    house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+    house.media.move_participant(person.id, room.id, person.media_flags)
+    review(house, room, person)
+    carrier = session.carrier
+    address, agent = ("", "") if carrier is None else (carrier.address, carrier.user_agent)
+    house.records.chronicle.joined(person, address, agent)
+    session.refresh_at = float("-inf")

@@ -1,0 +1,19 @@
+"""Other names of the same things, as similar services have them: one table. Pure.
+
+What stands here is routed to the same handlers; docs/mapping.md explains it, and is checked against this table.
+"""
+
+ALIASES = {
+    "/api/v1/voice-channels": "/api/v1/rooms",
+    "/calls": "/api/v1/calls",
+}
+"""Another name -> ours. What follows is the same in both."""
+
+
+def other_names(path: str) -> tuple[str, ...]:
+    """The other paths of what is reached by `path`."""
+    return tuple(
+        alias + path.removeprefix(ours)
+        for alias, ours in ALIASES.items()
+        if path == ours or path.startswith(f"{ours}/")
+    )

@@ -1,0 +1,157 @@
+"""Invites as they come and go over HTTP. Pure; who may give what is in `identity.inviting`."""
+
+from datetime import datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from signaling.errors import ClientMistake
+from signaling.http.token_models import IssuedToken
+from signaling.identity.inviting import link_to
+from signaling.identity.issuing import TokenOrder
+from signaling.identity.names import LONGEST_IDENTITY, check_identity
+from signaling.storage.invites import LIFETIME, MOST_USES, Invite, InviteOrder
+from signaling.storage.words import RoomRole
+
+LONGEST = 30 * 86_400
+State = Literal["open", "used_up", "expired", "rejected", "revoked"]
+
+
+class InviteRequest(BaseModel):
+    """An invite as it is asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    role: RoomRole = "member"
+    invitee: str | None = Field(
+        None, max_length=LONGEST_IDENTITY, description="The one identity that it is for; without it, whoever has it."
+    )
+    max_uses: int = Field(1, ge=1, le=MOST_USES, description="People that it lets in.")
+    expires_in: int = Field(
+        int(LIFETIME.total_seconds()), ge=1, le=LONGEST, description="Seconds that it can be accepted."
+    )
+
+    @field_validator("invitee")
+    @classmethod
+    def _possible(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else check_identity(value)
+        except ClientMistake as mistake:
+            raise ValueError(mistake.message) from None
+
+    def order(self, room_id: str, created_by: str) -> InviteOrder:
+        """What is asked for."""
+        return InviteOrder(
+            room_id=room_id,
+            created_by=created_by,
+            role=self.role,
+            invitee=self.invitee,
+            max_uses=self.max_uses,
+            lifetime=timedelta(seconds=self.expires_in),
+        )
+
+
+class InviteView(BaseModel):
+    """An invite without its token."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    room_id: str
+    state: State = Field(description="What has become of it; who has come in by an `used_up` one may come again.")
+    role: RoomRole
+    invitee: str | None
+    max_uses: int
+    uses: int
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    rejected_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+    @classmethod
+    def of(cls, invite: Invite, utc: datetime) -> Self:
+        """What is told of an invite at this time."""
+        fields = {name: getattr(invite, name) for name in cls.model_fields if name != "state"}
+        return cls(state=_state(invite, utc), **fields)
+
+    def as_text(self) -> str:
+        """One line for people."""
+        whom = "whoever has the link" if self.invitee is None else self.invitee
+        return f"{self.id}  {self.state}  {self.role}  {self.uses}/{self.max_uses}  until {self.expires_at:%F %R}Z  ({whom})"
+
+
+class NewInvite(InviteView):
+    """An invite with its token, which is shown this once."""
+
+    token: str = Field(description="128 bits; only its hash is kept.")
+    link: str = Field(description="Opens the page and joins. The token stands in its fragment.")
+
+    @classmethod
+    def of_new(cls, invite: Invite, token: str, page: str) -> Self:
+        """What is told of an invite that was just made; `page` is the address of the page."""
+        view = InviteView.of(invite, invite.created_at)
+        return cls(**view.model_dump(), token=token, link=link_to(page, token))
+
+
+class InvitePage(BaseModel):
+    """The invites of a room, the newest first, whatever has become of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[InviteView]
+    next_cursor: str | None
+
+
+class InviteToken(BaseModel):
+    """The token of an invite: in the body, never in an address."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    token: str = Field(min_length=1, max_length=256, description="What stands after `#invite=` in the link.")
+
+
+class InviteAcceptance(InviteToken):
+    """Somebody who comes in by an invite."""
+
+    name: str = Field("", max_length=512, description="The name that others see; one in the bearer token goes before.")
+
+
+class InvitePreview(BaseModel):
+    """What an invite is for. It does not count as a use."""
+
+    model_config = ConfigDict(extra="forbid")
+    room: str
+    room_name: str
+    role: RoomRole
+    expires_at: datetime
+
+
+class AcceptedInvite(IssuedToken):
+    """A token for the invite's room, in its role; it opens the room also where that is private or has a password."""
+
+    room_name: str
+    guest: bool = Field(description="The identity was made for this token.")
+
+    @classmethod
+    def of_accepted(cls, token: str, order: TokenOrder, utc: datetime, *, room_name: str, guest: bool) -> Self:
+        """What is told of a token that was issued at `utc`."""
+        issued = IssuedToken.of(token, order, utc)
+        return cls(**issued.model_dump(), room_name=room_name, guest=guest)
+
+
+class RejectedInvite(BaseModel):
+    """What was declined."""
+
+    model_config = ConfigDict(extra="forbid")
+    room: str
+    ended: bool = Field(description="It was for this person, and ends; one for whoever has the link stays for others.")
+
+
+def _state(invite: Invite, utc: datetime) -> State:
+    if invite.revoked_at is not None:
+        return "revoked"
+    if invite.rejected_at is not None:
+        return "rejected"
+    if invite.expires_at <= utc:
+        return "expired"
+    return "used_up" if invite.uses >= invite.max_uses else "open"

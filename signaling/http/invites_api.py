@@ -1,0 +1,254 @@
+"""Invites over HTTP: those of a room, and what whoever holds one does with it. Handlers only.
+
+The token is in the body, never in an address, so that it is in no log. A wrong one counts against the address that it
+came from, and is answered in one way, whether there ever was such an invite or not.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from signaling.call.admission import check_admission
+from signaling.call.audit import AuditEvent
+from signaling.call.guessing import guessing
+from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, TOKENS
+from signaling.http.bearer import asker_of, claims_of
+from signaling.http.doorkeeper import policy_of
+from signaling.http.headers import client_address, client_of_request
+from signaling.http.invite_models import (
+    AcceptedInvite,
+    InviteAcceptance,
+    InvitePage,
+    InvitePreview,
+    InviteRequest,
+    InviteToken,
+    InviteView,
+    NewInvite,
+    RejectedInvite,
+)
+from signaling.http.people_models import PageQuery
+from signaling.http.problems import read_body, read_query, refuse
+from signaling.http.room_gate import enter
+from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
+from signaling.identity import inviting
+from signaling.identity.asker import Asker
+from signaling.identity.claims import Claims
+from signaling.identity.issuing import TokenOrder
+from signaling.storage import invites, rooms
+from signaling.storage.invites import Invite
+from signaling.storage.pages import PageRequest
+from signaling.storage.room_record import Room
+
+_OF_ROOM = "/api/v1/rooms/{id}/invites"
+_MINE = "/api/v1/invites"
+
+_log = structlog.get_logger("signaling.http.invites_api")
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Whoever shows an invite: a person with a token, or a guest, whose `claims` are None."""
+
+    claims: Claims | None
+    address: str
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Make an invite; its token is in this answer and nowhere else."""
+    await asker_of(request)
+    wanted = await read_body(request, InviteRequest, request.app[SETTINGS].read_timeout)
+    asker, room = await enter(request, "invite.create")
+    if room is None:
+        refuse("not_found", "Only rooms that are kept have invites, and no such room is.")
+    inviting.check_role(asker.holder, wanted.role, room.id)
+    order, utc = wanted.order(room.id, asker.identity), request.app[CLOCK].utc()
+    async with request.app[DATABASE].transaction() as connection:
+        await rooms.get(connection, room.id)
+        made, token = await invites.create(connection, order, utc, SYSTEM_CHANCE)
+    _record(request, asker, "invite.create", made)
+    scheme = "https" if client_of_request(request).secure else "http"
+    answer = json_answer(NewInvite.of_new(made, token, f"{scheme}://{request.host}"), 201)
+    answer.headers["Location"] = f"/api/v1/rooms/{room.id}/invites/{made.id}"
+    return answer
+
+
+async def listing(request: web.Request) -> web.StreamResponse:
+    """The invites of a room."""
+    await enter(request, "invite.list")
+    query, utc = read_query(request, PageQuery), request.app[CLOCK].utc()
+    async with request.app[DATABASE].reading() as connection:
+        found = await invites.page(connection, request.match_info["id"], PageRequest(query.limit, query.cursor))
+    views = [InviteView.of(one, utc) for one in found.items]
+    return json_answer(InvitePage(items=views, next_cursor=found.next_cursor))
+
+
+async def revoke(request: web.Request) -> web.StreamResponse:
+    """Withdraw an invite. Who is in the room by it stays."""
+    asker, _ = await enter(request, "invite.revoke")
+    which, utc = (request.match_info["id"], request.match_info["invite"]), request.app[CLOCK].utc()
+    async with request.app[DATABASE].transaction() as connection:
+        revoked = await invites.revoke(connection, *which, asker.identity, utc)
+    _record(request, asker, "invite.revoke", revoked)
+    return web.Response(status=204)
+
+
+async def preview(request: web.Request) -> web.StreamResponse:
+    """What an invite is for."""
+    holder = await _holder(request)
+    wanted = await read_body(request, InviteToken, request.app[SETTINGS].read_timeout)
+    identity = None if holder.claims is None else holder.claims.identity
+    with _guessing(request, holder):
+        async with request.app[DATABASE].reading() as connection:
+            invite = await invites.find(connection, wanted.token, request.app[CLOCK].utc(), identity)
+            room = await rooms.get(connection, invite.room_id)
+    told = InvitePreview(room=room.id, room_name=room.name, role=invite.role, expires_at=invite.expires_at)
+    return json_answer(told)
+
+
+async def accept(request: web.Request) -> web.StreamResponse:
+    """Come in by an invite: as who one is, or as a guest."""
+    holder = await _holder(request)
+    wanted = await read_body(request, InviteAcceptance, request.app[SETTINGS].read_timeout)
+    claims, utc = holder.claims, request.app[CLOCK].utc()
+    identity = inviting.new_guest(SYSTEM_CHANCE) if claims is None else claims.identity
+    with _guessing(request, holder):
+        async with request.app[DATABASE].transaction() as connection:
+            invite = await invites.accept(connection, wanted.token, identity, utc)
+            room = await rooms.get(connection, invite.room_id)
+            order = inviting.token_of(claims, identity, wanted.name, room.id, invite.role)
+            token = _issue(request, order, room)
+    _tell("invite_accepted", holder, invite, identity)
+    told = AcceptedInvite.of_accepted(token, order, utc, room_name=room.name, guest=claims is None)
+    return json_answer(told)
+
+
+async def reject(request: web.Request) -> web.StreamResponse:
+    """Decline an invite."""
+    holder = await _holder(request)
+    wanted = await read_body(request, InviteToken, request.app[SETTINGS].read_timeout)
+    identity = None if holder.claims is None else holder.claims.identity
+    with _guessing(request, holder):
+        async with request.app[DATABASE].transaction() as connection:
+            invite = await invites.reject(connection, wanted.token, identity, request.app[CLOCK].utc())
+    _tell("invite_rejected", holder, invite, identity)
+    return json_answer(RejectedInvite(room=invite.room_id, ended=invite.rejected_at is not None))
+
+
+async def _holder(request: web.Request) -> _Holder:
+    """Whoever shows the invite. Raises as `claims_of`; without a token, `unauthenticated` where guests are not let in."""
+    if "Authorization" in request.headers:
+        return _Holder(await claims_of(request), client_address(request))
+    if not request.app[SETTINGS].invite_guests:
+        refuse("unauthenticated", "Guests are not let in here: send a token in the header Authorization, as Bearer.")
+    return _Holder(None, client_address(request))
+
+
+def _guessing(request: web.Request, holder: _Holder) -> AbstractContextManager[None]:
+    return guessing(request.app[GATEWAY].conversation, holder.address, request.app[CLOCK].now, "invite_invalid")
+
+
+def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
+    """The token. Raises ClientMistake: `room_closed`, and what it would be refused for at the join."""
+    house, utc = request.app[GATEWAY].conversation, request.app[CLOCK].utc()
+    if policy_of(room, house.rooms.default_policy).has_ended(utc):
+        refuse("room_closed")
+    token = request.app[TOKENS].issue(
+        order.identity,
+        grants=order.grants,
+        utc=utc,
+        lifetime=order.lifetime,
+        name=order.name,
+        role=order.role,
+        invited=order.invited,
+    )
+    check_admission(house, request.app[TOKENS].verify(token, utc))
+    return token
+
+
+def _record(request: web.Request, asker: Asker, action: str, invite: Invite) -> None:
+    """The trail. An invite is named by its id, from which nobody learns its token."""
+    request.app[GATEWAY].conversation.records.chronicle.acted(
+        AuditEvent(
+            at=request.app[CLOCK].utc(),
+            action=action,
+            room=invite.room_id,
+            actor=asker.identity,
+            actor_role=asker.role,
+            address=asker.address,
+            target=f"invite:{invite.id}",
+            until=invite.expires_at if action == "invite.create" else None,
+        )
+    )
+
+
+def _tell(event: str, holder: _Holder, invite: Invite, identity: str | None) -> None:
+    _log.info(event, invite_id=invite.id, room_id=invite.room_id, identity=identity, client=holder.address)
+
+
+_ERRORS = (*bearer.ERRORS, "storage_unavailable")
+_SHOWN = (*_ERRORS, *BODY_ERRORS, "invite_invalid")
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        _OF_ROOM,
+        create,
+        "Invite somebody into a room.",
+        answers={201: NewInvite},
+        body=InviteRequest,
+        errors=(*_ERRORS, *BODY_ERRORS, "not_found"),
+        repeatable=True,
+        per_minute=60,
+    ),
+    Endpoint(
+        "GET",
+        _OF_ROOM,
+        listing,
+        "See the invites of a room.",
+        answers={200: InvitePage},
+        query=PageQuery,
+        errors=_ERRORS,
+    ),
+    Endpoint(
+        "DELETE",
+        f"{_OF_ROOM}/{{invite}}",
+        revoke,
+        "Withdraw an invite.",
+        answers={204: ""},
+        errors=(*_ERRORS, "not_found"),
+    ),
+    Endpoint(
+        "POST",
+        f"{_MINE}/preview",
+        preview,
+        "See what an invite is for.",
+        answers={200: InvitePreview},
+        body=InviteToken,
+        errors=(*_SHOWN, "not_found"),
+        per_minute=60,
+    ),
+    Endpoint(
+        "POST",
+        f"{_MINE}/accept",
+        accept,
+        "Accept an invite: a token for its room.",
+        answers={200: AcceptedInvite},
+        body=InviteAcceptance,
+        errors=(*_SHOWN, "not_found", "room_closed"),
+        repeatable=True,
+        per_minute=60,
+    ),
+    Endpoint(
+        "POST",
+        f"{_MINE}/reject",
+        reject,
+        "Decline an invite.",
+        answers={200: RejectedInvite},
+        body=InviteToken,
+        errors=_SHOWN,
+        per_minute=60,
+    ),
+)

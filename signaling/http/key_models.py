@@ -1,0 +1,111 @@
+"""API keys of services as they come and go over HTTP. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from signaling.errors import ClientMistake
+from signaling.identity.names import ROOM_ID, clean_name
+from signaling.identity.permissions import known_scope
+from signaling.storage.api_keys import ApiKey, KeyOrder
+
+LONGEST_TTL = 10 * 366 * 86_400
+
+
+class KeyRequest(BaseModel):
+    """A key for one service."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    name: str = Field(description="1 to 64 characters, for people.")
+    scopes: list[str] = Field(
+        min_length=1, max_length=100, description="Actions, families as `room.*`, or `*`; see docs/permissions.md."
+    )
+    rooms: list[str] | None = Field(
+        None, min_length=1, max_length=1000, description="The only rooms that it opens; without it, all."
+    )
+    ttl: int | None = Field(None, ge=1, le=LONGEST_TTL, description="Seconds that it holds; without it, for good.")
+
+    @field_validator("name")
+    @classmethod
+    def _clean(cls, value: str) -> str:
+        return clean_name(value)
+
+    @field_validator("scopes")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for scope in value:
+            if not known_scope(scope):
+                raise ValueError("each allows a service something: an action, a family as room.*, or *")
+        return value
+
+    @field_validator("rooms")
+    @classmethod
+    def _room_ids(cls, value: list[str] | None) -> list[str] | None:
+        if not all(ROOM_ID.match(room) for room in value or ()):
+            raise ValueError("a room is 1 to 64 of A-Z a-z 0-9 _ -")
+        return value
+
+    def order(self, created_by: str, utc: datetime) -> KeyOrder:
+        """What is asked for. Raises ClientMistake (`bad_message`)."""
+        try:
+            expires_at = None if self.ttl is None else utc + timedelta(seconds=self.ttl)
+        except OverflowError:
+            raise ClientMistake("bad_message", "ttl: a time before the year 10000") from None
+        return KeyOrder(
+            name=self.name,
+            created_by=created_by,
+            scopes=set(self.scopes),
+            rooms=None if self.rooms is None else set(self.rooms),
+            expires_at=expires_at,
+        )
+
+
+class KeyView(BaseModel):
+    """A key without its secret."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    prefix: str = Field(description="The public part: the key is parley_(prefix)_(secret).")
+    name: str
+    scopes: list[str]
+    rooms: list[str] | None
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None = Field(description="To the minute.")
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """What is told of a key."""
+        fields = {name: getattr(key, name) for name in cls.model_fields}
+        rooms = None if key.rooms is None else list(key.rooms)
+        return cls(**fields | {"scopes": list(key.scopes), "rooms": rooms})
+
+    def as_text(self, utc: datetime) -> str:
+        """One line for people."""
+        state = "revoked" if self.revoked_at else "expired" if self.expires_at and self.expires_at <= utc else "active"
+        where = "all rooms" if self.rooms is None else ", ".join(self.rooms)
+        return f"{self.id}  {self.prefix}  {self.name}  {state}  ({', '.join(self.scopes)}; {where})"
+
+
+class NewKey(KeyView):
+    """A key with its secret, which is shown this once."""
+
+    key: str
+
+    @classmethod
+    def of_new(cls, made: ApiKey, text: str) -> Self:
+        """What is told of a key that was just made."""
+        return cls(**KeyView.of(made).model_dump(), key=text)
+
+
+class KeyList(BaseModel):
+    """All keys, the newest first, withdrawn ones too."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[KeyView]
+    next_cursor: str | None = Field(None, description="Always null: there are few.")

@@ -1,0 +1,96 @@
+"""`/api/v1/api-keys`: keys of services. For operators with a token; a key makes no keys. Handlers only."""
+
+from aiohttp import web
+
+from signaling.call.audit import AuditEvent
+from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SERVICE_KEYS, SETTINGS
+from signaling.http.bearer import asker_of
+from signaling.http.key_models import KeyList, KeyRequest, KeyView, NewKey
+from signaling.http.problems import read_body, refuse
+from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
+from signaling.identity.asker import Asker
+from signaling.identity.permissions import may
+from signaling.storage import api_keys
+
+PATH = "/api/v1/api-keys"
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Make a key; its secret is in this answer and nowhere else."""
+    asker = await _asker(request, "apikey.create")
+    wanted = await read_body(request, KeyRequest, request.app[SETTINGS].read_timeout)
+    utc = request.app[CLOCK].utc()
+    order = wanted.order(asker.identity, utc)
+    async with request.app[DATABASE].transaction() as connection:
+        made, text = await api_keys.create(connection, order, utc, SYSTEM_CHANCE)
+    _record(request, asker, "apikey.create", made)
+    answer = json_answer(NewKey.of_new(made, text), 201)
+    answer.headers["Location"] = f"{PATH}/{made.id}"
+    return answer
+
+
+async def listing(request: web.Request) -> web.StreamResponse:
+    """All keys."""
+    await _asker(request, "apikey.list")
+    async with request.app[DATABASE].reading() as connection:
+        found = await api_keys.every(connection)
+    return json_answer(KeyList(items=[KeyView.of(one) for one in found], next_cursor=None))
+
+
+async def revoke(request: web.Request) -> web.StreamResponse:
+    """Withdraw a key, from now on."""
+    asker = await _asker(request, "apikey.revoke")
+    async with request.app[DATABASE].transaction() as connection:
+        revoked = await api_keys.revoke(connection, request.match_info["id"], request.app[CLOCK].utc())
+    request.app[SERVICE_KEYS].forget(revoked.id)
+    _record(request, asker, "apikey.revoke", revoked)
+    return web.Response(status=204)
+
+
+async def _asker(request: web.Request, action: str) -> Asker:
+    asker = await asker_of(request)
+    if not may(asker.holder, action):
+        refuse("forbidden")
+    return asker
+
+
+def _record(request: web.Request, asker: Asker, action: str, key: api_keys.ApiKey) -> None:
+    request.app[GATEWAY].conversation.records.chronicle.acted(
+        AuditEvent(
+            at=request.app[CLOCK].utc(),
+            action=action,
+            room=None,
+            actor=asker.identity,
+            actor_role=asker.role,
+            address=asker.address,
+            target=f"apikey:{key.prefix}",
+            reason=key.name,
+        )
+    )
+
+
+_ERRORS = (*bearer.ERRORS, "storage_unavailable")
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        PATH,
+        create,
+        "Make an API key.",
+        answers={201: NewKey},
+        body=KeyRequest,
+        errors=(*_ERRORS, *BODY_ERRORS),
+        repeatable=True,
+        per_minute=60,
+    ),
+    Endpoint("GET", PATH, listing, "List the API keys.", answers={200: KeyList}, errors=_ERRORS),
+    Endpoint(
+        "DELETE",
+        f"{PATH}/{{id}}",
+        revoke,
+        "Withdraw an API key.",
+        answers={204: ""},
+        errors=(*_ERRORS, "not_found"),
+    ),
+)

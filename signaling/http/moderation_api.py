@@ -1,0 +1,201 @@
+"""What moderators do over HTTP, bans, and the trail. Handlers only: the acts are those of the WebSocket.
+
+An act holds at once. Its rows are written behind it; the answer waits for them a moment, so that whoever reads next
+finds them, and goes out all the same while the database is away.
+"""
+
+import asyncio
+
+from aiohttp import web
+
+from signaling.call import banning
+from signaling.call.entry import Entry
+from signaling.call.moderation import act_in_room
+from signaling.errors import StorageUnavailable
+from signaling.http import bearer
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, SPOOL
+from signaling.http.bearer import asker_of
+from signaling.http.doorkeeper import policy_of
+from signaling.http.moderation_models import (
+    AuditPage,
+    AuditQuery,
+    AuditView,
+    BanOrder,
+    BanPage,
+    BanQuery,
+    BanView,
+    ModerationDone,
+    ModerationOrder,
+)
+from signaling.http.problems import read_body, read_query, refuse
+from signaling.http.room_gate import enter
+from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
+from signaling.identity import deny_list
+from signaling.identity.asker import Asker
+from signaling.identity.grants import Role
+from signaling.identity.permissions import may
+from signaling.storage import bans, history, moderation, rooms
+from signaling.storage.history import PeopleFilter
+from signaling.storage.pages import PageRequest
+from signaling.storage.room_record import Room
+
+_ROOM = "/api/v1/rooms/{id}"
+
+
+async def moderate(request: web.Request) -> web.StreamResponse:
+    """One act on one person in a room."""
+    await asker_of(request)
+    order = await read_body(request, ModerationOrder, request.app[SETTINGS].read_timeout)
+    asker, room = await enter(request, f"participant.{order.action}")
+    house, now, room_id = request.app[GATEWAY].conversation, request.app[CLOCK].now(), request.match_info["id"]
+    if order.action == "ban" and order.identity is not None:
+        order.message(order.identity)
+        await _ban(
+            request, asker, room, BanOrder(identity=order.identity, duration=order.duration, reason=order.reason)
+        )
+        return json_answer(ModerationDone(action=order.action, identity=order.identity))
+    target = order.target or order.identity or ""
+    if order.identity is not None and order.action != "unban":
+        live = house.rooms.find(room_id)
+        person = None if live is None else live.with_identity(order.identity)
+        if person is None:
+            refuse("no_such_participant")
+        target = person.id
+    found = None if order.room is None else await _rules(request, order.room)
+    identity = act_in_room(house, asker, room_id, order.message(target), now, found)
+    await _written(request)
+    return json_answer(ModerationDone(action=order.action, identity=identity))
+
+
+async def list_bans(request: web.Request) -> web.StreamResponse:
+    """Who is banned from a room, or from the whole server."""
+    await _place(request, "ban.list", "server_ban.list")
+    query = read_query(request, BanQuery)
+    holding_at = None if query.ended else request.app[CLOCK].utc()
+    wanted = (request.match_info.get("id"), PageRequest(query.limit, query.cursor))
+    async with request.app[DATABASE].reading() as connection:
+        page = await bans.page(connection, *wanted, holding_at=holding_at)
+    return json_answer(BanPage(items=[BanView.of(one) for one in page.items], next_cursor=page.next_cursor))
+
+
+async def create_ban(request: web.Request) -> web.StreamResponse:
+    """Ban an identity, here or not, from a room or from the whole server."""
+    asker, room = await _place(request, "participant.ban", "server_ban.create")
+    order = await read_body(request, BanOrder, request.app[SETTINGS].read_timeout)
+    return json_answer(BanView.of_new(await _ban(request, asker, room, order)), 201)
+
+
+async def lift_ban(request: web.Request) -> web.StreamResponse:
+    """Lift a ban from a room, or from the whole server."""
+    asker, _ = await _place(request, "participant.unban", "server_ban.lift")
+    room_id = request.match_info.get("id")
+    async with request.app[DATABASE].reading() as connection:
+        ban = await bans.find(connection, request.match_info["ban"])
+    if ban is None or ban.room_id != room_id or ban.identity is None or not ban.holds(request.app[CLOCK].utc()):
+        refuse("not_found", "There is no such ban that holds.")
+    banning.lift(request.app[GATEWAY].conversation, banning.lift_act(asker, room_id), ban.identity)
+    await _written(request)
+    return web.Response(status=204)
+
+
+async def audit(request: web.Request) -> web.StreamResponse:
+    """Who did what to whom in a room."""
+    await enter(request, "audit.read")
+    query = read_query(request, AuditQuery)
+    wanted = query.wanted(request.match_info["id"])
+    async with request.app[DATABASE].reading() as connection:
+        page = await moderation.page(connection, wanted, PageRequest(query.limit, query.cursor))
+    return json_answer(AuditPage(items=[AuditView.of(one) for one in page.items], next_cursor=page.next_cursor))
+
+
+async def _place(request: web.Request, in_room: str, on_server: str) -> tuple[Asker, Room | None]:
+    """Who asks, in the room of the path or, where it has none, on the whole server. Raises as `room_gate.enter`."""
+    if "id" in request.match_info:
+        return await enter(request, in_room)
+    asker = await asker_of(request)
+    if not may(asker.holder, on_server):
+        refuse("forbidden")
+    return asker, None
+
+
+async def _ban(request: web.Request, asker: Asker, room: Room | None, order: BanOrder) -> deny_list.Ban:
+    room_id, house = request.match_info.get("id"), request.app[GATEWAY].conversation
+    role = await _known_role(request, room, order.identity)
+    act = banning.ban_act(asker, room_id, order.duration, order.reason)
+    made = banning.ban(house, act, order.identity, request.app[CLOCK].now(), role)
+    await _written(request)
+    return made
+
+
+async def _rules(request: web.Request, room_id: str) -> Entry:
+    """What the room that somebody is to be moved to asks for."""
+    async with request.app[DATABASE].reading() as connection:
+        room = await rooms.find(connection, room_id)
+    default = request.app[GATEWAY].conversation.rooms.default_policy
+    policy = None if room is None else policy_of(room, default)
+    return Entry(asked_at=request.app[CLOCK].now(), policy=policy)
+
+
+async def _known_role(request: web.Request, room: Room | None, identity: str) -> Role:
+    """What is known of somebody who may be away: the room is theirs, or in which role they were there last."""
+    if room is not None and room.owner == identity:
+        return "owner"
+    try:
+        async with request.app[DATABASE].reading() as connection:
+            wanted = PeopleFilter(room_id=request.match_info.get("id"), identity=identity)
+            last = (await history.past_people(connection, wanted, PageRequest(1))).items
+    except StorageUnavailable:
+        return "member"
+    return last[0].role if last else "member"
+
+
+async def _written(request: web.Request) -> None:
+    """Wait until what was done is in the database; for some seconds at most."""
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].database_statement_timeout):
+            await request.app[SPOOL].flush()
+    except TimeoutError:
+        return
+
+
+_ERRORS = (*bearer.ERRORS, "storage_unavailable")
+_WITH_BODY = (*_ERRORS, *BODY_ERRORS)
+_MODERATION = (*_WITH_BODY, "no_such_participant", "duplicate_identity", "room_closed", "room_full")
+
+
+def _ban_endpoints(path: str, place: str) -> tuple[Endpoint, ...]:
+    lifting = (*_ERRORS, "not_found", "no_such_participant")
+    return (
+        Endpoint("GET", path, list_bans, f"See who is banned from {place}.", {200: BanPage}, None, BanQuery, _ERRORS),
+        Endpoint(
+            "POST",
+            path,
+            create_ban,
+            f"Ban an identity from {place}.",
+            {201: BanView},
+            BanOrder,
+            None,
+            _WITH_BODY,
+            repeatable=True,
+        ),
+        Endpoint("DELETE", f"{path}/{{ban}}", lift_ban, f"Lift a ban from {place}.", {204: ""}, errors=lifting),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        f"{_ROOM}/moderation",
+        moderate,
+        "Do something to somebody in a room.",
+        answers={200: ModerationDone},
+        body=ModerationOrder,
+        errors=_MODERATION,
+        repeatable=True,
+    ),
+    *_ban_endpoints(f"{_ROOM}/bans", "a room"),
+    *_ban_endpoints("/api/v1/bans", "the whole server"),
+    Endpoint(
+        "GET", f"{_ROOM}/audit", audit, "Read who did what in a room.", {200: AuditPage}, None, AuditQuery, _ERRORS
+    ),
+)

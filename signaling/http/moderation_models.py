@@ -1,0 +1,172 @@
+"""Acts of moderators, bans and the trail of both as they come and go over HTTP. Pure."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from signaling.errors import ClientMistake
+from signaling.http.people_models import PageQuery, TimeQuery
+from signaling.identity import deny_list
+from signaling.identity.names import LONGEST_IDENTITY, check_identity
+from signaling.protocol.client_messages import LONGEST_DURATION, Moderate, ModerateAction
+from signaling.storage.bans import Ban
+from signaling.storage.moderation import ModerationEvent, ModerationFilter
+from signaling.storage.words import ActorRole
+
+_LONGEST_REASON = 256
+
+
+class ModerationOrder(BaseModel):
+    """One act: as the message `moderate`, and on an identity too."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    action: ModerateAction
+    target: str | None = Field(None, min_length=1, max_length=64, description="The id of a participant.")
+    identity: str | None = Field(
+        None, min_length=1, max_length=LONGEST_IDENTITY, description="Instead of `target`; the one way for `unban`."
+    )
+    duration: int | None = Field(None, ge=1, le=LONGEST_DURATION, description="Seconds; for what lasts.")
+    reason: str | None = Field(None, max_length=_LONGEST_REASON)
+    room: str | None = Field(None, max_length=64, description="Where a `move` goes.")
+
+    @model_validator(mode="after")
+    def _one_person(self) -> Self:
+        if (self.target is None) == (self.identity is None):
+            raise ValueError("name one person: target or identity")
+        if self.action == "unban" and self.identity is None:
+            raise ValueError("unban names an identity")
+        return self
+
+    def message(self, target: str) -> Moderate:
+        """The message that asks for the same of `target`. Raises ClientMistake (`bad_message`)."""
+        try:
+            return Moderate(
+                action=self.action, target=target, duration=self.duration, reason=self.reason, room=self.room
+            )
+        except ValidationError as error:
+            raise ClientMistake("bad_message", error.errors(include_url=False, include_input=False)[0]["msg"]) from None
+
+
+class ModerationDone(BaseModel):
+    """What was done, and to whom."""
+
+    model_config = ConfigDict(extra="forbid")
+    action: ModerateAction
+    identity: str
+
+
+class BanOrder(BaseModel):
+    """A ban of an identity, which need not be here."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    identity: str
+    duration: int | None = Field(None, ge=1, le=LONGEST_DURATION, description="Seconds; without it, for good.")
+    reason: str | None = Field(None, max_length=_LONGEST_REASON)
+
+    @field_validator("identity")
+    @classmethod
+    def _possible(cls, value: str) -> str:
+        try:
+            return check_identity(value)
+        except ClientMistake as mistake:
+            raise ValueError(mistake.message) from None
+
+
+class BanView(BaseModel):
+    """A ban, from a room or (`room_id` null) from the whole server."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    room_id: str | None
+    identity: str | None
+    reason: str
+    created_by: str
+    by_role: ActorRole
+    created_at: datetime
+    expires_at: datetime | None
+    lifted_at: datetime | None
+    lifted_by: str | None
+
+    @classmethod
+    def of(cls, ban: Ban) -> Self:
+        """A ban as it is kept."""
+        return cls(**{name: getattr(ban, name) for name in cls.model_fields})
+
+    @classmethod
+    def of_new(cls, ban: deny_list.Ban) -> Self:
+        """A ban that was just imposed."""
+        return cls(
+            id=ban.id,
+            room_id=ban.room,
+            identity=ban.identity,
+            reason=ban.reason or "",
+            created_by=ban.by,
+            by_role=ban.by_role,
+            created_at=ban.since,
+            expires_at=ban.until,
+            lifted_at=None,
+            lifted_by=None,
+        )
+
+
+class BanPage(BaseModel):
+    """Bans, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[BanView]
+    next_cursor: str | None
+
+
+class BanQuery(PageQuery):
+    """Which bans."""
+
+    ended: bool = Field(False, description="Also those that are over or were lifted.")
+
+
+class AuditQuery(TimeQuery):
+    """Which acts: those that fit all that is given."""
+
+    action: str | None = Field(None, max_length=64, description="As `participant.mute`.")
+    actor: str | None = Field(None, max_length=LONGEST_IDENTITY)
+    target: str | None = Field(None, max_length=LONGEST_IDENTITY)
+
+    def wanted(self, room_id: str) -> ModerationFilter:
+        """The filter."""
+        return ModerationFilter(room_id, self.target, self.actor, self.action, self.since, self.until)
+
+
+class AuditView(BaseModel):
+    """One act that was done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    action: str
+    actor: str = Field(description="An identity; `apikey:` and a prefix for a service.")
+    actor_role: ActorRole
+    address: str | None = Field(description="The actor's.")
+    target: str
+    participant_id: str | None
+    room_id: str | None
+    call_id: str | None
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None
+    details: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: ModerationEvent) -> Self:
+        """What is told of an act."""
+        return cls(**{name: getattr(event, name) for name in cls.model_fields})
+
+
+class AuditPage(BaseModel):
+    """Acts, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[AuditView]
+    next_cursor: str | None

@@ -1,0 +1,79 @@
+"""Who is in a room and who was, and its calls. Handlers only: who may is `permissions`, asked by `room_gate`."""
+
+from aiohttp import web
+
+from signaling.http import bearer
+from signaling.http.app_keys import DATABASE, GATEWAY
+from signaling.http.bearer import asker_of
+from signaling.http.people_models import (
+    CallsPage,
+    CallView,
+    HistoryPage,
+    HistoryQuery,
+    PageQuery,
+    ParticipantsPage,
+    PresenceView,
+)
+from signaling.http.problems import read_query, refuse
+from signaling.http.room_gate import enter
+from signaling.http.routes import Endpoint, json_answer
+from signaling.identity.permissions import may
+from signaling.identity.room_access import in_room
+from signaling.storage import calls, history, rooms
+from signaling.storage.pages import PageRequest
+
+_ROOM = "/api/v1/rooms/{id}"
+
+
+async def participants(request: web.Request) -> web.StreamResponse:
+    """Who is in, from the live directory: no other count is kept."""
+    await enter(request, "participant.list")
+    room_id = request.match_info["id"]
+    room = request.app[GATEWAY].conversation.rooms.find(room_id)
+    return json_answer(ParticipantsPage.of(room, room_id, read_query(request, PageQuery)))
+
+
+async def past_participants(request: web.Request) -> web.StreamResponse:
+    """Who was in, and when."""
+    asker, _ = await enter(request, "participant.history")
+    query, room_id = read_query(request, HistoryQuery), request.match_info["id"]
+    async with request.app[DATABASE].reading() as connection:
+        page = await history.past_people(connection, query.wanted(room_id), PageRequest(query.limit, query.cursor))
+    full = may(asker.holder, "audit.read", room=room_id)
+    return json_answer(
+        HistoryPage(items=[PresenceView.of(one, full=full) for one in page.items], next_cursor=page.next_cursor)
+    )
+
+
+async def past_calls(request: web.Request) -> web.StreamResponse:
+    """The calls of a room; they outlast it."""
+    await enter(request, "participant.history")
+    query = read_query(request, PageQuery)
+    async with request.app[DATABASE].reading() as connection:
+        page = await history.past_calls(connection, request.match_info["id"], PageRequest(query.limit, query.cursor))
+    return json_answer(CallsPage(items=[CallView.of(one) for one in page.items], next_cursor=page.next_cursor))
+
+
+async def one_call(request: web.Request) -> web.StreamResponse:
+    """One call. Only who sees all rooms learns that there is none of that id."""
+    asker = await asker_of(request)
+    async with request.app[DATABASE].reading() as connection:
+        call = await calls.find(connection, request.match_info["id"])
+        room = None if call is None else await rooms.find(connection, call.room_id)
+    if call is None:
+        refuse("not_found" if may(asker.holder, "room.list") else "forbidden")
+    there = asker if room is None else in_room(asker, room.id, room.owner)
+    if not may(there.holder, "participant.history", room=call.room_id):
+        refuse("forbidden")
+    return json_answer(CallView.of(call))
+
+
+_ERRORS = (*bearer.ERRORS, "storage_unavailable")
+_WAS, _CALLS = "See who was in a room, and when.", "List the calls of a room."
+_WHO = f"{_ROOM}/participants"
+ENDPOINTS = (
+    Endpoint("GET", _WHO, participants, "See who is in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS),
+    Endpoint("GET", f"{_WHO}/history", past_participants, _WAS, {200: HistoryPage}, None, HistoryQuery, _ERRORS),
+    Endpoint("GET", f"{_ROOM}/calls", past_calls, _CALLS, {200: CallsPage}, None, PageQuery, _ERRORS),
+    Endpoint("GET", "/api/v1/calls/{id}", one_call, "See a call.", {200: CallView}, errors=(*_ERRORS, "not_found")),
+)

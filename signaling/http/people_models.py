@@ -1,0 +1,154 @@
+"""Participants, calls and their history as they go out over HTTP. Pure."""
+
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from signaling.call.rooms import Room
+from signaling.protocol.server_messages import LeaveReason
+from signaling.storage.calls import Call, Presence
+from signaling.storage.cursors import Place, decode_cursor, encode_cursor
+from signaling.storage.history import PeopleFilter
+from signaling.storage.words import CallEnd, CallState, PersonRole
+
+
+class PageQuery(BaseModel):
+    """Which page."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
+
+
+class TimeQuery(PageQuery):
+    """Which page, of what lies in some time."""
+
+    since: datetime | None = Field(None, description="RFC 3339, counted in.")
+    until: datetime | None = Field(None, description="RFC 3339, not counted in.")
+
+    @field_validator("since", "until")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time with its zone")
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("a time before the year 10000") from None
+
+
+class HistoryQuery(TimeQuery):
+    """Which presences: those that fit all that is given."""
+
+    call: str | None = Field(None, max_length=64, description="The id of a call.")
+    identity: str | None = Field(None, max_length=128)
+
+    def wanted(self, room_id: str) -> PeopleFilter:
+        """The filter."""
+        return PeopleFilter(room_id, self.call, self.identity, self.since, self.until)
+
+
+class ParticipantNow(BaseModel):
+    """Somebody who is in the room."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    identity: str
+    name: str
+    role: Literal["member", "moderator", "owner"]
+    state: Literal["joined", "active", "reconnecting"]
+    self_mute: bool
+    self_deaf: bool
+    mute: bool = Field(description="Silenced by a moderator.")
+    deaf: bool = Field(description="Deafened by a moderator.")
+    suppressed: bool = Field(description="Silenced by a rule of the room, or by its token.")
+    held: bool = Field(description="On hold.")
+    joined_at: datetime
+
+
+class ParticipantsPage(BaseModel):
+    """Who is in, in the order in which they came; the hidden are not listed."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[ParticipantNow]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, room: Room | None, room_id: str, query: PageQuery) -> Self:
+        """A page of a room that may be empty. Raises ClientMistake (`bad_message`) for a cursor that is none."""
+        scope = f"participants now {room_id}"
+        seen = sorted((person.joined_at, person.id, person) for person in room or () if not person.hidden)
+        if query.cursor is not None:
+            after = decode_cursor(scope, query.cursor)
+            seen = [one for one in seen if one[:2] > (after.at, after.id)]
+        known = ParticipantNow.model_fields
+        views = [{name: value for name, value in one[2].view().items() if name in known} for one in seen[: query.limit]]
+        more = len(seen) > query.limit
+        last = seen[query.limit - 1] if more else None
+        return cls(
+            items=[ParticipantNow.model_validate(view) for view in views],
+            next_cursor=None if last is None else encode_cursor(scope, Place(last[0], last[1])),
+        )
+
+
+class PresenceView(BaseModel):
+    """Somebody's stay in a call; `left_at` is null for who is in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    call_id: str
+    room_id: str
+    identity: str
+    name: str
+    role: PersonRole
+    joined_at: datetime
+    left_at: datetime | None
+    leave_reason: LeaveReason | None
+    address: str | None = Field(description="Only for who may read the audit trail of the room.")
+    user_agent: str | None = Field(description="As `address`.")
+
+    @classmethod
+    def of(cls, presence: Presence, *, full: bool) -> Self:
+        """What is told of it; `full` with where it came from."""
+        fields = {name: getattr(presence, name) for name in cls.model_fields}
+        return cls(**(fields if full else fields | {"address": None, "user_agent": None}))
+
+
+class HistoryPage(BaseModel):
+    """Who was in, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[PresenceView]
+    next_cursor: str | None
+
+
+class CallView(BaseModel):
+    """One stretch of activity in a room."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    room_id: str
+    state: CallState
+    started_at: datetime
+    ended_at: datetime | None
+    end_reason: CallEnd | None
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        """What is told of a call."""
+        return cls(**{name: getattr(call, name) for name in cls.model_fields})
+
+
+class CallsPage(BaseModel):
+    """Calls, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[CallView]
+    next_cursor: str | None

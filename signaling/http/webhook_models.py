@@ -1,0 +1,187 @@
+"""Webhooks and events as they come and go over HTTP. Pure.
+
+What a field may hold is decided by `storage.webhook_record` and `webhooks.targets`; here are only names and types.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from signaling.storage.webhook_record import Webhook, WebhookFields
+from signaling.storage.words import DisabledReason
+from signaling.webhooks.events import EventView
+from signaling.webhooks.lanes import Lane, Outcome, Result
+
+MOST_SHOWN = 20
+"""Failing rooms that are named with a webhook."""
+_ALL = ["*"]
+
+
+class WebhookSettings(BaseModel):
+    """What is chosen of a webhook."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    url: str = Field("", description="https://..., of a public address unless the server allows others.")
+    description: str = Field("", description="At most 1000 characters.")
+    events: list[str] = Field(_ALL, description="Which events: names, families like room.*, or *.")
+    enabled: bool = Field(True, description="Whether it is told; one enabled again hears what it has missed.")
+
+
+class WebhookChanges(WebhookSettings):
+    """What is to change: the fields that are named; all others stay as they are."""
+
+    def named(self) -> dict[str, Any]:
+        """The fields that the request named."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class WebhookOrder(WebhookSettings):
+    """A webhook to be added."""
+
+    url: str = Field(description="https://..., of a public address unless the server allows others.")
+    secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes; without it, one is made.")
+
+    def fields(self) -> WebhookFields:
+        """What is kept of it, the secret apart."""
+        return WebhookFields(
+            url=self.url, description=self.description, events=tuple(self.events), enabled=self.enabled
+        )
+
+
+class SecretOrder(BaseModel):
+    """A further secret to sign with."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes; without it, one is made.")
+
+
+class FailingRoom(BaseModel):
+    """A room whose next event did not get through yet."""
+
+    model_config = ConfigDict(extra="forbid")
+    room: str | None = Field(description="Its id; null for events of no room.")
+    attempts: int = Field(description="Of this event, all failed.")
+    failing_since: datetime | None
+    next_attempt_at: datetime | None
+    last_error: str | None
+
+    @classmethod
+    def of(cls, lane: Lane) -> Self:
+        """What is told of it."""
+        return cls(
+            room=lane.room_id or None,
+            attempts=lane.attempts,
+            failing_since=lane.failing_since,
+            next_attempt_at=lane.next_attempt_at,
+            last_error=lane.last_error,
+        )
+
+
+class WebhookView(WebhookSettings):
+    """A webhook as it is kept, without its secrets."""
+
+    id: str
+    secrets: int = Field(description="How many secrets sign; the newest first.")
+    disabled_reason: DisabledReason | None = Field(
+        description="operator: somebody did it. gone: it answered 410. gave_up: nothing got there for three days."
+    )
+    failing: list[FailingRoom] = Field(description="Rooms with an event that failed, 20 at most.")
+    version: int = Field(description="Counts changes from 1; the entity tag holds it.")
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, webhook: Webhook, lanes: Iterable[Lane] = ()) -> Self:
+        """What is told of a webhook, and of those of the lanes that are its own."""
+        own = [lane for lane in lanes if lane.webhook_id == webhook.id]
+        return cls(**_told(webhook), failing=[FailingRoom.of(lane) for lane in own[:MOST_SHOWN]])
+
+    def as_text(self) -> str:
+        """One line for people."""
+        state = "enabled" if self.enabled else f"disabled: {self.disabled_reason}"
+        failing = f", {len(self.failing)} failing" if self.failing else ""
+        return f"{self.id}  {self.url}  ({', '.join(self.events)}; {state}{failing})"
+
+
+class WebhookMade(WebhookView):
+    """A webhook with its newest secret, which is shown this once."""
+
+    secret: str
+
+    @classmethod
+    def made(cls, webhook: Webhook) -> Self:
+        """What is told to whoever made it, or its secret."""
+        return cls(**_told(webhook), failing=[], secret=webhook.secrets[0])
+
+
+class WebhookPage(BaseModel):
+    """All webhooks, the newest first; there are few, so there is one page."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[WebhookView]
+    next_cursor: None = None
+
+
+class TrialAnswer(BaseModel):
+    """What came of a test."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str = Field(description="What the header webhook-id said.")
+    result: Result = Field(description="refused: the server does not connect to where the URL leads.")
+    status: int | None = Field(description="The HTTP status of the target's answer.")
+    detail: str
+
+    @classmethod
+    def of(cls, message_id: str, outcome: Outcome) -> Self:
+        """What is told of an outcome."""
+        return cls(id=message_id, result=outcome.result, status=outcome.status, detail=outcome.detail)
+
+    def as_text(self) -> str:
+        """One line for people."""
+        return f"{self.result}: {self.detail or f'status {self.status}'}"
+
+
+class ReplayQuery(BaseModel):
+    """From where to tell again."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    after: int = Field(ge=0, le=2**53, description="The position of the last event that arrived; 0: all that are kept.")
+
+
+class EventQuery(BaseModel):
+    """Which events."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    after: int = Field(0, ge=0, le=2**53, description="A position: what happened after it.")
+    limit: int = Field(100, ge=1, le=200)
+    room: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_-]{0,64}$", description="Of this room only; empty: of no room."
+    )
+    event: str | None = Field(None, description="Of this kind only: a name, or a family like room.*.")
+
+
+class EventPage(BaseModel):
+    """Events in order."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[EventView]
+    next_after: int = Field(description="Ask after this next.")
+    more: bool = Field(description="Whether there are more already.")
+    oldest: int | None = Field(description="The position of the first event that is still kept.")
+
+    @classmethod
+    def of(cls, items: list[EventView], query: EventQuery, oldest: int | None, last: int) -> Self:
+        """A page of what is kept, from `oldest` to `last`. Less than a full page was all."""
+        more = len(items) == query.limit
+        seen = [query.after, *(item.position for item in items)]
+        return cls(items=items, next_after=max(seen if more else [*seen, last]), more=more, oldest=oldest)
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    names = ("id", "url", "description", "enabled", "disabled_reason", "version")
+    told = {name: getattr(webhook, name) for name in (*names, "created_by", "created_at", "updated_at")}
+    return told | {"events": list(webhook.events), "secrets": len(webhook.secrets)}

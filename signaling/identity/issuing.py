@@ -1,0 +1,61 @@
+"""Tokens made for others: what can be asked for, and the one rule of who may give what. Pure.
+
+Nobody gives what they have not: whoever issues a token of a role must be allowed all that this role may do beyond a
+member, in the room of the token; and for each grant that adds something, what it adds. So a key with the one scope
+`token.issue` makes members only, one with `*` owners too, and operators are made by operators alone.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from signaling.errors import ClientMistake
+from signaling.identity.asker import Holder
+from signaling.identity.grants import RANK, Grants, Role
+from signaling.identity.permissions import ACTIONS, GIVEN, Service, may, role_of
+
+LONGEST = timedelta(days=1)
+"""A token that is asked for over HTTP; a session refreshes its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenOrder:
+    """A token for somebody. `grants` hold the room, if it is for one; `role` may be raised by them.
+
+    One that is `invited` opens a private room, as an invite does.
+    """
+
+    identity: str
+    grants: Grants
+    lifetime: timedelta
+    name: str | None = None
+    role: Role = "member"
+    metadata: str | None = None
+    invited: bool = False
+
+
+def check_order(holder: Holder, order: TokenOrder) -> None:
+    """Whether `holder` may issue this token. Raises ClientMistake (`forbidden`)."""
+    room = order.grants.room
+    if not may(holder, "token.issue", room=room):
+        raise ClientMistake("forbidden", "this needs an operator, or a key with the scope token.issue for that room")
+    role = role_of(order.role, order.grants)
+    if not may_give(holder, role, room):
+        raise ClientMistake("forbidden", f"who issues a {role} must be allowed all that a {role} may do there")
+    if order.invited and not may(holder, "invite.create", room=room):
+        raise ClientMistake("forbidden", "who invites must be allowed it")
+    for grant, actions in GIVEN.items():
+        if getattr(order.grants, grant) and not all(_may_there(holder, action, room) for action in actions):
+            raise ClientMistake("forbidden", f"who grants {grant} must be allowed it")
+
+
+def may_give(holder: Holder, role: Role, room: str | None) -> bool:
+    """Whether `holder` may make somebody a `role` there, by a token or by an invite."""
+    if role == "operator":
+        return not isinstance(holder, Service) and holder.role == "operator"
+    beyond = [name for name, row in ACTIONS.items() if 0 < RANK[row.least] <= RANK[role] and row.services]
+    return all(may(holder, action, room=room) for action in beyond)
+
+
+def _may_there(holder: Holder, action: str, room: str | None) -> bool:
+    """In that room, or on the whole server where the action concerns all rooms."""
+    return may(holder, action, room=room if ACTIONS[action].place == "room" else None)

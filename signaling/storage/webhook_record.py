@@ -1,0 +1,96 @@
+"""What is kept of a webhook, and what its fields may hold. Pure. Checks raise ClientMistake (`bad_message`)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from signaling.errors import ClientMistake
+from signaling.storage import words
+from signaling.storage.event_filters import EVERYTHING, check_filter
+from signaling.storage.fields import check_text
+from signaling.webhooks.signing import parse_secret
+from signaling.webhooks.targets import LONGEST_URL
+
+MOST_WEBHOOKS = 50
+MOST_SECRETS = 3
+FROM_SETTINGS = "settings"
+"""The id, and the maker, of the webhook that the settings name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A target of events. `secrets` are in clear, as they sign; the newest comes first.
+
+    `disabled_reason` is None where it is enabled. `position` is that of the last event which its lanes know of.
+    """
+
+    id: str
+    url: str
+    description: str
+    events: tuple[str, ...]
+    secrets: tuple[str, ...]
+    enabled: bool
+    disabled_reason: words.DisabledReason | None
+    position: int
+    version: int
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def etag(self) -> str:
+        """Its entity tag (RFC 9110 section 8.8.3): the version."""
+        return f'"{self.version}"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFields:
+    """What is chosen of a webhook, its secret apart."""
+
+    url: str
+    description: str = ""
+    events: tuple[str, ...] = (EVERYTHING,)
+    enabled: bool = True
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+CHANGEABLE = ("url", "description", "events", "enabled")
+
+
+def check_webhook(webhook: WebhookFields | Webhook) -> None:
+    """Whether all fields can be kept; whether the target may be one is decided by `webhooks.targets`."""
+    check_text("url", webhook.url, LONGEST_URL, least=1)
+    check_text("description", webhook.description, words.DESCRIPTION_LENGTH)
+    check_filter(webhook.events)
+
+
+def named(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes as fields of a `Webhook`, with what follows from them."""
+    unknown = sorted(set(changes) - set(CHANGEABLE))
+    if unknown:
+        raise ClientMistake("bad_message", f"{unknown[0]} cannot be changed")
+    values = dict(changes)
+    if "events" in values:
+        values["events"] = check_filter(values["events"])
+    if "enabled" in values:
+        values["disabled_reason"] = None if values["enabled"] else "operator"
+    return values
+
+
+def with_secret(secrets: Sequence[str], new: str) -> tuple[str, ...]:
+    """The secrets with a new one in front; of more than three the oldest goes."""
+    parse_secret(new)
+    return (new, *(one for one in secrets if one != new))[:MOST_SECRETS]
+
+
+def may_be_id(text: str) -> bool:
+    """Whether a webhook could have this id: one that cannot be kept is not looked for either."""
+    return _ID.fullmatch(text) is not None
+
+
+def refuse_from_settings(webhook_id: str) -> None:
+    """Raises ClientMistake (`forbidden`) for the webhook that the settings name: it is changed there."""
+    if webhook_id == FROM_SETTINGS:
+        raise ClientMistake("forbidden", "this webhook comes from the settings; change it there")

@@ -1,0 +1,1 @@
+"""Telling others what happened: signed, in the order of each room, at least once."""

@@ -1,0 +1,57 @@
+"""Events as others see them, the same in a webhook and in `/api/v1/events`, and those that tell of rooms. Pure."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from signaling.ids import RandomBytes, uuid7
+from signaling.storage.event_filters import TEST
+from signaling.storage.outbox import NewEvent, OutboxEvent
+from signaling.storage.room_record import Room
+
+_OF_ROOM = ("id", "name", "room_type", "owner", "guild_id", "region", "is_private", "is_temporary", "created_by")
+
+
+class EventView(BaseModel):
+    """Something that happened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(description="Its name: the same one each time that it is told. Also in the header webhook-id.")
+    type: str = Field(description="Like room.created.")
+    timestamp: datetime = Field(description="When it happened: RFC 3339, UTC.")
+    room: str | None = Field(description="The id of the room; null for what concerns none.")
+    seq: int = Field(description="Its number in its room, from 1 and without gaps.")
+    position: int = Field(description="Its number on the server, from 1 and without gaps; `after` takes it.")
+    data: dict[str, Any] = Field(description="What it tells, by its type.")
+
+    @classmethod
+    def of(cls, event: OutboxEvent) -> Self:
+        """What is told of an event."""
+        return cls(
+            id=event.id,
+            type=event.event,
+            timestamp=event.created_at,
+            room=event.room_id or None,
+            seq=event.seq,
+            position=event.position,
+            data=event.payload,
+        )
+
+    def as_body(self) -> bytes:
+        """JSON, as it is signed and sent."""
+        return self.model_dump_json().encode()
+
+
+def trial(utc: datetime, random: RandomBytes) -> EventView:
+    """What a test sends: it stands in no order, and has the number 0."""
+    return EventView(id=uuid7(utc, random), type=TEST, timestamp=utc, room=None, seq=0, position=0, data={})
+
+
+def of_room(event: str, room: Room, by: str | None, utc: datetime, random: RandomBytes) -> NewEvent:
+    """That a room was made or deleted (`room.created`, `room.deleted`), and by whom; None is the command line."""
+    told = {name: getattr(room, name) for name in _OF_ROOM}
+    return NewEvent(
+        id=uuid7(utc, random), event=event, payload={"room": told, "by": by}, created_at=utc, room_id=room.id
+    )

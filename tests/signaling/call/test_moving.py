@@ -1,0 +1,160 @@
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from sfu.flags import MuteFlags
+from signaling.call.entry import Entry
+from signaling.call.room_policy import RoomPolicy
+from signaling.errors import ClientMistake
+from signaling.identity.deny_list import Ban
+from tests.signaling.fakes import START, FakeLine, House, pid
+
+LOBBY = RoomPolicy(version=1, owner="owen", guild_id="wolves")
+ATTIC = replace(LOBBY, owner="amy")
+
+
+def move(house: House, by: FakeLine, target: str, policy: RoomPolicy | None, room: str = "attic", **found: Any) -> Any:
+    """Ask for a move to a room for which this was found; the answer's type, or the code of the error."""
+    order = {"action": "move", "target": target, "room": room}
+    text = orjson.dumps({"type": "moderate", "id": 99, "payload": order}).decode()
+    request = house.talk.read(by, text, house.now)
+    assert request is not None
+    entry = Entry(asked_at=house.now, policy=policy, **found)
+    house.talk.act(by, request._replace(found=entry), house.now)
+    (answer,) = [frame for frame in by.take() if frame.get("id") == 99]
+    return answer["payload"].get("code", answer["type"])
+
+
+def lobby(*others: str, policy: RoomPolicy = LOBBY) -> tuple[House, FakeLine, list[FakeLine]]:
+    """A moderator in the lobby, and the others."""
+    house = House()
+    max_ = house.enter("max", role="moderator")
+    lines = [house.enter(name) for name in others]
+    room = house.talk.rooms.find("lobby")
+    assert room is not None
+    room.policy = policy
+    for line in (max_, *lines):
+        line.take()
+    return house, max_, lines
+
+
+def test_who_is_moved_has_left_here_and_is_there_with_the_same_id_and_connection() -> None:
+    house, max_, (ana, ben) = lobby("ana", "ben")
+    cleo = house.enter("cleo", "attic")
+    cleo.take()
+    ana_id = pid(ana)
+    assert move(house, max_, ana_id, ATTIC) == "ok"
+    told = {frame["type"]: frame["payload"] for frame in ana.take()}
+    assert told["moderated"]["action"] == "move"
+    assert told["moved"]["room"] == "attic"
+    assert told["moved"]["participant"]["id"] == ana_id == pid(ana)
+    assert {view["identity"] for view in told["moved"]["participants"]} == {"ana", "cleo"}
+    assert ben.take("participant-left") == {"participant": ana_id, "reason": "migration"}
+    assert cleo.take("participant-joined")["participant"]["id"] == ana_id
+    assert house.media.moved == [(ana_id, "attic")]
+    assert house.talk.rooms.population == 4
+    house.say(ana, "message", {"topic": "chat", "body": "hello up here"})
+    assert cleo.take("message")["body"] == "hello up here"
+    assert ben.types == []
+
+
+def test_the_fresh_token_opens_the_new_room_and_only_that() -> None:
+    house, max_, (ana,) = lobby("ana")
+    assert move(house, max_, pid(ana), ATTIC) == "ok"
+    ana.take()
+    house.tick(0.5)
+    claims = house.tokens.verify(ana.take("token")["token"], house.utc())
+    assert (claims.grants.room, claims.role, claims.invited) == ("attic", "member", True)
+
+
+def test_the_move_is_in_the_trail() -> None:
+    house, max_, (ana,) = lobby("ana")
+    move(house, max_, pid(ana), ATTIC)
+    assert [(act.action, act.room, act.target) for act in house.audit.events] == [("participant.move", "lobby", "ana")]
+
+
+@pytest.mark.parametrize(
+    ("former", "policy", "code"),
+    [
+        (LOBBY, ATTIC, "ok"),
+        (LOBBY, replace(ATTIC, guild_id=None, owner="owen"), "ok"),
+        (LOBBY, replace(ATTIC, guild_id="bears"), "forbidden"),
+        (LOBBY, replace(ATTIC, guild_id=None), "forbidden"),
+        (replace(LOBBY, guild_id=None, owner=None), replace(ATTIC, guild_id=None, owner=None), "forbidden"),
+        (LOBBY, None, "forbidden"),
+        (LOBBY, replace(ATTIC, is_private=True, has_password=True), "ok"),
+        (LOBBY, replace(ATTIC, scheduled_end=START), "room_closed"),
+    ],
+)
+def test_where_somebody_may_be_moved_to(former: RoomPolicy, policy: RoomPolicy | None, code: str) -> None:
+    house, max_, (ana,) = lobby("ana", policy=former)
+    assert move(house, max_, pid(ana), policy) == code
+    assert (house.media.moved != []) == (code == "ok")
+    assert ("moved" in ana.types) == (code == "ok")
+
+
+def test_an_operator_moves_anybody_anywhere() -> None:
+    house, _, (ana,) = lobby("ana")
+    root = house.enter("root", role="operator")
+    assert move(house, root, pid(ana), None, "nowhere-else") == "ok"
+
+
+def test_members_move_nobody_and_nobody_moves_who_is_above() -> None:
+    house, max_, (ana, ben) = lobby("ana", "ben")
+    assert move(house, ana, pid(ben), ATTIC) == "forbidden"
+    assert move(house, max_, pid(max_), ATTIC) == "forbidden"
+
+
+def test_a_full_room_a_second_self_and_a_ban_there_stand_in_the_way() -> None:
+    house, max_, (ana, ben, cleo) = lobby("ana", "ben", "cleo")
+    house.enter("ben", "attic")
+    assert move(house, max_, pid(ana), replace(ATTIC, max_participants=1)) == "room_full"
+    assert move(house, max_, pid(ben), replace(ATTIC, max_participants=9)) == "duplicate_identity"
+    house.talk.records.deny_list.ban(Ban("cleo", "attic", START, "owner"))
+    assert move(house, max_, pid(cleo), ATTIC) == "banned"
+    assert [line.types for line in (ana, ben, cleo)] == [[], [], []]
+    assert move(house, max_, pid(ana), ATTIC, "lobby") == "bad_message"
+
+
+def test_what_the_look_up_was_refused_for_is_the_answer() -> None:
+    house, max_, (ana,) = lobby("ana")
+    assert move(house, max_, pid(ana), None, refusal=ClientMistake("storage_unavailable")) == "storage_unavailable"
+    house.say(max_, "moderate", {"action": "move", "target": pid(ana), "room": "attic"})
+    assert max_.take("error")["code"] == "forbidden", "without a look-up the room is nobody's"
+
+
+def test_mutes_go_along_and_the_floor_is_the_new_rooms() -> None:
+    house, max_, (ana,) = lobby("ana")
+    house.say(max_, "moderate", {"action": "mute", "target": pid(ana)})
+    assert move(house, max_, pid(ana), replace(ATTIC, is_moderated=True)) == "ok"
+    assert house.media.people[pid(ana)] == MuteFlags(mute=True, suppressed=True)
+
+
+def test_who_owns_the_new_room_is_its_owner_and_who_comes_home_is_who_they_were() -> None:
+    house = House()
+    root = house.enter("root", role="operator")
+    mia = house.enter("mia", role="moderator")
+    root.take(), mia.take()
+    assert move(house, root, pid(mia), replace(ATTIC, owner="mia")) == "ok"
+    assert mia.take("moved")["participant"]["role"] == "owner"
+    back = house.enter("root2", "attic", role="operator")
+    assert move(house, back, pid(mia), LOBBY, "lobby") == "ok"
+    assert mia.take("moved")["participant"]["role"] == "moderator"
+    assert mia.session is not None
+    assert mia.session.claims == mia.session.home
+
+
+def test_a_seat_that_was_moved_is_resumed_where_it_is_now() -> None:
+    house, max_, (ana,) = lobby("ana")
+    session = ana.session
+    assert session is not None
+    move(house, max_, pid(ana), ATTIC)
+    house.talk.lost(ana, house.now)
+    again = house.line()
+    house.say(again, "resume", {"session": session.id, "secret": session.secret, "seq_ack": 0})
+    assert "moved" in again.types
+    person = house.talk.rooms.participant(session.participant_id or "")
+    assert person is not None
+    assert person.room_id == "attic"

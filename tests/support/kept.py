@@ -1,0 +1,48 @@
+"""What a server has kept, read beside it from its own database: calls, people, acts, events."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from signaling.storage import history, media_sessions, moderation, outbox
+from signaling.storage.calls import Call, Presence
+from signaling.storage.database import Database
+from signaling.storage.database_settings import choose_database
+from signaling.storage.media_sessions import MediaSession
+from signaling.storage.moderation import ModerationEvent
+from signaling.storage.outbox import OutboxEvent
+from signaling.storage.pages import PageRequest
+from tests.support.postgres import PostgresServer
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All rows, in the order in which they came."""
+
+    calls: tuple[Call, ...]
+    people: tuple[Presence, ...]
+    media: tuple[MediaSession, ...]
+    acts: tuple[ModerationEvent, ...]
+    events: tuple[OutboxEvent, ...]
+
+
+async def read_kept(url: str, folder: Path) -> Kept:
+    """Everything of the database at `url`, or of the embedded one in `folder`."""
+    database = Database(choose_database(url, folder, statement_seconds=20.0))
+    try:
+        await database.open()
+        async with database.reading() as connection:
+            calls = await history.past_calls(connection, None, PageRequest(200))
+            people = await history.past_people(connection, history.PeopleFilter(), PageRequest(200))
+            acts = await moderation.page(connection, moderation.ModerationFilter(), PageRequest(200))
+            assert (calls.next_cursor, people.next_cursor) == (None, None)
+            sessions = [await media_sessions.of_participant(connection, one.id) for one in people.items]
+            events = await outbox.after(connection, 0, 1000)
+    finally:
+        await database.close()
+    media = tuple(session for each in sessions for session in each)
+    return Kept(calls.items[::-1], people.items[::-1], media, acts.items[::-1], tuple(events))
+
+
+def database_url(kind: str, postgres: PostgresServer) -> str:
+    """An empty database of that kind; the embedded one has no URL."""
+    return "" if kind == "sqlite" else postgres.new_database()

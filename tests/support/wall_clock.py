@@ -1,0 +1,30 @@
+"""A wall clock that a test can step, for a server in a process of its own: libfaketime, monotonic time as it is."""
+
+from pathlib import Path
+
+from tests.support.components import require
+
+
+class WallClock:
+    """`settings` are for the environment of the server; `step` moves its wall clock, from the next reading on."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the offset in a file in `folder`. Where libfaketime is missing, the test ends here."""
+        library = require("faketime")
+        self._file = folder / "clock"
+        self.step(0)
+        self.settings = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Neither is what a stepped clock does: files keep their times, and waits their length.
+            "NO_FAKE_STAT": "1",
+            "FAKETIME_DONT_RESET": "1",
+        }
+
+    def step(self, seconds: int) -> None:
+        """The server's clock is off by so much now, fast or slow."""
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(f"{seconds:+d}\n")
+        fresh.replace(self._file)
