@@ -49,7 +49,6 @@ SHELLS = {
     "signaling/operating/server_client.py": "asks a running server over HTTP",
     "signaling/http/messages_api.py": "aiohttp handlers of the messages that rooms keep",
     "signaling/http/invites_api.py": "aiohttp handlers of invites",
-    "signaling/http/doorkeeper.py": "waits for the database and for argon2 before a message is judged",
     "signaling/http/room_keeper.py": "sweeps up after temporary rooms on a timer",
     "signaling/http/health.py": "aiohttp handlers of what /ready leaves out",
     "signaling/http/http_carrier.py": "aiohttp's requests and event streams as a carrier",

@@ -28,6 +28,11 @@ def is_admitted(house: "Conversation", claims: Claims) -> bool:
     return house.records.deny_list.denial(claims, house.utc()) is None
 
 
+def look_at_load(house: "Conversation") -> bool:
+    """Show the gate how late the event loop is; whether newcomers are taken."""
+    return house.join_gate.look(house.media.gauges().get("loop_lag_seconds", 0.0))
+
+
 def expel(house: "Conversation", session: "Session", reason: LeaveReason, now: float) -> None:
     """End a session, in a room or not; its client is told why, and not to come back by itself."""
     person = house.rooms.participant(session.participant_id or "")

@@ -1,8 +1,13 @@
 """Who is told what: participants and the sessions that speak for them. Pure."""
 
+from typing import TYPE_CHECKING
+
 from signaling.call.rooms import Participant, Room
 from signaling.protocol.server_messages import Outgoing
 from signaling.protocol.session import Session
+
+if TYPE_CHECKING:
+    from signaling.call.conversation import Conversation
 
 
 class Audience:
@@ -45,3 +50,14 @@ class Audience:
         """Tell the others something about `person`, unless it is hidden from them."""
         if not person.hidden:
             self.tell_room(room, message, but=person)
+
+
+def announce_update(house: "Conversation", person: Participant, *, to_self: bool = False) -> Outgoing:
+    """Tell the others how somebody stands now; the message is given back for the person's own answer."""
+    message = Outgoing("participant-updated", {"participant": person.view()})
+    room = house.rooms.find(person.room_id)
+    assert room is not None
+    house.audience.announce(room, person, message)
+    if to_self:
+        house.audience.tell(person.id, message)
+    return message

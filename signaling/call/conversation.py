@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from signaling.call.admission import close_ended, expel_denied, is_admitted
-from signaling.call.audience import Audience
+from signaling.call.admission import close_ended, expel_denied, is_admitted, look_at_load
+from signaling.call.audience import Audience, announce_update
 from signaling.call.departure import depart
 from signaling.call.floor import lift_due
 from signaling.call.handlers import HANDLERS
@@ -92,12 +92,6 @@ class Conversation:
             session.step("auth")
             session.send(welcome)
 
-    def receive(self, carrier: Carrier, text: str | bytes, now: float) -> None:
-        """One message of a client, where nothing has to be looked up for it. Raises only what is our mistake."""
-        request = self.read(carrier, text, now)
-        if request is not None:
-            self.act(carrier, request, now)
-
     def read(self, carrier: Carrier, text: str | bytes, now: float) -> Request | None:
         """One message of a client, checked; None where it was refused, and answered.
 
@@ -141,7 +135,7 @@ class Conversation:
             return
         person = self.person(session)
         if person.step("lost"):
-            self.announce_update(person)
+            announce_update(self, person)
 
     def fail(self, carrier: Carrier) -> None:
         """We have made a mistake on this line: say so, and close it. Nobody else is touched."""
@@ -184,7 +178,7 @@ class Conversation:
 
     def clear_up(self, now: float) -> None:
         """Undo what was for a time, let go of limits of the quiet and of bans that have ended, look at the load."""
-        self.look_at_load()
+        look_at_load(self)
         lift_expired(self, now)
         lift_due(self, now)
         close_ended(self, now)
@@ -195,10 +189,6 @@ class Conversation:
         self.join_limit.forget_idle(now)
 
     # What handlers call.
-
-    def look_at_load(self) -> bool:
-        """Show the gate how late the event loop is; whether newcomers are taken."""
-        return self.join_gate.look(self.media.gauges().get("loop_lag_seconds", 0.0))
 
     def person(self, session: Session) -> Participant:
         """The participant that a session speaks for. Raises ClientMistake (`not_in_room`)."""
@@ -216,16 +206,6 @@ class Conversation:
         session.send(Outgoing("error", problem), request_id)
         if isinstance(mistake, ClosingMistake) and session.carrier is not None:
             session.carrier.close(mistake.code)
-
-    def announce_update(self, person: Participant, *, to_self: bool = False) -> Outgoing:
-        """Tell the others how somebody stands now; the message is given back for the person's own answer."""
-        message = Outgoing("participant-updated", {"participant": person.view()})
-        room = self.rooms.find(person.room_id)
-        assert room is not None
-        self.audience.announce(room, person, message)
-        if to_self:
-            self.audience.tell(person.id, message)
-        return message
 
     def end(self, session: Session, event: str, code: str | None = None) -> Carrier | None:
         """A session is over; its line, if it has one, is closed for the reason `code`, or else given back."""

@@ -7,7 +7,7 @@ invite. Whoever carries messages has that done (`http/doorkeeper.py`); without i
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from signaling.call.admission import check_admission
+from signaling.call.admission import check_admission, look_at_load
 from signaling.call.departure import depart, dismiss, return_mutes
 from signaling.call.floor import adopt
 from signaling.call.quality_presets import audio_view
@@ -126,7 +126,7 @@ def _check_load(house: "Conversation") -> None:
 
     It is no use of the join limit: whoever is sent away comes again as often as told.
     """
-    if not house.look_at_load():
+    if not look_at_load(house):
         house.counters["joins_shed"] += 1
         raise ClientMistake("overloaded", details={"retry_after": house.join_gate.RETRY_AFTER})
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from signaling.call.audience import announce_update
 from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, Room
 from signaling.protocol.server_messages import Outgoing
@@ -50,4 +51,4 @@ def review(house: "Conversation", room: Room, person: Participant) -> None:
     """Let the rules of the room say anew whether somebody is suppressed; whoever sees it is told of a change."""
     if person.change_flags(suppressed=room.suppresses(person)):
         house.media.set_flags(person.id, person.media_flags)
-        house.announce_update(person, to_self=True)
+        announce_update(house, person, to_self=True)

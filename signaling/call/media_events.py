@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sfu.observer import SlotAssignment, Speaker
+from signaling.call.audience import announce_update
 from signaling.errors import ClientMistake
 from signaling.protocol.server_messages import Outgoing
 
@@ -30,7 +31,7 @@ def connected(house: "Conversation", participant_id: str, now: float) -> None:
     house.records.chronicle.media_connected(person.id, house.utc())
     session.media(True, now)
     if session.carrier is not None and person.step("media_up"):
-        house.announce_update(person, to_self=True)
+        announce_update(house, person, to_self=True)
 
 
 def gone(house: "Conversation", participant_id: str, reason: str, now: float) -> None:
@@ -43,7 +44,7 @@ def gone(house: "Conversation", participant_id: str, reason: str, now: float) ->
     session.slots = None
     session.send(Outgoing("endpoint-gone", {"reason": reason}))
     if person.step("media_down"):
-        house.announce_update(person, to_self=True)
+        announce_update(house, person, to_self=True)
 
 
 def arriving(house: "Conversation", participant_id: str, arriving: bool) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from signaling.call.admission import check_admission, is_admitted
+from signaling.call.audience import announce_update
 from signaling.call.departure import depart
 from signaling.call.entry import joined
 from signaling.call.lines import hold_line, release_line
@@ -117,7 +118,7 @@ def welcome_back(house: "Conversation", seat: "Session") -> None:
         if person.media_up:
             person.step("media_up")
     if person.state != before:
-        house.announce_update(person, to_self=True)
+        announce_update(house, person, to_self=True)
 
 
 def _may_take(house: "Conversation", session: "Session", seat: "Session", secret: str, now: float) -> bool:

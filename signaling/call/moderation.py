@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from signaling.call.acting import Act, check, notice, record
 from signaling.call.admission import expel, expel_denied
+from signaling.call.audience import announce_update
 from signaling.call.banning import ban, ban_act, lift, lift_act
 from signaling.call.entry import Entry
 from signaling.call.floor import set_floor
@@ -99,7 +100,7 @@ def lift_expired(house: "Conversation", now: float) -> None:
             house.media.set_flags(person.id, person.media_flags)
             action = "unmute" if flag == "mute" else "undeafen"
             house.audience.tell(person.id, Outgoing("moderated", {"action": action, "by": None, "reason": None}))
-            house.announce_update(person, to_self=True)
+            announce_update(house, person, to_self=True)
 
 
 def _act(actor: Asker, room_id: str, order: Moderate) -> Act:
@@ -128,7 +129,7 @@ def _set_flag(house: "Conversation", act: Act, target: Participant, now: float) 
     house.timed_flags.set(target.id, flag, None if act.seconds is None else now + act.seconds)
     if target.change_flags(**{flag: value}):
         house.media.set_flags(target.id, target.media_flags)
-        house.announce_update(target, to_self=True)
+        announce_update(house, target, to_self=True)
 
 
 def _kick(house: "Conversation", target: Participant, now: float) -> None:

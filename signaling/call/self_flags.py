@@ -6,6 +6,7 @@ are, and what is changed of them meanwhile cannot be heard until it ends.
 
 from typing import TYPE_CHECKING
 
+from signaling.call.audience import announce_update
 from signaling.protocol.client_messages import Request
 from signaling.protocol.server_messages import Outgoing
 
@@ -33,4 +34,4 @@ def set_own_flag(house: "Conversation", session: "Session", request: Request, no
     if not person.change_flags(**_FLAGS[request.type]):
         return Outgoing("participant-updated", {"participant": person.view()})
     house.media.set_flags(person.id, person.media_flags)
-    return house.announce_update(person)
+    return announce_update(house, person)

@@ -1,9 +1,10 @@
 """The small API of this version: what a page must know, and tokens for the asking with `--dev`."""
 
 import secrets
+from typing import Literal, Self
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from signaling.http.app_keys import CLOCK, OPENAPI, SETTINGS, TOKENS
 from signaling.http.headers import client_of_request, is_own_page
@@ -13,6 +14,9 @@ from signaling.http.routes import Endpoint, json_answer
 from signaling.identity.grants import Grants
 from signaling.identity.names import clean_name
 from signaling.version import VERSION
+
+_DEV_OPERATOR = "dev-operator"
+"""One name, so that a trail reads as one person's."""
 
 
 class Config(BaseModel):
@@ -25,15 +29,24 @@ class Config(BaseModel):
 
 
 class DevTokenRequest(BaseModel):
-    """Who wants to go where."""
+    """Who wants to go where, or to run the server."""
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field("", max_length=256, description="The name that others see.")
-    room: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The room to join.")
+    room: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The room to join; an operator needs none."
+    )
+    role: Literal["member", "operator"] = Field("member", description="An operator may all, as on /admin.")
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.room is None and self.role == "member":
+            raise ValueError("name the room to join")
+        return self
 
 
 class DevToken(BaseModel):
-    """A token for one room, and the WebSocket to use it on."""
+    """A token, and the WebSocket to use it on."""
 
     model_config = ConfigDict(extra="forbid")
     token: str
@@ -55,10 +68,11 @@ async def dev_token(request: web.Request) -> web.StreamResponse:
         refuse("forbidden", "Tokens are given to the server's own page only.")
     wanted = await read_body(request, DevTokenRequest, settings.read_timeout)
     token = request.app[TOKENS].issue(
-        f"dev-{secrets.token_hex(8)}",
-        grants=Grants.for_room(wanted.room),
+        _DEV_OPERATOR if wanted.role == "operator" else f"dev-{secrets.token_hex(8)}",
+        grants=Grants() if wanted.room is None else Grants.for_room(wanted.room),
         utc=request.app[CLOCK].utc(),
         name=clean_name(wanted.name) or None,
+        role=wanted.role,
     )
     scheme = "wss" if client_of_request(request).secure else "ws"
     return json_answer(DevToken(token=token, url=f"{scheme}://{request.host}/ws"))

@@ -2,6 +2,7 @@
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from signaling.http.problems import Handler
 
 WEB_ROOT = Path(__file__).parents[1] / "web"
 INDEX = "index.html"
+_PAGE = re.compile(r"(/[^/]+)\.html")
 _CACHE = "no-cache"
 """Kept, but asked for again each time: names carry no version, and an ETag makes the question cheap."""
 _TYPES = {
@@ -38,11 +40,11 @@ def read_files(root: Path = WEB_ROOT) -> dict[str, File]:
 
 
 def add_files(app: web.Application, files: dict[str, File]) -> None:
-    """A route for each file, and `/` for the index."""
+    """A route for each file, `/` for the index, and `/admin` for `admin.html`: pages at the top have a short name."""
     for path, file in files.items():
         app.router.add_get(path, _handler(file))
-    if index := files.get("/" + INDEX):
-        app.router.add_get("/", _handler(index))
+        if page := _PAGE.fullmatch(path):
+            app.router.add_get("/" if page[0] == "/" + INDEX else page[1], _handler(file))
 
 
 def _visible(root: Path) -> Iterator[Path]:

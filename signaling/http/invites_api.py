@@ -156,15 +156,7 @@ def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
     house, utc = request.app[GATEWAY].conversation, request.app[CLOCK].utc()
     if policy_of(room, house.rooms.default_policy).has_ended(utc):
         refuse("room_closed")
-    token = request.app[TOKENS].issue(
-        order.identity,
-        grants=order.grants,
-        utc=utc,
-        lifetime=order.lifetime,
-        name=order.name,
-        role=order.role,
-        invited=order.invited,
-    )
+    token = request.app[TOKENS].issue_order(order, utc)
     check_admission(house, request.app[TOKENS].verify(token, utc))
     return token
 

@@ -38,16 +38,7 @@ async def exchange(request: web.Request) -> web.StreamResponse:
 def _issue(request: web.Request, asker: Asker, order: TokenOrder, status: int) -> web.Response:
     check_order(asker.holder, order)
     utc = request.app[CLOCK].utc()
-    token = request.app[TOKENS].issue(
-        order.identity,
-        grants=order.grants,
-        utc=utc,
-        lifetime=order.lifetime,
-        name=order.name,
-        role=order.role,
-        metadata=order.metadata,
-        invited=order.invited,
-    )
+    token = request.app[TOKENS].issue_order(order, utc)
     _log.info(
         "token_issued",
         by=asker.identity,

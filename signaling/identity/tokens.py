@@ -14,6 +14,7 @@ from signaling.errors import WeakSecret
 from signaling.identity.claims import Claims, check_parties, read_claims, refuse
 from signaling.identity.compact import fingerprint, read_header, read_payload
 from signaling.identity.grants import Grants, Role
+from signaling.identity.issuing import TokenOrder
 from signaling.identity.keys import ALGORITHMS, Algorithm, Key, KeyRing, KeySet
 from signaling.identity.names import check_identity
 from signaling.identity.secret_strength import weakness
@@ -68,18 +69,20 @@ class Tokens:
         lifetime: timedelta = LIFETIME,
         name: str | None = None,
         role: Role | None = None,
-        metadata: str | None = None,
-        invited: bool = False,
     ) -> str:
         """A signed token for `identity`. Raises ClientMistake (`bad_message`) for an identity that cannot be one."""
+        return self._sign({"sub": check_identity(identity), "name": name, "role": role}, grants, utc, lifetime)
+
+    def issue_order(self, order: TokenOrder, utc: datetime) -> str:
+        """A token as it was ordered. Raises as `issue`."""
         said = {
-            "sub": check_identity(identity),
-            "name": name,
-            "role": role,
-            "metadata": metadata,
-            "invited": invited or None,
+            "sub": check_identity(order.identity),
+            "name": order.name,
+            "role": order.role,
+            "metadata": order.metadata,
+            "invited": order.invited or None,
         }
-        return self._sign(said, grants, utc, lifetime)
+        return self._sign(said, order.grants, utc, order.lifetime)
 
     def refresh(self, claims: Claims, utc: datetime, lifetime: timedelta = LIFETIME) -> str:
         """A fresh token of ours that says what a verified one said, whoever issued that, and where it comes from."""

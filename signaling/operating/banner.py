@@ -28,7 +28,7 @@ class StartReport:
     def as_text(self) -> str:
         """For people."""
         lines = [f"Parley {self.version}" + ("  (dev: this machine only)" if self.dev else ""), ""]
-        rows = [("Open", self.join_link or self.url)]
+        rows = [("Open", self.join_link or self.url), ("Admin", f"{self.url}admin"), ("API", f"{self.url}docs")]
         if self.token:
             rows.append(("Token", self.token))
         rows.append(("HTTP", f"TCP port {self.http_port}"))

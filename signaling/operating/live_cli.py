@@ -17,6 +17,7 @@ from signaling.operating.command_line import (
     settings_of,
     telling_refusals,
 )
+from signaling.operating.server_answers import ACTS, ban_line, bans_path, participant_line, room_path
 
 if TYPE_CHECKING:
     from signaling.operating.server_client import ServerClient
@@ -44,18 +45,6 @@ KeyFlag = Annotated[
 DevFlag = Annotated[
     bool | None, typer.Option("--dev", help="A server of `serve --dev`, by its data folder.", show_default=False)
 ]
-
-_ACTIONS = {
-    "mute": "Silence somebody.",
-    "unmute": "Lift a moderator's mute.",
-    "deafen": "Let somebody hear nobody.",
-    "undeafen": "Lift a moderator's deafen.",
-    "give_floor": "Let somebody speak in a moderated room.",
-    "take_floor": "Take that back.",
-    "kick": "Remove somebody from the room.",
-    "ban": "Remove somebody, and keep them out; they need not be there.",
-    "unban": "Lift a ban, by identity.",
-}
 
 
 def _server_flags(
@@ -97,10 +86,8 @@ def room_participants(
     client: "ServerClient", *, room: Annotated[str, typer.Argument(help="The room's id.")]
 ) -> tuple[list[Any], list[str]]:
     """Print who is in a room of the running server."""
-    found = client.pages(f"{_path(room)}/participants")
-    marks = [[name for name in ("self_mute", "mute", "deaf", "suppressed") if one[name]] for one in found]
-    lines = [[one["id"], one["identity"], one["name"], one["role"]] for one in found]
-    return found, ["  ".join([*line, *more]) for line, more in zip(lines, marks, strict=True)]
+    found = client.pages(f"{room_path(room)}/participants")
+    return found, [participant_line(one) for one in found]
 
 
 def _act_on_somebody(action: str) -> Callable[..., None]:
@@ -114,13 +101,13 @@ def _act_on_somebody(action: str) -> Callable[..., None]:
         reason: ReasonFlag = None,
     ) -> tuple[Any, str]:
         order = {"action": action, "target" if by_id else "identity": who, "reason": reason}
-        done = client.ask("POST", f"{_path(room)}/moderation", order | {"duration": seconds_of("--for", time)})
+        done = client.ask("POST", f"{room_path(room)}/moderation", order | {"duration": seconds_of("--for", time)})
         return done, f"Done: {action} {done['identity']} in {room}."
 
     return _asking(act)
 
 
-for _name, _help in _ACTIONS.items():
+for _name, _help in ACTS.items():
     participant_app.command(_name.replace("_", "-"), help=_help)(_act_on_somebody(_name))
 
 
@@ -136,7 +123,7 @@ def participant_move(
 ) -> tuple[Any, str]:
     """Move somebody to another room."""
     order = {"action": "move", "identity": who, "room": to, "reason": reason}
-    done = client.ask("POST", f"{_path(room)}/moderation", order)
+    done = client.ask("POST", f"{room_path(room)}/moderation", order)
     return done, f"Done: move {done['identity']} from {room} to {to}."
 
 
@@ -149,12 +136,8 @@ def ban_list(
     ended: Annotated[bool, typer.Option("--ended", help="Also those that are over or were lifted.")] = False,
 ) -> tuple[list[Any], list[str]]:
     """Print the bans that hold, the newest first."""
-    found = client.pages(_bans(room), {"ended": "true"} if ended else None)
-    until = [f"until {one['expires_at']}" if one["expires_at"] else "for good" for one in found]
-    return found, [
-        f"{one['id']}  {one['identity']}  {end}  by {one['created_by']}  {one['reason']}".rstrip()
-        for one, end in zip(found, until, strict=True)
-    ]
+    found = client.pages(bans_path(room), {"ended": "true"} if ended else None)
+    return found, [ban_line(one) for one in found]
 
 
 @ban_app.command("add")
@@ -169,7 +152,7 @@ def ban_add(
 ) -> tuple[Any, str]:
     """Ban an identity from a room, or from the whole server."""
     order = {"identity": identity, "duration": seconds_of("--for", time), "reason": reason}
-    made = client.ask("POST", _bans(room), order)
+    made = client.ask("POST", bans_path(room), order)
     return made, f"{made['id']}  {identity} is banned from {room or 'the server'}."
 
 
@@ -182,13 +165,5 @@ def ban_lift(
     room: AnyRoomFlag = None,
 ) -> tuple[Any, str]:
     """Lift a ban."""
-    client.ask("DELETE", f"{_bans(room)}/{quote(ban, safe='')}")
+    client.ask("DELETE", f"{bans_path(room)}/{quote(ban, safe='')}")
     return {"id": ban, "lifted": True}, f"{ban} is lifted."
-
-
-def _path(room: str) -> str:
-    return f"/api/v1/rooms/{quote(room, safe='')}"
-
-
-def _bans(room: str | None) -> str:
-    return "/api/v1/bans" if room is None else f"{_path(room)}/bans"

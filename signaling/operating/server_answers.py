@@ -1,8 +1,8 @@
-"""What a running server answers to a command, and what is said of it. Pure."""
+"""What commands ask of a running server, what it answers, and what is said of that. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from signaling.operating.refusals import BadSettings, Refusal
 
@@ -12,6 +12,41 @@ _REMEDIES = {
     404: "See who is there with `parley participant list`, and who is banned with `parley ban list`.",
     429: "Wait, and try again.",
 }
+
+ACTS: Mapping[str, str] = {
+    "mute": "Silence somebody.",
+    "unmute": "Lift a moderator's mute.",
+    "deafen": "Let somebody hear nobody.",
+    "undeafen": "Lift a moderator's deafen.",
+    "give_floor": "Let somebody speak in a moderated room.",
+    "take_floor": "Take that back.",
+    "kick": "Remove somebody from the room.",
+    "ban": "Remove somebody, and keep them out; they need not be there.",
+    "unban": "Lift a ban, by identity.",
+}
+"""What is done to somebody in a room, and the line of its help."""
+
+
+def room_path(room: str) -> str:
+    """Where a room is."""
+    return f"/api/v1/rooms/{quote(room, safe='')}"
+
+
+def bans_path(room: str | None) -> str:
+    """Where the bans of a room are, or (without) those of the whole server."""
+    return "/api/v1/bans" if room is None else f"{room_path(room)}/bans"
+
+
+def participant_line(one: Mapping[str, Any]) -> str:
+    """Somebody who is in, for people."""
+    marks = [name for name in ("self_mute", "mute", "deaf", "suppressed") if one[name]]
+    return "  ".join([one["id"], one["identity"], one["name"], one["role"], *marks])
+
+
+def ban_line(one: Mapping[str, Any]) -> str:
+    """A ban, for people."""
+    until = f"until {one['expires_at']}" if one["expires_at"] else "for good"
+    return f"{one['id']}  {one['identity']}  {until}  by {one['created_by']}  {one['reason']}".rstrip()
 
 
 def check_url(url: str) -> str:

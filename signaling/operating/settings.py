@@ -124,7 +124,9 @@ class Settings(BaseSettings):
         "kick_old", description="Who stays when an identity joins a room a second time."
     )
     auto_create_rooms: bool = Field(True, description="Whether a token may enter a room that nobody has made.")
-    invite_guests: bool = Field(True, description="Whether an invite alone lets in, as a guest; else it takes a token too.")
+    invite_guests: bool = Field(
+        True, description="Whether an invite alone lets in, as a guest; else it takes a token too."
+    )
     webhook_url: str = Field("", description="A webhook that hears every event, besides those that are added later.")
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="Signs what goes to `webhook_url`: `whsec_` and base64 of 24 to 64 bytes."

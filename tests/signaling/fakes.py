@@ -17,6 +17,7 @@ from signaling.call.records import Records
 from signaling.http.gateway_settings import GatewaySettings
 from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
+from signaling.protocol.carrier import Carrier
 from signaling.protocol.session import Session
 from signaling.storage.message_record import Message
 
@@ -113,6 +114,13 @@ class FakeChronicle(LoggedChronicle):
         self.events.append(event)
 
 
+def receive(talk: Conversation, line: Carrier, text: str | bytes, now: float) -> None:
+    """One message of a client, for which nothing is looked up."""
+    request = talk.read(line, text, now)
+    if request is not None:
+        talk.act(line, request, now)
+
+
 class House:
     """A conversation with fake neighbours and a clock that stands until it is moved."""
 
@@ -149,7 +157,7 @@ class House:
         message: dict[str, Any] = {"type": kind, "payload": payload or {}}
         if not quiet:
             message["id"] = next(self._ids)
-        self.talk.receive(line, orjson.dumps(message).decode(), self.now)
+        receive(self.talk, line, orjson.dumps(message).decode(), self.now)
 
     def enter(self, identity: str, room: str = "lobby", role: Role | None = None, **grants: Any) -> FakeLine:
         """Somebody who has joined; what was sent so far is kept in `line.frames`."""

@@ -19,7 +19,13 @@ CLIENT_PART, SERVER_PART = (
     MANUAL.split("## What a client sends")[1].split("## States")[0].split("## What the server sends")
 )
 EXAMPLES = [orjson.loads(text) for text in re.findall(r"```json\n(.*?)\n```", MANUAL, re.DOTALL)]
-SINGLE = {"unmute": "mute", "deafen": "mute", "undeafen": "mute", "unhold": "hold", "participant-updated": "participant-joined"}
+SINGLE = {
+    "unmute": "mute",
+    "deafen": "mute",
+    "undeafen": "mute",
+    "unhold": "hold",
+    "participant-updated": "participant-joined",
+}
 
 
 def headings(part: str) -> set[str]:

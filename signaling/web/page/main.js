@@ -1,6 +1,7 @@
 // @ts-check
 /** The page: the way in, the room, the end, and the ways between them. */
 import { Client } from "../parley.js";
+import { setUpDialogs } from "./dialogs.js";
 import { byId, setText } from "./dom.js";
 import { devToken, keepRoom, serverConfig, takeInvitation } from "./invitation.js";
 import { acceptInvite, lookAtInvite, makeInvite, mayInvite } from "./invites.js";
@@ -8,7 +9,7 @@ import { JoinView } from "./join.js";
 import { recall } from "./memory.js";
 import { RoomView } from "./room.js";
 import { rememberedAudio } from "./settings.js";
-import { setUpDialogs, setUpSharing } from "./sharing.js";
+import { setUpSharing } from "./sharing.js";
 import { endingInWords, problemInWords } from "./words.js";
 
 /** Another token may help, and an invite gives one. */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Things that the person should know or do, above the people: at most one of each kind. */
+/** Things that the person should know or do, above all else: at most one of each kind. */
 import { byId, create } from "./dom.js";
 
 /** @type {Map<string, HTMLElement>} */
@@ -32,7 +32,7 @@ export function dismiss(kind) {
   const focused = notice.contains(document.activeElement);
   notice.remove();
   shown.delete(kind);
-  if (focused) byId("room-title").focus({ preventScroll: true });
+  if (focused) byId(byId("notices").dataset.beside ?? "room-title").focus({ preventScroll: true });
 }
 
 export function dismissAll() {

@@ -84,11 +84,3 @@ export function setUpSharing(sharing) {
     copy(byId("alone-copy"), linkTo(sharing.room()));
   });
 }
-
-/** Close buttons, and a click beside a dialog. */
-export function setUpDialogs() {
-  for (const dialog of document.querySelectorAll("dialog")) {
-    dialog.querySelector("[data-close]")?.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  }
-}

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from signaling.errors import ClientMistake
 from signaling.protocol.client_messages import CLIENT_MESSAGES
 from signaling.protocol.server_messages import SERVER_MESSAGES
-from tests.signaling.fakes import FakeLine, House, pid
+from tests.signaling.fakes import FakeLine, House, pid, receive
 
 SHAPES = {kind: TypeAdapter(shape) for kind, shape in SERVER_MESSAGES.items()}
 
@@ -34,7 +34,7 @@ def test_a_session_survives_what_it_should_not_have_sent() -> None:
         '{"type":"auth","id":4,"payload":{"token":"x"}}',
         '{"type":"ping","id":5,"payload":{"x":1}}',
     ):
-        house.talk.receive(ana, text, house.now)
+        receive(house.talk, ana, text, house.now)
     assert [(frame["payload"]["code"], frame.get("id")) for frame in ana.take()] == [
         ("bad_message", None),
         ("unknown_type", 3),
@@ -50,7 +50,7 @@ def test_a_session_survives_what_it_should_not_have_sent() -> None:
 def test_more_than_64_kib_closes_the_line() -> None:
     house = House()
     (ana,) = house.people("ana")
-    house.talk.receive(ana, "x" * 70_000, house.now)
+    receive(house.talk, ana, "x" * 70_000, house.now)
     assert ana.closed == "too_large"
 
 
@@ -93,7 +93,7 @@ def test_a_line_lost_before_the_room_leaves_nothing() -> None:
 def test_a_superseded_line_is_not_looked_at() -> None:
     house = House()
     line = FakeLine()
-    house.talk.receive(line, "nonsense", house.now)
+    receive(house.talk, line, "nonsense", house.now)
     assert line.frames == []
     house.talk.fail(line)
     assert line.closed == "internal"

@@ -5,7 +5,7 @@ from signaling.errors import ClientMistake
 from signaling.protocol.http_line import HttpLine
 from signaling.protocol.http_messages import Credentials
 from signaling.protocol.session import Session
-from tests.signaling.fakes import House
+from tests.signaling.fakes import House, receive
 
 ADDRESS = "192.0.2.7"
 
@@ -14,7 +14,7 @@ def enter(house: House, identity: str = "ana") -> tuple[HttpLine, Session]:
     """Somebody who has joined the lobby over plain HTTP."""
     line = HttpLine(ADDRESS, "curl", house.now)
     house.talk.open(line, house.now, house.token(identity))
-    house.talk.receive(line, b'{"type":"join","payload":{"room":"lobby"}}', house.now)
+    receive(house.talk, line, b'{"type":"join","payload":{"room":"lobby"}}', house.now)
     assert line.session is not None
     assert line.session.participant_id is not None
     return line, line.session
@@ -121,7 +121,7 @@ def test_the_path_names_the_room_that_one_is_in() -> None:
 def test_outside_of_a_room_any_path_will_do() -> None:
     house = House()
     line, session = enter(house)
-    house.talk.receive(line, b'{"type":"leave"}', house.now)
+    receive(house.talk, line, b'{"type":"leave"}', house.now)
     check_room(house.talk, session, "den")
 
 
@@ -129,7 +129,7 @@ def test_a_stream_begins_with_what_was_missed_under_its_old_numbers() -> None:
     house = House()
     line, session = enter(house)
     for _ in range(3):
-        house.talk.receive(line, b'{"type":"message","payload":{"topic":"chat","body":"hello"}}', house.now)
+        receive(house.talk, line, b'{"type":"message","payload":{"topic":"chat","body":"hello"}}', house.now)
     last = session.seq
     events = open_stream(house.talk, line, last - 2, house.now).take()
     assert events.count(b"event: message") == 2
@@ -149,7 +149,7 @@ def test_past_what_is_kept_the_whole_state_comes() -> None:
     house = House(messages_per_second=1e6, message_burst=10_000)
     line, session = enter(house)
     for _ in range(300):
-        house.talk.receive(line, b'{"type":"participants","id":1}', house.now)
+        receive(house.talk, line, b'{"type":"participants","id":1}', house.now)
     session.slots = None
     stream = open_stream(house.talk, line, 2, house.now)
     events = stream.take()
@@ -169,8 +169,8 @@ def test_a_session_that_left_its_room_has_no_room_to_tell_of() -> None:
     house = House(messages_per_second=1e6, message_burst=10_000)
     line, _ = enter(house)
     for _ in range(300):
-        house.talk.receive(line, b'{"type":"participants","id":1}', house.now)
-    house.talk.receive(line, b'{"type":"leave"}', house.now)
+        receive(house.talk, line, b'{"type":"participants","id":1}', house.now)
+    receive(house.talk, line, b'{"type":"leave"}', house.now)
     assert open_stream(house.talk, line, 2, house.now).take().count(b"event: ") == 1
 
 

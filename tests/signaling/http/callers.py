@@ -11,7 +11,7 @@ from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
 from signaling.storage import api_keys
 from signaling.storage.api_keys import KeyOrder
-from tests.signaling.fakes import FakeLine
+from tests.signaling.fakes import FakeLine, receive
 from tests.signaling.serving import Served
 
 
@@ -65,7 +65,7 @@ def enter(server: Served, identity: str, room: str = "den", role: Any = None, **
     granted = Grants(room=room, room_join=True, **grants)
     token = server.app[TOKENS].issue(identity, grants=granted, utc=datetime.now(UTC), role=role)
     house.open(line, now, token)
-    house.receive(line, json.dumps({"type": "join", "payload": {"room": room}}), now)
+    receive(house, line, json.dumps({"type": "join", "payload": {"room": room}}), now)
     assert line.frames[-1]["type"] == "joined", line.frames
     line.take()
     return line

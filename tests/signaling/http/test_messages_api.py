@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from signaling.http.app_keys import CLOCK, GATEWAY, SPOOL
+from tests.signaling.fakes import receive
 from tests.signaling.http.callers import Line, person, service
 from tests.signaling.serving import Served, served
 
@@ -41,7 +42,7 @@ def say(server: Served, line: Line, body: str, to: Line | None = None, topic: st
         assert to.session is not None
         payload["to"] = to.session.participant_id
     text = json.dumps({"type": "message", "id": 2, "payload": payload})
-    server.app[GATEWAY].conversation.receive(line, text, server.app[CLOCK].now())
+    receive(server.app[GATEWAY].conversation, line, text, server.app[CLOCK].now())
     return line.frames[-1]["payload"]
 
 

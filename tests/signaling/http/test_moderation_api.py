@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from signaling.http.app_keys import GATEWAY, SPOOL
-from tests.signaling.fakes import pid
+from tests.signaling.fakes import pid, receive
 from tests.signaling.http.callers import Caller, Line, enter, person, service
 from tests.signaling.serving import served
 
@@ -114,7 +114,7 @@ async def test_a_moderator_does_not_ban_the_owner_who_is_away(tmp_path):
 async def test_a_moderator_does_not_ban_who_was_of_a_higher_role_when_last_here(tmp_path):
     async with served(tmp_path) as server:
         boss = enter(server, "boss", role="owner")
-        server.app[GATEWAY].conversation.receive(boss, '{"type": "leave"}', 0.0)
+        receive(server.app[GATEWAY].conversation, boss, '{"type": "leave"}', 0.0)
         await server.app[SPOOL].flush()
         moderator = person(server, "mod", room="den", room_admin=True)
         assert await moderator.code("POST", BANS, {"identity": "boss"}) == (403, "forbidden")
@@ -175,7 +175,7 @@ async def test_the_trail_says_who_did_what_whichever_way_they_asked(tmp_path):
         game = await service(server, "participant.*")
         await game.ask("POST", ACT, {"action": "mute", "identity": "ana", "reason": "noise"})
         order = f'{{"type": "moderate", "payload": {{"action": "unmute", "target": "{pid(ana)}"}}}}'
-        server.app[GATEWAY].conversation.receive(boss, order, 0.0)
+        receive(server.app[GATEWAY].conversation, boss, order, 0.0)
         await server.app[SPOOL].flush()
         owner = person(server, "boss", role="owner", room="den")
         _, page = await owner.ask("GET", AUDIT)

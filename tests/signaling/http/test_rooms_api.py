@@ -7,7 +7,7 @@ import pytest
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
-from tests.signaling.fakes import FakeLine
+from tests.signaling.fakes import FakeLine, receive
 from tests.signaling.serving import served
 
 ROOMS = "/api/v1/rooms"
@@ -152,7 +152,7 @@ async def test_who_is_in_a_deleted_room_is_told_and_has_left(tmp_path):
         await ana.ask("POST", body={"name": "Den", "id": "den"})
         house, tokens = server.app[GATEWAY].conversation, server.app[TOKENS]
         house.open(line, 0.0, tokens.issue("ben", grants=Grants.for_room("den"), utc=datetime.now(UTC)))
-        house.receive(line, '{"type": "join", "payload": {"room": "den"}}', 0.0)
+        receive(house, line, '{"type": "join", "payload": {"room": "den"}}', 0.0)
         assert await ana.status("DELETE", f"{ROOMS}/den") == 204
         assert [one["payload"]["reason"] for one in line.take()[-2:]] == ["room_deleted", "room_deleted"]
         assert len(house.rooms) == 0
@@ -183,7 +183,7 @@ async def test_a_change_holds_at_once_for_whoever_is_there(tmp_path):
         token = server.app[TOKENS].issue("ben", grants=Grants.for_room("den"), utc=datetime.now(UTC))
         now = server.app[CLOCK].now()
         house.open(line, now, token)
-        house.receive(line, '{"type": "join", "payload": {"room": "den"}}', now)
+        receive(house, line, '{"type": "join", "payload": {"room": "den"}}', now)
         line.take()
         assert await ana.status("PATCH", f"{ROOMS}/den", {"is_moderated": True}, If_Match='"1"') == 200
         assert line.take("participant-updated")["participant"]["suppressed"]

@@ -13,7 +13,7 @@ from signaling.identity.grants import Grants
 from signaling.storage import api_keys
 from signaling.storage.api_keys import KeyOrder
 from signaling.storage.webhook_record import FROM_SETTINGS
-from tests.signaling.fakes import FakeLine
+from tests.signaling.fakes import FakeLine, receive
 from tests.signaling.http.test_rooms_api import ROOMS, Caller
 from tests.signaling.serving import served
 from tests.signaling.webhooks.receiver import receiver_thread
@@ -102,9 +102,9 @@ async def test_calls_are_told_of_too(tmp_path):
             house, clock, line = server.app[GATEWAY].conversation, server.app[CLOCK], FakeLine()
             token = server.app[TOKENS].issue("ben", grants=Grants.for_room("den"), utc=clock.utc())
             house.open(line, clock.now(), token)
-            house.receive(line, '{"type": "join", "payload": {"room": "den"}}', clock.now())
+            receive(house, line, '{"type": "join", "payload": {"room": "den"}}', clock.now())
             assert [(one["type"], one["room"]) for one in await heard(receiver, 1)] == [("call.started", "den")]
-            house.receive(line, '{"type": "leave"}', clock.now())
+            receive(house, line, '{"type": "leave"}', clock.now())
             house.lost(line, clock.now())
             assert [one["type"] for one in await heard(receiver, 2)] == ["call.started", "call.ended"]
 

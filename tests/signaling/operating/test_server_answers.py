@@ -1,7 +1,19 @@
+from typing import get_args
+
 import pytest
 
 from signaling.operating.refusals import BadSettings
-from signaling.operating.server_answers import check_url, refusal_of, unreachable
+from signaling.operating.server_answers import (
+    ACTS,
+    ban_line,
+    bans_path,
+    check_url,
+    participant_line,
+    refusal_of,
+    room_path,
+    unreachable,
+)
+from signaling.protocol.client_messages import ModerateAction
 
 URL = "http://localhost:8080"
 
@@ -39,3 +51,20 @@ def test_what_is_no_parley_server_is_said() -> None:
     refusal = refusal_of(404, {}, URL)
     assert (refusal.exit_code, "Parley server" in refusal.remedy) == (1, True)
     assert unreachable(URL, "refused").exit_code == 1
+
+
+def test_names_of_rooms_stay_in_their_place_of_the_path() -> None:
+    assert room_path("../bans?x") == "/api/v1/rooms/..%2Fbans%3Fx"
+    assert (bans_path(None), bans_path("den")) == ("/api/v1/bans", "/api/v1/rooms/den/bans")
+
+
+def test_each_act_of_the_protocol_is_a_command() -> None:
+    assert ACTS.keys() | {"move"} == set(get_args(ModerateAction))
+
+
+def test_lines_for_people() -> None:
+    person = dict.fromkeys(("self_mute", "mute", "deaf", "suppressed"), False)
+    named = {"id": "p", "identity": "ana", "name": "Ana", "role": "member", **person}
+    assert participant_line(named | {"mute": True}) == "p  ana  Ana  member  mute"
+    ban = {"id": "b", "identity": "ana", "expires_at": None, "created_by": "mod", "reason": ""}
+    assert ban_line(ban) == "b  ana  for good  by mod"

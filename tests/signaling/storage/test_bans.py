@@ -143,3 +143,13 @@ async def test_what_is_long_over_is_deleted(database):
         assert await bans.forget(connection, at(50)) == 2
         left = await bans.page(connection, "lobby", PageRequest())
         assert [one.id for one in left.items] == [made[3].id, made[2].id]
+
+
+async def test_a_ban_is_found_by_its_id_while_it_holds_and_after(database):
+    one = ban()
+    async with database.transaction() as connection:
+        await bans.add(connection, one)
+        assert await bans.find(connection, one.id) == one
+        lifted = await bans.lift(connection, one.id, "ana", at(5))
+        assert await bans.find(connection, one.id) == lifted
+        assert await bans.find(connection, "none") is None
