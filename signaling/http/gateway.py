@@ -11,6 +11,7 @@ from signaling.call.conversation import Conversation
 from signaling.call.media_port import MediaPort
 from signaling.call.media_watch import MediaWatch
 from signaling.call.records import Records
+from signaling.call.whip_resources import WhipResources
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway_settings import GatewaySettings
@@ -59,6 +60,7 @@ class Gateway:
         self._conversation: Conversation | None = None
         self._lines: set[asyncio.Task[object]] = set()
         self.http_lines = HttpLines()
+        self.whip_resources = WhipResources()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
         self.observer = MediaWatch(lambda: self.conversation, clock.now)
@@ -149,6 +151,7 @@ class Gateway:
             if line.ended is not None:
                 conversation.counters[f"closed_{line.ended}"] += 1
             conversation.lost(line, now)
+        self.whip_resources.advance(conversation, now)
         conversation.clear_up(now)
 
     async def _keep_time(self) -> None:

@@ -91,7 +91,9 @@ def gatekeeper(settings: Settings) -> Middleware:
                 if origin is None
                 else f"Pages of {origin[:200]} may not connect; see the setting allowed_origins.",
             )
-        if request.method == "OPTIONS" and origin is not None and origin.lower() in settings.allowed_origins:
+        preflight = request.method == "OPTIONS" and origin is not None and origin.lower() in settings.allowed_origins
+        # A path that answers OPTIONS itself (WHIP) has more to say.
+        if preflight and request.match_info.http_exception is not None:
             return web.Response(status=204)
         return await handler(request)
 

@@ -54,9 +54,9 @@ async def join(request: web.Request) -> web.StreamResponse:
     token = request.headers["Authorization"].partition(" ")[2].strip()
     text = join_message(request.match_info["id"], await _text(request) if request.can_read_body else b"")
     line = _new_line(request)
-    welcome = await _exchange(request, line, auth_message(token))
+    welcome = await exchange(request, line, auth_message(token))
     try:
-        joined = await _exchange(request, line, text)
+        joined = await exchange(request, line, text)
     except BaseException:
         request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
         raise
@@ -67,18 +67,18 @@ async def signal(request: web.Request) -> web.StreamResponse:
     """One message of the protocol in, its answer out."""
     text = await _text(request)
     if SESSION_HEADER in request.headers:
-        answer = await _exchange(request, _line(request), text)
+        answer = await exchange(request, _line(request), text)
     else:
         check_opening(text)
         check_patience(request.app[GATEWAY].conversation, client_address(request), request.app[CLOCK].now())
-        answer = await _exchange(request, _new_line(request), text)
+        answer = await exchange(request, _new_line(request), text)
     return _answer(answer.frame, answer)
 
 
 async def leave(request: web.Request) -> web.StreamResponse:
     """`leave`, and the end of the session and of its stream."""
     line = _line(request)
-    answer = await _exchange(request, line, leave_message())
+    answer = await exchange(request, line, leave_message())
     request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
     line.end_stream("client_initiated")
     return _answer(answer.frame, answer)
@@ -138,7 +138,7 @@ async def _text(request: web.Request) -> bytes:
     return text
 
 
-async def _exchange(request: web.Request, line: HttpLine, text: bytes) -> Answer:
+async def exchange(request: web.Request, line: HttpLine, text: bytes) -> Answer:
     """One message and its answer, after those that came before it. Raises ClientMistake for an `error`."""
     house, now = request.app[GATEWAY].conversation, request.app[CLOCK].now
     if line.waiting >= MOST_WAITING:

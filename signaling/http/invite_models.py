@@ -79,7 +79,8 @@ class InviteView(BaseModel):
     def as_text(self) -> str:
         """One line for people."""
         whom = "whoever has the link" if self.invitee is None else self.invitee
-        return f"{self.id}  {self.state}  {self.role}  {self.uses}/{self.max_uses}  until {self.expires_at:%F %R}Z  ({whom})"
+        used, until = f"{self.uses}/{self.max_uses}", f"{self.expires_at:%Y-%m-%d %H:%M}Z"
+        return f"{self.id}  {self.state}  {self.role}  {used}  until {until}  ({whom})"
 
 
 class NewInvite(InviteView):

@@ -139,7 +139,7 @@ async def reject(request: web.Request) -> web.StreamResponse:
 
 
 async def _holder(request: web.Request) -> _Holder:
-    """Whoever shows the invite. Raises as `claims_of`; without a token, `unauthenticated` where guests are not let in."""
+    """Whoever shows the invite. Raises as `claims_of`, and `unauthenticated` for a guest where none are let in."""
     if "Authorization" in request.headers:
         return _Holder(await claims_of(request), client_address(request))
     if not request.app[SETTINGS].invite_guests:

@@ -23,6 +23,7 @@ from signaling.http import (
     rooms_api,
     tokens_api,
     webhooks_api,
+    whip_api,
 )
 from signaling.http import probes as http_probes
 from signaling.http.problems import CONTENT_TYPE, Problem
@@ -42,6 +43,7 @@ def all_endpoints(*, dev: bool = True) -> tuple[Endpoint, ...]:
         *http_api.ENDPOINTS,
         *rooms_api.ENDPOINTS,
         *http_carrier.ENDPOINTS,
+        *whip_api.ENDPOINTS,
         *health.ENDPOINTS,
         *people_api.ENDPOINTS,
         *messages_api.ENDPOINTS,
@@ -87,7 +89,7 @@ def _models(rows: Iterable[Endpoint]) -> dict[type[BaseModel], JsonSchemaMode]:
         for answer in row.answers.values():
             if not isinstance(answer, str):
                 found[answer] = "serialization"
-        if row.body:
+        if row.body and not isinstance(row.body, str):
             found[row.body] = "validation"
     return found
 
@@ -111,9 +113,14 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     if row.per_minute is not None:
         operation["description"] = f"At most {row.per_minute} requests a minute."
     if row.body:
-        schema = {"$ref": _REFERENCE.format(model=row.body.__name__)}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        operation["requestBody"] = {"required": True, "content": _taken(row.body)}
     return operation
+
+
+def _taken(body: type[BaseModel] | str) -> dict[str, Any]:
+    if isinstance(body, str):
+        return {body: {"schema": {"type": "string"}}}
+    return {"application/json": {"schema": {"$ref": _REFERENCE.format(model=body.__name__)}}}
 
 
 def _parameters(row: Endpoint) -> list[dict[str, Any]]:

@@ -62,11 +62,15 @@ def problem(request: web.Request, code: str, detail: str = "", details: dict[str
         request_id=request.get(REQUEST_ID, ""),
         details=details or None,
     )
+    headers = {"Cache-Control": "no-store"}
+    if row.status == 401:
+        # RFC 9110 section 15.5.2; RFC 6750 section 3.1 names no error where nothing was sent.
+        headers["WWW-Authenticate"] = "Bearer" if code == "unauthenticated" else 'Bearer error="invalid_token"'
     return web.Response(
         status=row.status,
         body=orjson.dumps(body.model_dump(exclude_none=True)),
         content_type=CONTENT_TYPE,
-        headers={"Cache-Control": "no-store"},
+        headers=headers,
     )
 
 
@@ -105,6 +109,11 @@ async def read_json_text(request: web.Request, time_limit: float) -> bytes:
     """The body of a request that says that it is JSON, as it came. Raises ClientMistake: wrong type, or too slow."""
     if request.content_type != "application/json":
         refuse("unsupported_media_type")
+    return await read_octets(request, time_limit)
+
+
+async def read_octets(request: web.Request, time_limit: float) -> bytes:
+    """The body of a request, whatever it is. Raises ClientMistake (`timeout`) where it comes too slowly."""
     try:
         async with asyncio.timeout(time_limit):
             return await request.read()

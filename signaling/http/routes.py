@@ -18,9 +18,10 @@ BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")
 @dataclass(frozen=True)
 class Endpoint:
     """One method of one path. `answers` gives for each status the JSON model, a media type for other
-    bodies, or nothing for no body. Each field of `query` is a parameter. A route that is `repeatable` takes an
-    `Idempotency-Key`; one with `per_minute` is limited to that many requests a minute of whoever asks, besides the
-    limit that holds for all routes together. `headers` are read besides those that all routes share.
+    bodies, or nothing for no body; `body` is a model, or a media type, too. Each field of `query` is a parameter. A
+    route that is `repeatable` takes an `Idempotency-Key`; one with `per_minute` is limited to that many requests a
+    minute of whoever asks, besides the limit that holds for all routes together. `headers` are read besides those that
+    all routes share.
     """
 
     method: str
@@ -28,7 +29,7 @@ class Endpoint:
     handler: Handler
     summary: str
     answers: Mapping[int, type[BaseModel] | str]
-    body: type[BaseModel] | None = None
+    body: type[BaseModel] | str | None = None
     query: type[BaseModel] | None = None
     errors: tuple[str, ...] = field(default=())
     repeatable: bool = False

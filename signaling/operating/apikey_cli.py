@@ -1,10 +1,10 @@
 """The commands of `parley apikey`."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from signaling.clock import SYSTEM_CLOCK
 from signaling.operating.command_line import (
     ConfigFlag,
     DataDirFlag,
@@ -43,7 +43,7 @@ def apikey_create(
     from signaling.operating import apikey_command  # noqa: PLC0415
 
     request = apikey_command.request_of(name, scope, room, seconds_of("--ttl", ttl))
-    made = apikey_command.create(settings, request, datetime.now(UTC))
+    made = apikey_command.create(settings, request, SYSTEM_CLOCK.utc())
     say(made, made.key, as_json=as_json)
 
 
@@ -57,7 +57,7 @@ def apikey_list(
     from signaling.operating import apikey_command  # noqa: PLC0415
 
     for one in apikey_command.listing(settings):
-        say(one, one.as_text(datetime.now(UTC)), as_json=as_json)
+        say(one, one.as_text(SYSTEM_CLOCK.utc()), as_json=as_json)
 
 
 @apikey_app.command("revoke")
@@ -74,6 +74,6 @@ def apikey_revoke(
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import apikey_command  # noqa: PLC0415
 
-    utc = datetime.now(UTC)
+    utc = SYSTEM_CLOCK.utc()
     told = apikey_command.revoke(settings, key, utc)
     say(told, told.as_text(utc), as_json=as_json)

@@ -1,10 +1,10 @@
 """The commands of `parley invite`."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from signaling.clock import SYSTEM_CLOCK
 from signaling.operating.command_line import (
     ConfigFlag,
     DataDirFlag,
@@ -48,7 +48,7 @@ def invite_create(
 
     request = invite_command.request_of(role=role, max_uses=uses, expires_in=seconds_of("--ttl", ttl), invitee=for_)
     page = invite_command.page_of(settings, url)
-    made = invite_command.create(settings, room, request, page, datetime.now(UTC))
+    made = invite_command.create(settings, room, request, page, SYSTEM_CLOCK.utc())
     say(made, made.link, as_json=as_json)
 
 
@@ -66,7 +66,7 @@ def invite_list(
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import invite_command  # noqa: PLC0415
 
-    for one in invite_command.listing(settings, room, datetime.now(UTC)):
+    for one in invite_command.listing(settings, room, SYSTEM_CLOCK.utc()):
         say(one, one.as_text(), as_json=as_json)
 
 
@@ -85,5 +85,5 @@ def invite_revoke(
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import invite_command  # noqa: PLC0415
 
-    told = invite_command.revoke(settings, room, invite, datetime.now(UTC))
+    told = invite_command.revoke(settings, room, invite, SYSTEM_CLOCK.utc())
     say(told, told.as_text(), as_json=as_json)

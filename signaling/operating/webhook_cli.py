@@ -1,10 +1,10 @@
 """The commands of `parley webhook`."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from signaling.clock import SYSTEM_CLOCK
 from signaling.operating.command_line import (
     ConfigFlag,
     DataDirFlag,
@@ -54,7 +54,7 @@ def webhook_create(
     from signaling.storage.webhook_record import WebhookFields  # noqa: PLC0415
 
     fields = WebhookFields(url=url, description=description, events=tuple(event or (EVERYTHING,)))
-    made = webhook_command.create(settings, webhook_command.WebhookOrder(fields, secret), datetime.now(UTC))
+    made = webhook_command.create(settings, webhook_command.WebhookOrder(fields, secret), SYSTEM_CLOCK.utc())
     say(made, f"{made.as_text()}\n{made.secret}", as_json=as_json)
 
 
@@ -90,7 +90,7 @@ def webhook_test(
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import webhook_command  # noqa: PLC0415
 
-    answer = webhook_command.test(settings, webhook, datetime.now(UTC))
+    answer = webhook_command.test(settings, webhook, SYSTEM_CLOCK.utc())
     say(answer, answer.as_text(), as_json=as_json)
     raise typer.Exit(0 if answer.result == "delivered" else 1)
 
@@ -110,5 +110,5 @@ def webhook_replay(
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.operating import webhook_command  # noqa: PLC0415
 
-    again = webhook_command.replay(settings, webhook, after, datetime.now(UTC))
+    again = webhook_command.replay(settings, webhook, after, SYSTEM_CLOCK.utc())
     say(again, again.as_text(), as_json=as_json)

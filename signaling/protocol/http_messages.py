@@ -44,7 +44,7 @@ def auth_message(token: str) -> bytes:
     """`auth` with this token. Raises ClientMistake (`token_invalid`) for one that no header of ours could hold."""
     if not token.isascii():
         raise ClientMistake("token_invalid")
-    return _message("auth", {"token": token})
+    return message_text("auth", {"token": token})
 
 
 def join_message(room: str, body: bytes) -> bytes:
@@ -62,12 +62,12 @@ def join_message(room: str, body: bytes) -> bytes:
     payload = read_envelope(b'{"type":"join","payload":%b}' % body).payload
     if "room" in payload:
         _refuse("the room stands in the path")
-    return _message("join", {"room": room, **payload})
+    return message_text("join", {"room": room, **payload})
 
 
 def leave_message() -> bytes:
     """`leave`."""
-    return _message("leave", {})
+    return message_text("leave", {})
 
 
 def join_answer(welcome: Mapping[str, object], joined: Mapping[str, object], seq: int) -> bytes:
@@ -82,7 +82,8 @@ def check_opening(text: bytes) -> None:
         raise ClientMistake("unauthenticated", f"without {SESSION_HEADER} only auth and resume are taken")
 
 
-def _message(kind: str, payload: dict[str, object]) -> bytes:
+def message_text(kind: str, payload: dict[str, object]) -> bytes:
+    """A message of this type; what answers it names the type too."""
     return orjson.dumps({"type": kind, "id": kind, "payload": payload})
 
 

@@ -74,14 +74,17 @@ class Keeping:
 
     async def close(self, seconds: float) -> None:
         """Write what waits, for so many seconds at most; the rest is left on the disk for the next start."""
+        until = self._clock.now() + seconds
+        if self._tasks:
+            self.spool.put([Change("server.stop", {"start_id": self._start_id, "utc": self._clock.utc()})])
+            self.spool.end()
+            await asyncio.wait(self._tasks[:1], timeout=seconds)
         for task in self._tasks:
             task.cancel()
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 _log.error("task_failed", task="keeping", exc_info=outcome)
-        if self._tasks:
-            self.spool.put([Change("server.stop", {"start_id": self._start_id, "utc": self._clock.utc()})])
-        await self.spool.close(seconds)
+        await self.spool.close(max(0.0, until - self._clock.now()))
 
     async def clean(self) -> None:
         """Delete what has expired: nobody asks for it any more."""

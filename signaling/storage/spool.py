@@ -49,6 +49,7 @@ class Spool:
         self._read = 0
         self._trouble = ""
         self._news = asyncio.Event()
+        self._ending = False
         self._busy = asyncio.Lock()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="spool")
 
@@ -93,15 +94,26 @@ class Spool:
             return True
 
     async def run(self, retry_seconds: float = PATIENCE) -> None:
-        """Write what is put, and try again while the database is away. For ever: the owner of the task cancels it."""
+        """Write what is put, and try again while the database is away; until `end`.
+
+        Better ended than cancelled: a write that is cut off half-way may hold SQLite's lock for a while.
+        """
         if self.on_disk:
             self._news.set()
         while True:
             await self._news.wait()
             self._news.clear()
-            if not await self.flush():
+            written = await self.flush()
+            if self._ending:
+                return
+            if not written:
                 self._news.set()
                 await asyncio.sleep(retry_seconds)
+
+    def end(self) -> None:
+        """Let `run` write what waits once more, and return."""
+        self._ending = True
+        self._news.set()
 
     async def close(self, seconds: float | None = None) -> None:
         """Write what waits, for so many seconds at most, or leave it on the disk for the next start."""

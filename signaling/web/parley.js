@@ -70,8 +70,9 @@ const TOKEN_REFUSED = new Set(["unauthenticated", "token_expired", "token_invali
 /** The server means it: trying again would end the same way. */
 const FINAL = new Set([
   ...TOKEN_REFUSED,
-  ...["forbidden", "duplicate_identity", "session_taken", "removed", "banned", "room_deleted", "idle"],
-  ...["bad_message", "unknown_type", "unexpected_message", "client_initiated", "join_failure"],
+  ..."forbidden duplicate_identity session_taken removed banned room_deleted room_closed idle client_initiated".split(" "),
+  ..."bad_message unknown_type unexpected_message join_failure not_found".split(" "),
+  ..."password_required password_wrong invite_required invite_invalid".split(" "),
 ]);
 
 const MICROPHONE_ERRORS = /** @type {Record<string, [string, string]>} */ ({
@@ -564,7 +565,7 @@ class Signaling {
  * | event | detail |
  * |---|---|
  * | `state` | `{state, signaling, media, reason?}`: `connecting`, `connected`, `reconnecting` or `disconnected` |
- * | `joined` | `{room, participant, participants}`: again after a rejoin |
+ * | `joined`, `moved` | `{room, participant, participants}`: again after a rejoin; taken elsewhere by a moderator |
  * | `participant-joined`, `participant-updated` | `{participant}` |
  * | `participant-left` | `{participant, reason}` |
  * | `slots`, `speakers` | `{slots}`, `{speakers}` loudest first |
@@ -883,6 +884,9 @@ export class Client extends EventTarget {
       case "joined":
         this.#joined(payload);
         break;
+      case "moved":
+        this.room = payload.room;
+      // falls through
       case "participants":
         this.participants = new Map(payload.participants.map((/** @type {Participant} */ one) => [one.id, one]));
         break;

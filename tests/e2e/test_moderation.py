@@ -11,7 +11,7 @@ from tests.e2e.conftest import LOOPBACK, People
 from tests.e2e.person import Person, dev_token
 from tests.support.server import ServerProcess
 
-CONNECTION = """client.getStats().then((all) =>
+CONNECTION = """client.statistics().then((all) =>
     [...all.values()].find(({ type }) => type === "transport").iceLocalUsernameFragment)"""
 """What names a peer connection."""
 

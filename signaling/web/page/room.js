@@ -46,8 +46,7 @@ export class RoomView {
     this.#chat.start(client);
     this.#settings.start(client);
     this.#listen(client);
-    document.title = `${client.room} · Parley`;
-    setText(byId("room-title"), client.room);
+    this.#showTitle(client);
     byId("room-view").hidden = false;
     this.#setPush(recall("talk") === "push");
     this.#showState(client.state);
@@ -73,6 +72,10 @@ export class RoomView {
     const on = (/** @type {string} */ name, /** @type {(detail: any) => void} */ act) =>
       client.addEventListener(name, (/** @type {any} */ event) => client === this.#client && act(event.detail));
     on("joined", () => this.#showPeople());
+    on("moved", () => {
+      this.#showTitle(client);
+      this.#showPeople();
+    });
     on("participants", () => this.#showPeople());
     on("participant-joined", ({ participant }) => {
       announce(`${participant.name} joined.`);
@@ -183,6 +186,12 @@ export class RoomView {
     this.#client?.setGate(!push);
     if (push && this.#client?.muted) this.#toggleMute();
     this.#showControls();
+  }
+
+  /** @param {Client} client */
+  #showTitle(client) {
+    document.title = `${client.room} · Parley`;
+    setText(byId("room-title"), client.room);
   }
 
   /** @param {boolean} held */

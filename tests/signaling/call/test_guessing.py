@@ -5,12 +5,17 @@ from signaling.errors import ClientMistake
 from tests.signaling.fakes import House
 
 
+def look(code):
+    """What looks at the secret: it is no good where there is a code."""
+    if code is not None:
+        raise ClientMistake(code)
+
+
 def tried(house, code, address="192.0.2.1"):
     """What becomes of one try that ends with this code, None for a good one."""
     try:
         with guessing(house.talk, address, lambda: house.now, "invite_invalid"):
-            if code is not None:
-                raise ClientMistake(code)
+            look(code)
     except ClientMistake as mistake:
         return mistake.code
     return None

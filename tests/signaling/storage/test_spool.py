@@ -279,3 +279,34 @@ async def test_history_survives_a_postgresql_that_is_down(tmp_path, postgres, ma
             assert await calls.counts(connection, ["lobby"]) == {"lobby": 0}
     assert sorted(person.id for person in page.items) == sorted(person.id for person in people)
     assert {person.left_at for person in page.items} == {at(100)}
+
+
+async def test_it_ends_after_what_it_is_at_and_what_waits(tmp_path):
+    """A write that was cut off half-way would keep SQLite's lock."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    written = []
+
+    async def write(batch):
+        begun.set()
+        await go_on.wait()
+        written.extend(change.values["number"] for change in batch)
+
+    slow = Spool(tmp_path / "slow.log", write)
+    task = asyncio.create_task(slow.run())
+    slow.put(numbered(1))
+    await begun.wait()
+    slow.put(numbered(2))
+    slow.end()
+    go_on.set()
+    await task
+    assert written == [1, 2]
+    await slow.close()
+
+
+async def test_it_ends_also_where_the_database_is_away(one, writer):
+    writer.away = True
+    task = asyncio.create_task(one.run())
+    one.put(numbered(1))
+    one.end()
+    await task
+    assert one.on_disk

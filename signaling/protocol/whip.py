@@ -1,0 +1,128 @@
+"""WHIP (RFC 9725) and WHEP (its sibling for listeners): what their requests and answers say. Pure.
+
+Either is one offer, one answer and a resource that stands for the session. What the offer may be, and what its headers
+mean, is here; whatever happens in the room goes the way of all messages.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sfu.answer import choose_setup, negotiate
+from sfu.errors import BadOffer
+from sfu.offer import Direction
+from sfu.sdp import parse_offer
+from signaling.errors import ClientMistake, code_for_media
+from signaling.protocol.sdpfrag import username_of
+
+SDP_TYPE = "application/sdp"
+MOST_BYTES = 65_536
+"""Octets of an offer. As a message it has to be no longer, either: see `envelope.MOST_BYTES`."""
+
+_DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)\s*")
+_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Which way the sound goes.
+
+    `direction` is what an offer says on its audio lines (`sendrecv` is taken for it), `action` what the token must
+    allow, `hush` the message by which the client, which only speaks or only listens, says so to the others.
+    """
+
+    name: str
+    direction: Direction
+    action: str
+    hush: str
+
+
+WHIP = Way("whip", "sendonly", "audio.publish", "deafen")
+WHEP = Way("whep", "recvonly", "audio.subscribe", "mute")
+
+
+def one_way_offer(body: bytes, way: Way) -> str:
+    """The offer, with this way and no other on all its lines, so that the answer has the one that the standard wants.
+
+    RFC 9725 section 4.2: `sendrecv` is allowed, the other way and `inactive` are not; section 4.4.2: one audio track is
+    published. Raises ClientMistake: `too_large`, `bad_sdp`, `no_audio`, `no_codec`.
+    """
+    if len(body) > MOST_BYTES:
+        raise ClientMistake("too_large")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise ClientMistake("bad_sdp", "the offer is not UTF-8 text") from None
+    try:
+        offer = parse_offer(text)
+        negotiate(offer)
+        choose_setup(offer)
+    except BadOffer as error:
+        raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
+    for line in offer.audio:
+        if line.direction not in (way.direction, "sendrecv"):
+            raise ClientMistake("bad_sdp", f"an audio line is {line.direction}: {way.name} wants {way.direction}")
+    if way is WHIP and len(offer.audio) > 1:
+        raise ClientMistake("bad_sdp", "more than one audio line: one voice is published")
+    return _turned(text, way.direction)
+
+
+def finished(answer: str, offer: str) -> str:
+    """The answer, which states `rtcp-mux-only` where the offer did (RFC 9725 section 4.4.1, RFC 8858 section 3)."""
+    if "a=rtcp-mux-only" not in offer:
+        return answer
+    return answer.replace("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-mux-only\r\n")
+
+
+def entity_tag(answer: str) -> str:
+    """The strong entity tag of the ICE session that an answer begins (RFC 9725 section 4.3.1), quotes included.
+
+    Our username fragment is another one in each ICE session, and is no secret.
+    """
+    return f'"{username_of(answer)}"'
+
+
+def check_match(header: str | None, tag: str) -> None:
+    """Whether a PATCH means this ICE session, or says that it does not matter which (`*`), by its If-Match.
+
+    RFC 9725 section 4.3.1. Raises ClientMistake: `precondition_required` without one (RFC 6585 section 3), `stale` for
+    another (RFC 9110 section 13.1.1). The quoted `"*"` of the RFC's own example is taken for `*`.
+    """
+    if header is None:
+        raise ClientMistake("precondition_required", 'Send If-Match: the ETag of the ICE session, or "*".')
+    if header.strip() in ("*", '"*"'):
+        return
+    tags = [_TAG.fullmatch(one) for one in header.split(",")]
+    # The comparison is the strong one: a weak tag matches nothing.
+    if not any(one and not one[1] and f'"{one[2]}"' == tag for one in tags):
+        raise ClientMistake("stale", "That ICE session is over: another one has begun since.")
+
+
+def link_headers(servers: Iterable[Mapping[str, object]]) -> list[str]:
+    """A Link header for each STUN or TURN server (RFC 9725 section 4.6, RFC 8288)."""
+    found: list[str] = []
+    for server in servers:
+        urls = server["urls"]
+        assert isinstance(urls, Sequence)
+        for url in [urls] if isinstance(urls, str) else urls:
+            named = {"username": server.get("username"), "credential": server.get("credential")}
+            secret = [f"{name}={_quoted(str(value))}" for name, value in named.items() if value is not None]
+            credentials = [*secret, 'credential-type="password"'] if secret else []
+            found.append("; ".join([f"<{url}>", 'rel="ice-server"', *credentials]))
+    return found
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string (RFC 9110 section 5.6.4)."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def _turned(text: str, direction: Direction) -> str:
+    """The same description with this direction on every m-line, whatever it said before."""
+    sections = re.split(r"\n(?=m=)", text.replace("\r\n", "\n"))
+    turned: list[str] = []
+    for number, section in enumerate(sections):
+        turned += [line for line in section.split("\n") if line and not _DIRECTION.fullmatch(line)]
+        if number:
+            turned.append(f"a={direction}")
+    return "\r\n".join(turned) + "\r\n"

@@ -1,0 +1,44 @@
+// @ts-check
+/** In which rooms something happened: from the server's events, or by asking for all of them where those are closed. */
+import { Pulse } from "./pulse.js";
+
+const EVERY = 3000;
+const LOOK_BACK = 400;
+const AT_ONCE = 200;
+
+/** @typedef {import("./session.js").Session} Session */
+
+export class Happenings {
+  /** The position of the last event that was seen. @type {number|null} */ #after = null;
+
+  /** @param {Session} session @param {(rooms: string[]) => Promise<unknown>} onRooms */
+  constructor(session, onRooms) {
+    this.session = session;
+    this.onRooms = onRooms;
+    this.pulse = new Pulse(() => this.#look(), EVERY);
+  }
+
+  start() {
+    this.pulse.now();
+  }
+
+  stop() {
+    this.pulse.stop();
+  }
+
+  async #look() {
+    const first = this.#after === null;
+    if (first && !(await this.session.opens("events?limit=1"))) return this.pulse.stop();
+    this.#after ??= Math.max(0, (await this.#end()) - LOOK_BACK);
+    const page = await this.session.get("events", { after: this.#after, limit: AT_ONCE });
+    this.#after = page.next_after;
+    const rooms = new Set(page.items.map((/** @type {any} */ one) => one.room).filter(Boolean));
+    await this.onRooms([...rooms]);
+    if (page.more) await this.#look();
+  }
+
+  /** The position of the last event: what a question says that finds nothing, as no room's deletion is of no room. */
+  async #end() {
+    return (await this.session.get("events?room=", { event: "room.deleted", limit: 1 })).next_after;
+  }
+}
