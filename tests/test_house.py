@@ -151,6 +151,7 @@ MANY_ARGUMENTS = {
     "signaling/cli.py:room_create": "one argument for each flag",
     "signaling/cli.py:serve": "one argument for each flag",
     "signaling/cli.py:token_create": "one argument for each flag",
+    "signaling/operating/invite_cli.py:invite_create": "one argument for each flag",
     "signaling/operating/webhook_cli.py:webhook_create": "one argument for each flag",
     "signaling/operating/apikey_cli.py:apikey_create": "one argument for each flag",
     "signaling/operating/live_cli.py:_server_flags": "one argument for each flag",

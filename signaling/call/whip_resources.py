@@ -17,6 +17,7 @@ from signaling.protocol.whip import WHIP, Way, entity_tag
 
 if TYPE_CHECKING:
     from signaling.call.conversation import Conversation
+    from signaling.protocol.session import Session
 
 _GONE = b'{"type":"endpoint-gone",'
 
@@ -25,10 +26,11 @@ class WhipLine(HttpLine):
     """One resource, as the line of its session: it reads what the server says, and heeds that its media is gone.
 
     `id` stands in its URL: 128 random bits. `offer` is the last one, `tag` names the ICE session that its answer began.
-    `identity` is who it speaks for, by the token that it was opened with.
+    `identity` is who it speaks for, by the token that it was opened with; `seat` is its session, also once that has lost
+    this line.
     """
 
-    __slots__ = ("_media_gone", "_token", "id", "identity", "offer", "room_id", "tag", "way")
+    __slots__ = ("_media_gone", "_token", "id", "identity", "offer", "room_id", "seat", "tag", "way")
 
     def __init__(self, address: str, user_agent: str, now: float) -> None:
         super().__init__(address, user_agent, now)
@@ -38,6 +40,7 @@ class WhipLine(HttpLine):
         self.offer = ""
         self.tag = ""
         self.way: Way = WHIP
+        self.seat: Session | None = None
         self._token = b""
         self._media_gone = False
 
@@ -103,8 +106,8 @@ class WhipResources:
 
 def part(house: "Conversation", line: WhipLine, reason: LeaveReason, now: float) -> None:
     """The session of this line ends, wherever it stands, and its person leaves. Does nothing for one that has ended."""
-    session = line.session
-    if session is None:
+    session = line.seat or line.session
+    if session is None or session.state == "closed":
         return
     person = house.rooms.participant(session.participant_id or "")
     if person is None:

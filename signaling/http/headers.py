@@ -29,7 +29,7 @@ _HEALTH_SOCKET = "/health/ws"
 _SOCKETS = ("/ws", _HEALTH_SOCKET)
 _CORS_METHODS = "GET, POST, PATCH, DELETE"
 _CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Parley-Session"
-_CORS_EXPOSED = "ETag, Idempotency-Replayed, Location, Retry-After, X-Request-Id"
+_CORS_EXPOSED = "Accept-Patch, Accept-Post, ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
 _CORS_SECONDS = "600"
 
 Hook = Callable[[web.Request, web.StreamResponse], Awaitable[None]]

@@ -110,6 +110,7 @@ async def _enter(request: web.Request, line: WhipLine, offer: str) -> str:
     """`auth`, `join`, the offer, and word to the others that this person only speaks, or only listens."""
     line.collect()
     request.app[GATEWAY].conversation.open(line, request.app[CLOCK].now(), _bearer(request))
+    line.seat = line.session
     line.answer()
     await exchange(request, line, join_message(line.room_id, b""))
     answer: str = (await exchange(request, line, _offer_message(offer))).payload["sdp"]

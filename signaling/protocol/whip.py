@@ -20,6 +20,7 @@ MOST_BYTES = 65_536
 """Octets of an offer. As a message it has to be no longer, either: see `envelope.MOST_BYTES`."""
 
 _DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)\s*")
+_BARE_OPUS = re.compile(r"(?mi)^(a=rtpmap:\d{1,3} opus/48000)[ \t]*(?=\r?$)")
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 
 
@@ -45,12 +46,13 @@ def one_way_offer(body: bytes, way: Way) -> str:
     """The offer, with this way and no other on all its lines, so that the answer has the one that the standard wants.
 
     RFC 9725 section 4.2: `sendrecv` is allowed, the other way and `inactive` are not; section 4.4.2: one audio track is
-    published. Raises ClientMistake: `too_large`, `bad_sdp`, `no_audio`, `no_codec`.
+    published. GStreamer's webrtcbin says OPUS/48000 where its caps filter names no channels: taken for opus/48000/2
+    (RFC 7587 section 7). Raises ClientMistake: `too_large`, `bad_sdp`, `no_audio`, `no_codec`.
     """
     if len(body) > MOST_BYTES:
         raise ClientMistake("too_large")
     try:
-        text = body.decode()
+        text = _BARE_OPUS.sub(r"\1/2", body.decode())
     except UnicodeDecodeError:
         raise ClientMistake("bad_sdp", "the offer is not UTF-8 text") from None
     try:

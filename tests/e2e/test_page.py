@@ -3,6 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import People
+from tests.e2e.test_moderation import make_room
 from tests.support.server import ServerProcess
 
 RAW_MICROPHONE = """for (const name of ["noiseSuppression", "echoCancellation", "autoGainControl"]) {
@@ -27,3 +28,23 @@ def test_who_joins_by_the_page_is_heard_mutes_and_sees_who_speaks(server: Server
     ana.page.close()
     ben.until("client.participants.size === 1")
     ben.hears_no_longer(ana)
+
+
+def test_the_password_of_a_room_is_asked_for_beside_its_field(server: ServerProcess, people: People) -> None:
+    make_room(server, "cellar", password="sesame")
+    ana, ben = people("Ana", "Ben")
+    ben.join(server.url, "cellar", password="sesame")
+    page = ana.page
+    page.add_init_script(RAW_MICROPHONE)
+    page.goto(f"{server.url}/#room=cellar")
+    page.locator("#name").fill("Ana")
+    page.locator("#join-button").click()
+    expect(page.get_by_label("Password of the room")).to_be_focused()
+    expect(page.locator("#password-problem")).to_contain_text("has a password")
+    page.keyboard.type("simsim")
+    page.keyboard.press("Enter")
+    expect(page.locator("#password-problem")).to_contain_text("not the password")
+    expect(page.get_by_label("Password of the room")).to_be_focused()
+    page.keyboard.type("sesame")
+    page.keyboard.press("Enter")
+    ben.hears(ana)

@@ -83,6 +83,9 @@ class Stub:
         self.sessions: dict[str, Session] = {}
 
     async def join(self, session: Session, payload: Payload, id_: object) -> None:
+        if payload["room"] == "locked":
+            await session.send("error", {"code": "password_required", "message": "This room has a password."}, id_)
+            return
         room = self.rooms.setdefault(payload["room"], {})
         flags = dict.fromkeys(("self_mute", "self_deaf", "mute", "deaf", "suppressed", "held"), False)
         who = {"id": session.id, "identity": f"stub-{session.name}", "name": session.name, "joined_at": JOINED_AT}

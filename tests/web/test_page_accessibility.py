@@ -44,6 +44,17 @@ def test_axe_finds_nothing_on_the_way_in(stub: tuple[str, str], open_page: OpenP
 
 
 @pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_where_a_password_is_asked_for(
+    stub: tuple[str, str], open_page: OpenPage, look: dict[str, object]
+) -> None:
+    page = open_page(f"{stub[0]}/#room=locked", **look)
+    page.get_by_label("Your name").fill("Ana Maric")
+    page.get_by_role("button", name="Join the room").click()
+    expect(page.get_by_label("Password of the room")).to_be_focused()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_axe_finds_nothing_in_the_room(stub: tuple[str, str], open_page: OpenPage, look: dict[str, object]) -> None:
     page = open_page(f"{stub[0]}/#room=axe", **look)
     enter(page, "Ana Maric")

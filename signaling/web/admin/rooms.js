@@ -76,7 +76,7 @@ class RoomList {
     this.unkept = section("In use, but not kept", [], create("p", { className: "hint", textContent: "Somebody talks there now. When they leave, nothing of these rooms stays." }), this.others);
     this.unkept.hidden = true;
     this.element = create("div", {}, this.#searchField(), this.list.element, this.unkept);
-    this.happenings = new Happenings(session, (rooms) => this.#refresh(rooms));
+    this.happenings = new Happenings(session, (rooms) => this.#refresh(rooms), () => [...this.#here.keys()]);
   }
 
   async show() {
@@ -143,10 +143,9 @@ class RoomList {
   async #count(id) {
     const { items, next_cursor: more } = await this.session.get(ofRoom(id, "participants"), { limit: MOST_COUNTED });
     if (!this.#here.has(id)) {
-      // A room of the list that is not on this page, or that the search leaves out, is none that nobody keeps.
-      if (!items.length || this.#search || (await this.session.opens(ofRoom(id)).catch(() => true))) return;
-      const row = create("li", {}, this.#line(id, id, [chip("not kept")]));
-      this.others.append(row);
+      // A kept room may be on another page of the list, or left out by the search.
+      if (!items.length || this.#search || (await this.#isKept(id)) || this.#here.has(id)) return;
+      this.others.append(create("li", {}, this.#line(id, id, [chip("not kept")])));
     }
     const place = /** @type {HTMLElement} */ (this.#here.get(id));
     const row = /** @type {HTMLElement} */ (place.closest("li"));
@@ -154,5 +153,15 @@ class RoomList {
     const words = items.length ? `${counted(items.length, "person", "people")}${more ? " or more" : ""}` : "Empty";
     place.replaceChildren(...items.slice(0, FACES).map((/** @type {any} */ one) => face(one.identity, one.name)), create("span", { textContent: words }));
     place.toggleAttribute("data-busy", items.length > 0);
+  }
+
+  /** @param {string} id */
+  async #isKept(id) {
+    try {
+      await this.session.get(ofRoom(id));
+      return true;
+    } catch (/** @type {any} */ error) {
+      return error.code !== "not_found";
+    }
   }
 }

@@ -12,7 +12,10 @@ import { problemInWords } from "./words.js";
 const FIRST_ROOM = "lobby";
 const METER_EVERY = 60;
 
-/** @typedef {{name: string, room: string, token: string, invite: string}} Entry */
+/** What is missing is asked for, beside the field that it goes into. */
+export const PASSWORD_PROBLEMS = new Set(["password_required", "password_wrong"]);
+
+/** @typedef {{name: string, room: string, token: string, invite: string, password?: string}} Entry */
 
 export class JoinView {
   #microphone = new Microphone(rememberedAudio());
@@ -81,14 +84,24 @@ export class JoinView {
     this.#setBusy(true);
     this.#stop();
     try {
-      await this.onJoin({ name, room, token, invite });
-      this.form.token.value = "";
+      await this.onJoin({ name, room, token, invite, password: this.form.password.value || undefined });
+      this.form.token.value = this.form.password.value = "";
+      byId("password-field").hidden = true;
     } catch (/** @type {any} */ error) {
-      setText(byId("join-problem"), problemInWords(error));
+      if (PASSWORD_PROBLEMS.has(error.code)) this.#askForPassword(error);
+      else setText(byId("join-problem"), problemInWords(error));
       this.#tryIfAllowed();
     } finally {
       this.#setBusy(false);
     }
+  }
+
+  /** @param {{code: string}} error */
+  #askForPassword(error) {
+    byId("password-field").hidden = false;
+    this.#mark(this.form.password, problemInWords(error));
+    this.form.password.select();
+    this.form.password.focus();
   }
 
   /** @param {boolean} busy */

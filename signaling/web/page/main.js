@@ -5,7 +5,7 @@ import { setUpDialogs } from "./dialogs.js";
 import { byId, setText } from "./dom.js";
 import { devToken, keepRoom, serverConfig, takeInvitation } from "./invitation.js";
 import { acceptInvite, lookAtInvite, makeInvite, mayInvite } from "./invites.js";
-import { JoinView } from "./join.js";
+import { JoinView, PASSWORD_PROBLEMS } from "./join.js";
 import { recall } from "./memory.js";
 import { RoomView } from "./room.js";
 import { rememberedAudio } from "./settings.js";
@@ -39,7 +39,7 @@ async function join(wanted) {
   else if (wanted.token) [invite, token, spent] = ["", wanted.token, ""];
   if (invite) await useInvite(wanted.name);
   const there = spent ? room : wanted.room;
-  const joining = makeClient(wanted.name, there);
+  const joining = makeClient(wanted, there);
   /** @type {any[]} */
   const problems = [];
   const keep = (/** @type {any} */ { detail }) => problems.push(detail);
@@ -48,7 +48,7 @@ async function join(wanted) {
     await joining.start();
   } catch (/** @type {any} */ error) {
     if (spent && TOKEN_REFUSED.includes(error.code)) [invite, token, spent] = [spent, "", ""];
-    else if (!config.dev && !spent) token = "";
+    else if (!config.dev && !spent && !PASSWORD_PROBLEMS.has(error.code)) token = "";
     showStart(there);
     throw error;
   }
@@ -60,13 +60,14 @@ async function join(wanted) {
   roomView.show(client, problems);
 }
 
-/** @param {string} name @param {string} there */
-function makeClient(name, there) {
+/** @param {import("./join.js").Entry} wanted @param {string} there */
+function makeClient({ name, password }, there) {
   shown = token;
   const source = config.dev && !token ? async () => (shown = await devToken(name, there)) : token;
   const made = new Client("ws", source, {
     room: there,
     displayName: name,
+    password,
     slots: config.slots,
     audio: rememberedAudio(),
     outputDevice: recall("output") || undefined,

@@ -1,0 +1,58 @@
+// @ts-check
+/** API keys of services: made and shown once, listed, withdrawn. For operators with a token. */
+import { create } from "../page/dom.js";
+import { askFor, showOnce } from "./asking.js";
+import { button, chip, moment } from "./elements.js";
+import { wordsIn } from "./fields.js";
+import { PagedList } from "./pages.js";
+
+/** @type {[string, string][]} */
+const SCOPES = [
+  ["token.issue", "Make tokens for people"], ["room.*", "Make, see, change and delete rooms"], ["participant.*", "See people, and moderate them"],
+  ["ban.*", "See bans"], ["invite.*", "Invite people"], ["audit.read", "Read the audit trail"], ["message.*", "Send and read messages"],
+  ["event.read", "Read events"], ["webhook.*", "Manage webhooks"], ["*", "Everything that a service may"],
+];
+/** @type {[string, string][]} */
+const LIVES = [["", "For good"], ["86400", "1 day"], ["2592000", "30 days"], ["7776000", "90 days"], ["31536000", "1 year"]];
+
+/** @param {import("./session.js").Session} session @returns {import("./main.js").View} */
+export function keysView(session) {
+  const list = new PagedList("API keys", () => session.get("api-keys"), row, ["No keys yet.", "A service shows its key in place of a person’s token."]);
+
+  /** @param {any} key */
+  function row(key) {
+    const over = key.revoked_at ? "withdrawn" : key.expires_at && Date.parse(key.expires_at) <= Date.now() ? "over" : "";
+    const words = create("div", { className: "grow" },
+      create("h3", {}, create("span", { textContent: key.name }), chip(over || "active", over ? "" : "good")),
+      create("p", { className: "about" }, create("code", { textContent: `parley_${key.prefix}_…` }), ...key.scopes.map((/** @type {string} */ scope) => chip(scope)), ...(key.rooms ?? []).map((/** @type {string} */ room) => chip(`room ${room}`))),
+      create("p", { className: "quiet" }, create("span", { textContent: `by ${key.created_by}, ` }), moment(key.created_at), ...(key.expires_at ? [moment(key.expires_at, " · until ")] : []), ...(key.used_at ? [moment(key.used_at, " · last used ")] : [create("span", { textContent: " · never used" })])));
+    const withdraw = button("Withdraw…", () => {
+      askFor({ title: `Withdraw ${key.name}?`, words: "It opens nothing any more from now on. Services that use it fail until they have another one.", submit: "Withdraw", danger: true }, async () => {
+        await session.remove(`api-keys/${encodeURIComponent(key.id)}`);
+        await list.show();
+      });
+    }, { kind: "quiet small danger", label: `Withdraw… ${key.name}` });
+    return create("div", { className: "row" }, words, create("div", { className: "acts" }, ...(over ? [] : [withdraw])));
+  }
+
+  const make = button("Make a key", () => {
+    /** @type {import("./fields.js").Field[]} */
+    const fields = [
+      { name: "name", label: "Name", required: true, longest: 64, hint: "What the service is called." },
+      ...SCOPES.map(([scope, label], index) => (/** @type {import("./fields.js").Field} */ ({ name: `scope-${index}`, label, kind: "check", hint: scope }))),
+      { name: "others", label: "Other scopes", hint: "As participant.mute; docs/permissions.md has them all." },
+      { name: "rooms", label: "Only in these rooms", hint: "Ids with spaces between them. Empty: in all." },
+      { name: "ttl", label: "Holds", kind: "select", options: LIVES, value: "" },
+    ];
+    askFor({ title: "Make an API key", fields, submit: "Make the key" }, async (values) => {
+      const scopes = [...SCOPES.filter((_, index) => values[`scope-${index}`]).map(([scope]) => scope), ...wordsIn(values.others)];
+      if (!scopes.length) throw { code: "bad_message", message: "choose what it may do" };
+      const rooms = wordsIn(values.rooms);
+      const made = await session.post("api-keys", { name: values.name, scopes, ...(rooms.length ? { rooms } : {}), ...(values.ttl ? { ttl: Number(values.ttl) } : {}) });
+      await list.show();
+      setTimeout(() => showOnce({ title: "The key", words: "Copy it now: it is shown this once, and the server keeps a hash of it only.", label: "API key", value: made.key, copy: "Copy the key" }));
+    });
+  }, { kind: "primary", picture: "plus" });
+  list.show();
+  return { title: "API keys", section: "keys", tools: [make], body: list.element };
+}
