@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests drive: Chromium, PostgreSQL, Redis, coturn, espeak-ng for speech, curl, and libfaketime for clocks that step.
+# What the tests drive: Chromium, PostgreSQL, Redis, coturn, espeak-ng for speech, curl, libfaketime for clocks that
+# step, and GStreamer as a client of WHIP and WHEP.
 # Installs by apt what is missing, where it may (root, or sudo without a password); elsewhere prints the command to run.
 # A second call only looks.
 # Under CI=true a program that is still missing afterwards is a failure.
@@ -18,6 +19,12 @@ have_redis() { command -v redis-server >/dev/null; }
 have_coturn() { command -v turnserver >/dev/null; }
 have_espeak() { command -v espeak-ng >/dev/null; }
 have_curl() { command -v curl >/dev/null; }
+have_gstreamer() {
+    /usr/bin/python3 -c 'import gi; gi.require_version("GstWebRTC", "1.0"); gi.require_version("GstSdp", "1.0")' 2>/dev/null &&
+        compgen -G '/usr/lib/*/gstreamer-1.0/libgstwebrtc.so' >/dev/null && compgen -G '/usr/lib/*/gstreamer-1.0/libgstnice.so' >/dev/null &&
+        compgen -G '/usr/lib/*/gstreamer-1.0/libgstopus.so' >/dev/null && compgen -G '/usr/lib/*/gstreamer-1.0/libgstrtp.so' >/dev/null
+}
+gstreamer='python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad'
 have_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 
 missing() {
@@ -28,6 +35,7 @@ missing() {
     have_espeak || echo espeak-ng
     have_curl || echo curl
     have_faketime || echo faketime
+    have_gstreamer || printf '%s\n' $gstreamer
 }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }

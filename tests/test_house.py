@@ -50,6 +50,7 @@ SHELLS = {
     "signaling/http/room_keeper.py": "sweeps up after temporary rooms on a timer",
     "signaling/http/health.py": "aiohttp handlers of what /ready leaves out",
     "signaling/http/http_carrier.py": "aiohttp's requests and event streams as a carrier",
+    "signaling/http/whip_api.py": "aiohttp handlers of WHIP and WHEP",
     "signaling/http/files.py": "serves the page from memory",
     "signaling/http/headers.py": "an aiohttp middleware",
     "signaling/http/limits.py": "an aiohttp middleware",

@@ -30,6 +30,20 @@ def _libfaketime() -> Path | None:
     return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 
 
+def _gstreamer() -> Path | None:
+    # The Python that has GStreamer's bindings is the system's, whatever runs the tests.
+    wanted = (
+        "*/gstreamer-1.0/libgstwebrtc.so",
+        "*/gstreamer-1.0/libgstnice.so",
+        "*/gstreamer-1.0/libgstopus.so",
+        "*/gstreamer-1.0/libgstrtp.so",
+        "*/girepository-1.0/GstWebRTC-1.0.typelib",
+        "python3/dist-packages/gi/__init__.py",
+    )
+    python = Path("/usr/bin/python3")
+    return python if python.exists() and all(any(Path("/usr/lib").glob(one)) for one in wanted) else None
+
+
 FINDERS: dict[str, Callable[[], Path | None]] = {
     "chromium": _chromium,
     "postgresql": _postgresql,
@@ -39,6 +53,7 @@ FINDERS: dict[str, Callable[[], Path | None]] = {
     "nodejs": _on_path("node"),
     "curl": _on_path("curl"),
     "espeak-ng": _on_path("espeak-ng"),
+    "gstreamer1.0-nice": _gstreamer,
 }
 """By the name of Debian's package."""
 

@@ -6,6 +6,7 @@ const DEEPEST = 3;
 
 /** The first that fits gives a route its resource. @type {[string, RegExp][]} */
 const RESOURCES = [
+  ["WHIP and WHEP", /\/(whip|whep)(\/|$)/],
   ["Signaling over HTTP", /^\/api\/v1\/rooms\/\{id\}\/(join|signal|events|leave)$/],
   ["People and calls", /^\/api\/v1\/(rooms\/\{id\}\/(participants|calls)|calls)/],
   ["Moderation", /^\/api\/v1\/rooms\/\{id\}\/(moderation|audit)/],
@@ -13,7 +14,6 @@ const RESOURCES = [
   ["Invites", /^\/api\/v1\/(rooms\/\{id\}\/)?invites/],
   ["Messages", /^\/api\/v1\/rooms\/\{id\}\/messages/],
   ["Rooms", /^\/api\/v1\/rooms/],
-  ["WHIP and WHEP", /^\/(api\/v1\/)?wh(i|e)p/],
   ["Tokens and keys", /^\/(api\/v1\/(tokens|api-keys)|auth|dev)/],
   ["Webhooks and events", /^\/api\/v1\/(webhooks|events)/],
   ["Server", /./],
@@ -90,7 +90,8 @@ function fieldsOf(document, schema, depth) {
   if (depth >= DEEPEST) return [];
   const found = resolve(document, schema);
   if (found.properties) {
-    return Object.entries(found.properties).map(([name, one]) => fieldOf(document, name, one, (found.required ?? []).includes(name), depth + 1));
+    const fields = Object.entries(found.properties).map(([name, one]) => fieldOf(document, name, one, (found.required ?? []).includes(name), depth + 1));
+    return fields.sort((one, other) => Number(other.required) - Number(one.required));
   }
   const inside = found.items ?? found.anyOf?.find((/** @type {Schema} */ one) => one.$ref || one.items);
   return inside ? fieldsOf(document, inside, depth) : [];

@@ -22,12 +22,13 @@ export function routeElement(route, bearer) {
 /** @param {Route} route @param {() => string} bearer */
 function contentOf(route, bearer) {
   const { about, parameters, body, answers } = route;
+  const trying = create("details", { className: "trying" }, create("summary", { className: "button", textContent: "Try it" }), tryForm(route, bearer));
   const parts = [];
   if (about) parts.push(create("p", { className: "hint", textContent: about }));
+  parts.push(trying);
   if (parameters.length) parts.push(block("Parameters", fieldList(parameters)));
   if (body) parts.push(block("Body", ...(body.about ? [create("p", { className: "hint", textContent: body.about })] : []), fieldList(body.fields)));
   parts.push(block("Answers", answerList(answers)));
-  parts.push(block("Try it", tryForm(route, bearer)));
   return create("div", { className: "inside" }, ...parts);
 }
 
