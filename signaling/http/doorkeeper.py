@@ -23,7 +23,10 @@ from signaling.storage.room_settings import message_days
 
 
 class Doorkeeper:
-    """Looks up what `auth`, `join` and a move to another room need. `key_set` is None where the server alone issues tokens."""
+    """Looks up what `auth`, `join` and a move to another room need.
+
+    `key_set` is None where the server alone issues tokens.
+    """
 
     def __init__(
         self, database: Database, passwords: Passwords, key_set: JwksKeeper | None = None, clock: Clock = SYSTEM_CLOCK

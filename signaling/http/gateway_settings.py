@@ -10,8 +10,9 @@ from signaling.protocol.envelope import MOST_BYTES
 class GatewaySettings:
     """What a gateway needs to know. Times are seconds, sizes bytes.
 
-    `slots` and `ice_servers` are told to clients in `joined`. `auto_create_rooms` lets tokens enter rooms that nobody keeps. New joins are refused when the event loop is later than
-    `overload_lag_seconds`, until it is no later than half of that. `close_grace_seconds` is how long a closing connection may take before it is cut.
+    `slots` and `ice_servers` are told to clients in `joined`. `auto_create_rooms` lets tokens enter rooms that nobody
+    keeps. New joins are refused when the event loop is later than `overload_lag_seconds`, until it is no later than
+    half of that. `close_grace_seconds` is how long a closing connection may take before it is cut.
     """
 
     slots: int = 8

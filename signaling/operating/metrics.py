@@ -42,7 +42,10 @@ TABLE = {
         Definition("parley_signaling_errors_total", "counter", ("reason",), "Errors told to clients, by code."),
         Definition("parley_signaling_closed_sockets_total", "counter", ("reason",), "WebSockets closed, by code."),
         Definition(
-            "parley_signaling_events_total", "counter", ("kind",), "Joins, joins shed, resumes, sockets opened, failed auths."
+            "parley_signaling_events_total",
+            "counter",
+            ("kind",),
+            "Joins, joins shed, resumes, sockets opened, failed auths.",
         ),
         Definition(
             "parley_signaling_objects",
@@ -93,9 +96,7 @@ NOTHING: Source = (dict, dict)
 class Metrics:
     """The registry of one application, and the two metrics that HTTP itself feeds."""
 
-    def __init__(
-        self, media: Source, signaling: Source, storage: Source = NOTHING, webhooks: Source = NOTHING
-    ) -> None:
+    def __init__(self, media: Source, signaling: Source, storage: Source = NOTHING, webhooks: Source = NOTHING) -> None:
         # The time of creation says nothing that a rate needs, and doubles the number of lines.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()

@@ -27,8 +27,8 @@ class Session:
     """States, numbering, secret and time limits of one session.
 
     `claims` are the verified token's, None until then; `standing` are the same with the role that the room gives, None
-    outside of one; `home` are those that it came with, once it was moved. `participant_id` is set while in a room. `refresh_at` is when a
-    fresh token is due; `replay` what was sent lately. Times are monotonic seconds.
+    outside of one; `home` are those that it came with, once it was moved. `participant_id` is set while in a room.
+    `refresh_at` is when a fresh token is due; `replay` what was sent lately. Times are monotonic seconds.
     """
 
     __slots__ = (

@@ -43,6 +43,8 @@ from sfu.sdp import parse_candidate, parse_offer
 from sfu.stun import error_response, parse_request, read_mapped_address, success_response
 from signaling.errors import ClientMistake
 from signaling.protocol.client_messages import parse_client_message
+from signaling.protocol.sdpfrag import parse_fragment, restarted
+from signaling.protocol.whip import WHEP, WHIP, one_way_offer
 from tests.fuzz.mutators import mutate_json, mutate_lines, mutate_octets
 from tests.sfu.offers import NAMES, one_line, read
 from tests.signaling.protocol.test_client_messages import GOOD
@@ -249,6 +251,34 @@ def _demux() -> Target:
     return Target(seeds, _octets, _Member().take)
 
 
+def _check_fragment(text: str) -> bool:
+    """A fragment of WHIP, and the same text as an offer of WHIP or WHEP: either is read, or is a ClientMistake."""
+    for way in (WHIP, WHEP):
+        with contextlib.suppress(ClientMistake):
+            assert {
+                line.direction for line in parse_offer(one_way_offer(text.encode(errors="surrogatepass"), way)).audio
+            } == {way.direction}
+    try:
+        fragment = parse_fragment(text.encode(errors="surrogatepass"))
+    except ClientMistake:
+        return False
+    if fragment.ice is not None:
+        assert parse_offer(restarted(one_line(), fragment.ice)).ice == fragment.ice
+    return True
+
+
+def _sdpfrag() -> Target:
+    ice = ["m=audio 9 UDP/TLS/RTP/SAVPF 111", "a=mid:0", "a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901"]
+    candidates = ["a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host", "a=end-of-candidates"]
+    seeds = ["\r\n".join([*lines, ""]) for lines in (ice, candidates, [*ice, *candidates])]
+    offers = [one_line(direction="sendonly"), one_line(direction="recvonly")]
+
+    def spoil(given: Sequence[str], chance: Random) -> str:
+        return mutate_lines(chance.choice([*given, *offers]), chance)
+
+    return Target(seeds, spoil, _check_fragment)
+
+
 def _json() -> Target:
     seeds = [orjson.dumps({"type": kind, "id": 1, "payload": payload}).decode() for kind, payload in GOOD.items()]
     return Target(seeds, lambda given, chance: mutate_json(chance.choice(given), chance), _check_message)
@@ -261,6 +291,7 @@ _TARGETS: dict[str, Callable[[], Target]] = {
     "rtcp": _rtcp,
     "demux": _demux,
     "json": _json,
+    "sdpfrag": _sdpfrag,
 }
 NAMES_OF_TARGETS = tuple(_TARGETS)
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.support.components import require
+from tests.web.operated_server import OperatedServer
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -32,6 +33,13 @@ def stub() -> Iterator[tuple[str, str]]:
         dev, closed = process.stdout.readline().split()
         yield f"http://127.0.0.1:{dev}", f"http://127.0.0.1:{closed}"
         process.terminate()
+
+
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatedServer]:
+    """A real server, for the pages that ask the management interface; each test takes rooms of its own."""
+    with OperatedServer(tmp_path_factory.mktemp("operated")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +76,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 def _complaint(message: ConsoleMessage) -> str:
     """What a page complains of, but for what the browser itself reports: sockets that the stand-in cuts, the plain
-    HTTP that is tried in their place, and invites that it refuses.
+    HTTP that is tried in their place, and what the interface refuses.
     """
-    url = message.location["url"]
-    expected = "WebSocket connection to" in message.text or "/api/v1/rooms/" in url or "/api/v1/invites/" in url
+    refused = "Failed to load resource" in message.text and "/api/v1/" in message.location["url"]
+    expected = "WebSocket connection to" in message.text or refused
     return message.text if message.type == "error" and not expected else ""

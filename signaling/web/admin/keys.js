@@ -54,5 +54,5 @@ export function keysView(session) {
     });
   }, { kind: "primary", picture: "plus" });
   list.show();
-  return { title: "API keys", section: "keys", tools: [make], body: list.element };
+  return { title: "API keys", section: "keys", tools: [make], body: create("div", {}, create("h2", { className: "unseen", textContent: "Keys of services" }), list.element) };
 }

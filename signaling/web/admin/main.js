@@ -9,7 +9,7 @@ import { once } from "./elements.js";
 import { keysView } from "./keys.js";
 import { roomView } from "./room.js";
 import { roomsView } from "./rooms.js";
-import { Session, keepBearer, keptBearer } from "./session.js";
+import { Session, keepBearer, keptBearer, ofRoom } from "./session.js";
 import { webhooksView } from "./webhooks.js";
 import { problemInWords } from "./words.js";
 
@@ -74,10 +74,13 @@ function showEntry(problem = "") {
 /** @param {string} bearer @param {boolean} dev whether the server gives another one */
 async function signIn(bearer, dev) {
   const own = (turn += 1);
-  const made = new Session(bearer, (error) => own === turn && signOut(problemInWords(error)), dev ? operatorToken : undefined);
-  // Any question tells whether the bearer is one; what it may do is another one.
+  const made = new Session(bearer, (error) => made === session && signOut(problemInWords(error)), dev ? operatorToken : undefined);
   const room = made.who.room;
-  await made.opens(room ? `rooms/${encodeURIComponent(room)}/participants?limit=1` : "rooms?limit=1");
+  try {
+    await made.get(room ? ofRoom(room, "participants") : "rooms", { limit: 1 });
+  } catch (/** @type {any} */ error) {
+    if (error.code !== "forbidden") throw error; // it is one, and may something else
+  }
   if (own !== turn) return;
   session = made;
   keepBearer(dev ? FROM_DEV : bearer);
@@ -153,7 +156,10 @@ function enter(pressed, bearer, dev) {
     } catch (/** @type {any} */ error) {
       const refused = ["token_missing", "unauthenticated", "token_invalid", "token_expired"].includes(error.code);
       setText(byId("entry-problem"), problemInWords(error));
-      if (refused) byId("bearer").setAttribute("aria-invalid", "true");
+      if (refused) {
+        keepBearer("");
+        byId("bearer").setAttribute("aria-invalid", "true");
+      }
       byId("bearer").focus();
     }
   });

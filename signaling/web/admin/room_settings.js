@@ -42,7 +42,7 @@ function groupsOf(room, anyOwner) {
       { name: "is_moderated", label: "Moderated", kind: "check", value: room.is_moderated, hint: "People listen until they are given the floor." },
       { name: "quality_preset", label: "Sound", kind: "select", options: PRESETS, value: room.quality_preset },
       { name: "allow_recording", label: "May be recorded", kind: "check", value: room.allow_recording },
-      { name: "keep_messages", label: "Keep the chat’s messages", kind: "check", value: history?.keep },
+      { name: "keep_messages", label: "Keep the messages of the chat", kind: "check", value: history?.keep },
       { name: "message_days", label: "For so many days", kind: "number", value: history?.days ?? USUAL_DAYS, min: 1, max: 3650 },
     ]],
     ["How long it lasts", [

@@ -75,7 +75,7 @@ class RoomList {
     this.others.setAttribute("aria-label", "In use, but not kept");
     this.unkept = section("In use, but not kept", [], create("p", { className: "hint", textContent: "Somebody talks there now. When they leave, nothing of these rooms stays." }), this.others);
     this.unkept.hidden = true;
-    this.element = create("div", {}, this.#searchField(), this.list.element, this.unkept);
+    this.element = create("div", {}, this.#searchField(), create("h2", { className: "unseen", textContent: "Kept rooms" }), this.list.element, this.unkept);
     this.happenings = new Happenings(session, (rooms) => this.#refresh(rooms), () => [...this.#here.keys()]);
   }
 

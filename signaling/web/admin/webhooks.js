@@ -64,5 +64,5 @@ export function webhooksView(session) {
     });
   }, { kind: "primary", picture: "plus" });
   list.show();
-  return { title: "Webhooks", section: "webhooks", tools: [make], body: list.element };
+  return { title: "Webhooks", section: "webhooks", tools: [make], body: create("div", {}, create("h2", { className: "unseen", textContent: "Who is told" }), list.element) };
 }

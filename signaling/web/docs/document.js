@@ -1,7 +1,7 @@
 // @ts-check
 /** What an OpenAPI document says of each route, in the words that the page shows. Touches no page. */
 
-const METHODS = ["get", "post", "put", "patch", "delete"];
+const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"];
 const DEEPEST = 3;
 
 /** The first that fits gives a route its resource. @type {[string, RegExp][]} */

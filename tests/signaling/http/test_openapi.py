@@ -39,6 +39,8 @@ def test_parameters_of_path_and_query_are_described():
 def test_a_body_is_described():
     body = document()["paths"]["/dev/token"]["post"]["requestBody"]
     assert body["content"]["application/json"]["schema"]["$ref"].endswith("/DevTokenRequest")
+    body = document()["paths"]["/api/v1/rooms/{id}/whip"]["post"]["requestBody"]
+    assert body["content"] == {"application/sdp": {"schema": {"type": "string"}}}
 
 
 def test_a_route_that_takes_an_idempotency_key_says_so_and_one_with_a_limit_of_its_own_too():

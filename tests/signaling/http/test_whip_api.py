@@ -99,7 +99,7 @@ async def test_a_listener_is_seen_and_says_that_it_does_not_speak(tmp_path: Path
         assert (await ear.send("DELETE", wrong))[0].status == 404
 
 
-async def test_rfc_9725_section_4_3_candidates_and_restarts(tmp_path: Path) -> None:
+async def test_rfc_9725_section_4_3_candidates_and_restarts_by_patch_of_rfc_5789(tmp_path: Path) -> None:
     async with served(tmp_path) as server:
         studio = Client(server)
         await studio.post()

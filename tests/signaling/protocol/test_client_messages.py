@@ -52,7 +52,7 @@ BAD = [
     ("dtmf", {"tones": "1" * 33}),
     ("dtmf", {"tones": "E"}),
     ("dtmf", {"tones": "1\n"}),
-    ("dtmf", {"tones": "١"}),
+    ("dtmf", {"tones": "\N{ARABIC-INDIC DIGIT ONE}"}),
     ("dtmf", {"tones": 5}),
     ("dtmf", {"tones": "1", "duration_ms": 39}),
     ("dtmf", {"tones": "1", "duration_ms": 6001}),
