@@ -1,6 +1,7 @@
-"""Takes the README's picture of a call: three people in real Chromium, talking through a real `parley serve --dev`.
+"""Takes the README's pictures, of a call and of the admin page that looks after it: three people in real Chromium,
+talking through a real `parley serve --dev`, and an operator.
 
-    .venv/bin/python -m scripts.screenshot [FILE]
+    .venv/bin/python -m scripts.screenshot [FOLDER]
 
 Each person is a browser of its own with a voice of its own (tones that come and go like speech), as fake microphone.
 """
@@ -21,7 +22,7 @@ from tests.support.components import FINDERS
 from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "images" / "call.png"
+PICTURES = ROOT / "docs" / "images"
 PEOPLE = ("Ana", "Ben", "Chidi")
 ROOM = "kitchen"
 SIZE = ViewportSize(width=1100, height=720)
@@ -68,27 +69,52 @@ async def join(chromium: BrowserType, program: Path, stack: AsyncExitStack, serv
     await page.goto(f"{server.url}/#room={ROOM}")
     await page.locator("#name").fill(name)
     await page.locator("#join-button").click()
-    await page.locator("#room-title").get_by_text(ROOM).wait_for()
+    await page.locator("#people").get_by_text(name).first.wait_for()
     return page
 
 
-async def take(picture: Path) -> None:
-    """Start a server, have everybody join, wait until somebody else is seen speaking, take the picture."""
+async def operate(chromium: BrowserType, program: Path, stack: AsyncExitStack, server: ServerProcess) -> Page:
+    """An operator on the admin page, who makes the room."""
+    browser = await chromium.launch(executable_path=program)
+    stack.push_async_callback(browser.close)
+    context = await browser.new_context(viewport=SIZE, device_scale_factor=2, color_scheme="light")
+    page = await context.new_page()
+    await page.goto(f"{server.url}/admin")
+    await page.get_by_role("button", name="Try it as an operator").click()
+    await page.get_by_role("button", name="Make a room").click()
+    await page.get_by_label("Name", exact=True).fill("The kitchen")
+    await page.get_by_label("Id", exact=True).fill(ROOM)
+    await page.get_by_role("button", name="Make the room").click()
+    await page.get_by_text("Nobody is here.").wait_for()
+    return page
+
+
+async def take(folder: Path) -> None:
+    """Start a server, have everybody join, wait until somebody else is seen speaking, take the pictures."""
     program = FINDERS["chromium"]()
     if program is None:
         sys.exit("Chromium is missing; install it with: make setup")
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(ServerProcess(folder))
+        server = stack.enter_context(ServerProcess(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         chromium = (await stack.enter_async_context(async_playwright())).chromium
+        admin = await operate(chromium, program, stack, server)
         pages = [await join(chromium, program, stack, server, name) for name in PEOPLE]
         people = pages[0].locator("#people")
         for name in PEOPLE:
             await people.get_by_text(name).first.wait_for()
         await people.get_by_text("speaking", exact=False).first.wait_for()
-        taken = await pages[0].screenshot(path=picture)
+        await save(pages[0], folder / "call.png")
+        await admin.get_by_role("button", name=f"Mute: {PEOPLE[1]}").click()
+        await admin.get_by_text("Muted by a moderator").wait_for()
+        await admin.get_by_role("heading", level=1).focus()
+        await save(admin, folder / "admin.png")
+
+
+async def save(page: Page, picture: Path) -> None:
+    """Write it, and say how large it is."""
+    taken = await page.screenshot(path=picture)
     print(f"{picture}: {len(taken) // 1000} kB")
 
 
 if __name__ == "__main__":
-    asyncio.run(take(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURE))
+    asyncio.run(take(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES))

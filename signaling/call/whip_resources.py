@@ -26,8 +26,8 @@ class WhipLine(HttpLine):
     """One resource, as the line of its session: it reads what the server says, and heeds that its media is gone.
 
     `id` stands in its URL: 128 random bits. `offer` is the last one, `tag` names the ICE session that its answer began.
-    `identity` is who it speaks for, by the token that it was opened with; `seat` is its session, also once that has lost
-    this line.
+    `identity` is who it speaks for, by the token that it was opened with; `seat` is its session, also once that has
+    lost this line.
     """
 
     __slots__ = ("_media_gone", "_token", "id", "identity", "offer", "room_id", "seat", "tag", "way")

@@ -9,12 +9,10 @@ from signaling.errors import ClientMistake
 from signaling.http.people_models import PageQuery, TimeQuery
 from signaling.identity import deny_list
 from signaling.identity.names import LONGEST_IDENTITY, check_identity
-from signaling.protocol.client_messages import LONGEST_DURATION, Moderate, ModerateAction
+from signaling.protocol.client_messages import LONGEST_DURATION, Moderate, ModerateAction, Reason
 from signaling.storage.bans import Ban
 from signaling.storage.moderation import ModerationEvent, ModerationFilter
 from signaling.storage.words import ActorRole
-
-_LONGEST_REASON = 256
 
 
 class ModerationOrder(BaseModel):
@@ -28,7 +26,7 @@ class ModerationOrder(BaseModel):
         None, min_length=1, max_length=LONGEST_IDENTITY, description="Instead of `target`; the one way for `unban`."
     )
     duration: int | None = Field(None, ge=1, le=LONGEST_DURATION, description="Seconds; for what lasts.")
-    reason: str | None = Field(None, max_length=_LONGEST_REASON)
+    reason: Reason | None = None
     room: str | None = Field(None, max_length=64, description="Where a `move` goes.")
 
     @model_validator(mode="after")
@@ -64,7 +62,7 @@ class BanOrder(BaseModel):
 
     identity: str
     duration: int | None = Field(None, ge=1, le=LONGEST_DURATION, description="Seconds; without it, for good.")
-    reason: str | None = Field(None, max_length=_LONGEST_REASON)
+    reason: Reason | None = None
 
     @field_validator("identity")
     @classmethod

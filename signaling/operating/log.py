@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 REDACTED = "(removed)"
 SECRET_KEYS = frozenset(
@@ -130,11 +131,25 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
             foreign_pre_chain=shared, processors=[OneLineASecond(), *last, renderer], use_get_message=True
         )
     )
+    logging.getLogger("aiohttp.server").filters[:] = [_not_http]
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for chatty in ("aioice", "aiortc", "aiohttp.access", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _not_http(record: logging.LogRecord) -> bool:
+    """A filter: what a client sent that is no HTTP is its own mistake; aiohttp logs an error with a traceback for it.
+
+    The line does not repeat what was sent, which may be half a header with a key in it.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args, record.exc_info = "not_http", (), None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.reason = type(error).__name__
+    return True
 
 
 class _Handler(logging.StreamHandler[TextIO]):

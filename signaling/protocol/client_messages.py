@@ -11,9 +11,12 @@ from signaling.errors import ClientMistake
 from signaling.identity.names import LONGEST_IDENTITY
 from signaling.protocol.envelope import LARGEST_INTEGER, RequestId, read_envelope
 
+NO_NUL = r"^[^\x00]*$"
+"""Texts that are kept: PostgreSQL takes no text with NUL in it, and what cannot be kept must not be done."""
 ParticipantId = Annotated[str, Field(min_length=1, max_length=64)]
 Token = Annotated[str, Field(min_length=1, max_length=8192)]
 Seq = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
+Reason = Annotated[str, Field(max_length=256, pattern=NO_NUL)]
 RoomId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", max_length=64)]
 
 LONGEST_DURATION = 366 * 86_400
@@ -134,8 +137,8 @@ class SendMessage(ClientPayload):
 
     type = "message"
     to: ParticipantId | None = None
-    topic: Annotated[str, Field(min_length=1, max_length=64)]
-    body: Annotated[str, Field(max_length=16_384)]
+    topic: Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
+    body: Annotated[str, Field(max_length=16_384, pattern=NO_NUL)]
 
 
 class Signal(ClientPayload):
@@ -154,9 +157,9 @@ class Moderate(ClientPayload):
 
     type = "moderate"
     action: ModerateAction
-    target: Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTITY)]
+    target: Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTITY, pattern=NO_NUL)]
     duration: Annotated[int, Field(ge=1, le=LONGEST_DURATION)] | None = None
-    reason: Annotated[str, Field(max_length=256)] | None = None
+    reason: Reason | None = None
     room: RoomId | None = None
 
     @model_validator(mode="after")

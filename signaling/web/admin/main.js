@@ -32,6 +32,7 @@ const SECTIONS = [
 ];
 const FROM_DEV = "dev";
 
+const given = takeBearer() || keptBearer();
 const config = await serverConfig();
 /** @type {Session | null} */
 let session = null;
@@ -118,7 +119,8 @@ function go() {
   view?.close?.();
   dismissAll();
   const fragment = new URLSearchParams(location.hash.slice(1));
-  const room = fragment.get("room") || (fragment.size ? "" : session.who.room);
+  const own = session.is("operator") ? "" : session.who.room;
+  const room = fragment.get("room") || (fragment.size ? "" : own);
   const part = fragment.get("part") ?? "";
   const wanted = SECTIONS.find(({ name }) => fragment.has(name)) ?? SECTIONS[0];
   view = room ? roomView(session, room, part) : wanted.make(session);
@@ -193,4 +195,4 @@ async function start(bearer) {
   await enter(byId("entry-button"), async () => (dev ? operatorToken() : bearer), dev);
 }
 
-await start(takeBearer() || keptBearer());
+await start(given);

@@ -2,12 +2,12 @@
 /** Who is in a room now, and what a moderator can do to them. */
 import { byId, create, icon, setIcon, setText } from "../page/dom.js";
 import { askFor } from "./asking.js";
-import { button, chip, face, moment, nothing, once } from "./elements.js";
+import { button, chip, face, nothing, once } from "./elements.js";
 import { Pulse } from "./pulse.js";
 import { makeRoom } from "./rooms.js";
 import { ofRoom } from "./session.js";
 import { attempt, told, wentWrong } from "./telling.js";
-import { counted, problemInWords } from "./words.js";
+import { counted, problemInWords, sinceInWords } from "./words.js";
 
 const EVERY = 2000;
 const MOST = 200;
@@ -90,7 +90,7 @@ class Person {
     this.acts = create("div", { className: "acts" });
     const who = create("div", { className: "grow" },
       create("h3", {}, create("span", { textContent: this.shown }), ...(person.role === "member" ? [] : [chip(person.role)])),
-      create("p", { className: "quiet cut" }, create("span", { textContent: `${person.identity} · ` }), moment(person.joined_at, "since ")),
+      create("p", { className: "quiet cut" }, create("span", { textContent: `${person.identity} · ` }), create("time", { dateTime: person.joined_at, title: person.joined_at, textContent: sinceInWords(person.joined_at) })),
       this.status);
     this.element = create("li", {}, create("div", { className: "row" }, face(person.identity, person.name), who, this.acts));
     this.element.dataset.identity = person.identity;

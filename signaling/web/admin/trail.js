@@ -8,6 +8,8 @@ import { ofRoom } from "./session.js";
 import { ACTS, betweenInWords, named } from "./words.js";
 
 const PAGE = 50;
+/** From so many pixels on, the filter does not push the trail off the screen. */
+const WIDE = 640;
 /** @type {[string, string][]} */
 const ACTIONS = [
   ["", "Everything"],
@@ -35,7 +37,8 @@ export function trailPart(session, place) {
     list.show();
   });
   list.show();
-  return { element: section("Audit trail", [], filter, list.element) };
+  const filters = create("details", { className: "filters", open: innerWidth >= WIDE }, create("summary", { textContent: "Filter" }), filter);
+  return { element: section("Audit trail", [], filters, list.element) };
 }
 
 /** @param {any} act */

@@ -78,6 +78,11 @@ export function momentInWords(iso) {
   return at.toDateString() === new Date().toDateString() ? `today, ${TIME.format(at)}` : MOMENT.format(at);
 }
 
+/** Since when somebody is here. @param {string} iso */
+export function sinceInWords(iso) {
+  return `since ${momentInWords(iso).replace(/^today, /, "")}`;
+}
+
 /** @type {[number, string][]} */
 const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
 

@@ -5,6 +5,7 @@ import pytest
 
 from signaling.http.app_keys import TOKENS
 from signaling.http.openapi import as_text
+from signaling.identity.tokens import LIFETIME
 from tests.signaling.serving import served
 
 WANTED = {"name": " Ana\u202e ", "room": "lobby"}
@@ -32,9 +33,25 @@ async def test_dev_gives_a_token_for_the_room(tmp_path):
         assert claims.identity.startswith("dev-")
 
 
-async def test_without_dev_there_is_no_such_route(tmp_path):
+async def test_dev_makes_an_operator_for_whoever_asks_from_this_machine(tmp_path):
+    async with served(tmp_path, dev=True) as server:
+        _, body = await server.ask("/dev/token", "POST", json={"name": "Olga", "role": "operator"})
+        claims = server.app[TOKENS].verify(json.loads(body)["token"], datetime.now(UTC))
+        assert (claims.identity, claims.role, claims.grants.room) == ("dev-operator", "operator", None)
+        assert claims.expires_at - datetime.now(UTC) <= LIFETIME
+
+
+@pytest.mark.parametrize("wanted", [WANTED, {"role": "operator"}])
+async def test_without_dev_there_is_no_such_route(tmp_path, wanted):
     async with served(tmp_path) as server:
-        assert (await server.ask("/dev/token", "POST", json=WANTED))[0].status == 404
+        assert (await server.ask("/dev/token", "POST", json=wanted))[0].status == 404
+
+
+@pytest.mark.parametrize("role", ["owner", "moderator", "", None, 3])
+async def test_dev_gives_no_other_role(tmp_path, role):
+    async with served(tmp_path, dev=True) as server:
+        response, body = await server.ask("/dev/token", "POST", json={**WANTED, "role": role})
+        assert (response.status, json.loads(body)["code"]) == (400, "bad_message")
 
 
 @pytest.mark.parametrize(
@@ -50,11 +67,12 @@ async def test_without_dev_there_is_no_such_route(tmp_path):
         ({"Origin": "own", "Sec-Fetch-Site": "same-origin"}, 200),
     ],
 )
-async def test_a_foreign_page_name_or_machine_gets_no_token(tmp_path, headers, status):
+@pytest.mark.parametrize("wanted", [WANTED, {"role": "operator"}], ids=["member", "operator"])
+async def test_a_foreign_page_name_or_machine_gets_no_token(tmp_path, headers, status, wanted):
     async with served(tmp_path, dev=True) as server:
         if headers.get("Origin") == "own":
             headers = {**headers, "Origin": f"http://{server.host}"}
-        response, body = await server.ask("/dev/token", "POST", json=WANTED, headers=headers)
+        response, body = await server.ask("/dev/token", "POST", json=wanted, headers=headers)
         assert response.status == status
         assert (b'"token"' in body) == (status == 200)
 

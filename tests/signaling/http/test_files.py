@@ -70,5 +70,14 @@ def test_an_absent_folder_has_no_files(tmp_path):
     add_files(web.Application(), {})
 
 
-def test_our_own_page_is_there():
-    assert "/index.html" in read_files(WEB_ROOT)
+async def test_a_page_at_the_top_has_a_short_name_and_one_below_has_none(tmp_path):
+    (tmp_path / "admin.html").write_text("admin")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "deep.html").write_text("deep")
+    answers = await asked(tmp_path, "/admin", "/admin.html", "/below/deep", "/below/deep.html", "/")
+    assert [(response.status, body) for response, body in answers[:2]] == [(200, b"admin")] * 2
+    assert [response.status for response, _ in answers[2:]] == [404, 200, 404]
+
+
+def test_our_own_pages_are_there():
+    assert {"/index.html", "/admin.html", "/docs.html"} <= set(read_files(WEB_ROOT))

@@ -89,6 +89,13 @@ async def first_line(server, headers):
     return int(line.split()[1]), line
 
 
+@pytest.mark.parametrize("path", ["/api/v1/rooms/a%00b", "/api/v1/rooms?search=%00", "/%00", "/live?%00=1"])
+async def test_an_address_with_nul_goes_nowhere(tmp_path, path):
+    async with served(tmp_path) as server:
+        response, body = await server.ask(path)
+        assert (response.status, b'"bad_message"' in body) == (400, True)
+
+
 async def test_cors_is_closed_but_for_allowed_origins(tmp_path):
     allowed = "https://game.example"
     async with served(tmp_path, allowed_origins=[allowed]) as server:

@@ -1,6 +1,7 @@
 """WHIP (RFC 9725) and WHEP over real sockets; media is a stand-in that answers with the offer itself."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from signaling.errors import ERRORS
 from signaling.http import whip_api as module
 from signaling.http.app_keys import CLOCK, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
+from signaling.identity.issuing import TokenOrder
 from tests.sfu.offers import one_line
 from tests.signaling.fakes import receive
-from tests.signaling.http.callers import Line, enter
+from tests.signaling.http.callers import Line, enter, person
 from tests.signaling.serving import Served, served
 
 WHIP = "/api/v1/rooms/den/whip"
@@ -217,6 +219,19 @@ async def test_it_is_a_participant_like_any_other(tmp_path: Path) -> None:
         assert (await studio.patch(If_Match="*"))[0].status == 404
         response, text = await studio.post()
         assert (response.status, '"code":"token_invalid"' in text) == (401, True), "a kicked token is good for nothing"
+
+
+async def test_a_room_with_a_password_wants_a_token_that_is_invited(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        owner = person(server, "ana", room_create=True)
+        assert await owner.status("POST", "/api/v1/rooms", {"name": "Den", "id": "den", "password": "s3cret"}) == 201
+        studio, utc = Client(server), server.app[CLOCK].utc()
+        response, text = await studio.post()
+        assert (response.status, '"code":"password_required"' in text) == (403, True)
+        assert server.app[GATEWAY].conversation.rooms.population == 0
+        order = TokenOrder(identity="studio", grants=Grants.for_room("den"), lifetime=timedelta(hours=1), invited=True)
+        studio.token = server.app[TOKENS].issue_order(order, utc)
+        assert (await studio.post())[0].status == 201
 
 
 async def test_it_ends_with_its_media(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ def report(**changes):
 
 def test_for_people_it_says_where_to_go_and_what_is_open():
     text = report(warnings=("mind the gap",)).as_text()
-    for part in ("http://localhost:8080/", "TCP port 8080", "UDP port 7882", "10.0.0.1", "! mind the gap", "Ctrl-C"):
+    pages = ("http://localhost:8080/admin", "http://localhost:8080/docs")
+    for part in (*pages, "TCP port 8080", "UDP port 7882", "10.0.0.1", "! mind the gap", "Ctrl-C"):
         assert part in text
     assert "parley token create" in text
 

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
 from signaling.operating.log import REDACTED, OneLineASecond, configure, escape_control, remove_secrets
 
@@ -139,6 +140,15 @@ def test_a_stream_that_nobody_reads_stops_nothing(lines):
     handler.stream = stream
     assert handler.lost == 1
     assert lines() == []
+
+
+def test_what_is_no_http_is_a_clients_mistake_and_not_repeated(lines):
+    for error in (BadHttpMessage("Invalid header: parley_secret"), ValueError("ours")):
+        logging.getLogger("aiohttp.server").error("Error handling request from %s", "192.0.2.1", exc_info=error)
+    theirs, ours = lines()
+    assert (theirs["event"], theirs["level"], theirs["reason"]) == ("not_http", "info", "BadHttpMessage")
+    assert "parley_secret" not in str(theirs)
+    assert (ours["level"], "ValueError: ours" in ours["exception"]) == ("error", True)
 
 
 async def test_what_the_event_loop_reports_is_logged(lines):
