@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
+from signaling.api.repeats import Repeats
+from signaling.api.service_keys import ServiceKeys
 from signaling.call.records import Records
 from signaling.chance import SYSTEM_CHANCE
 from signaling.clock import SYSTEM_CLOCK
@@ -33,10 +35,8 @@ from signaling.http.gateway import Gateway, GatewaySettings
 from signaling.http.headers import client_address, gatekeeper, identify, security_headers
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
-from signaling.http.repeats import Repeats
 from signaling.http.room_keeper import RoomKeeper
 from signaling.http.routes import add_endpoints
-from signaling.http.service_keys import ServiceKeys
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.operating.db_command import database_settings

@@ -6,11 +6,11 @@ from typing import Protocol
 
 from aiohttp import web
 
+from signaling.api.repeats import Repeats
+from signaling.api.service_keys import ServiceKeys
 from signaling.call.media_port import MediaPort
 from signaling.clock import Clock
 from signaling.http.gateway import Gateway
-from signaling.http.repeats import Repeats
-from signaling.http.service_keys import ServiceKeys
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.identity.tokens import Tokens

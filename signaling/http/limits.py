@@ -14,9 +14,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from signaling.api.bearer import recognise
 from signaling.http.aliases import other_names
 from signaling.http.app_keys import GATEWAY
-from signaling.http.bearer import recognise
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
 from signaling.limits import KeyedLimit, address_key

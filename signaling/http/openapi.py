@@ -9,25 +9,21 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from signaling.api import config as http_api
+from signaling.api import invites as invites_api
+from signaling.api import keys as keys_api
+from signaling.api import messages as messages_api
+from signaling.api import moderation as moderation_api
+from signaling.api import once
+from signaling.api import people as people_api
+from signaling.api import rooms as rooms_api
+from signaling.api import tokens as tokens_api
+from signaling.api import webhooks as webhooks_api
+from signaling.api.repeats import HEADER
 from signaling.errors import ERRORS
-from signaling.http import api as http_api
-from signaling.http import (
-    health,
-    http_carrier,
-    invites_api,
-    keys_api,
-    messages_api,
-    moderation_api,
-    once,
-    people_api,
-    rooms_api,
-    tokens_api,
-    webhooks_api,
-    whip_api,
-)
+from signaling.http import health, http_carrier, whip_api
 from signaling.http import probes as http_probes
 from signaling.http.problems import CONTENT_TYPE, Problem
-from signaling.http.repeats import HEADER
 from signaling.http.routes import Endpoint
 from signaling.version import VERSION
 

@@ -8,10 +8,10 @@ from functools import partial
 from aiohttp import web
 from multidict import CIMultiDict
 
+from signaling.api.bearer import ERRORS as BEARER_ERRORS
+from signaling.api.bearer import claims_of
 from signaling.call.whip_resources import WhipLine, part
 from signaling.http.app_keys import CLOCK, GATEWAY, SETTINGS
-from signaling.http.bearer import ERRORS as BEARER_ERRORS
-from signaling.http.bearer import claims_of
 from signaling.http.headers import client_address
 from signaling.http.http_carrier import exchange
 from signaling.http.problems import problem, read_octets, refuse

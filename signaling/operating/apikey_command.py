@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from signaling.api.key_models import KeyRequest, KeyView, NewKey
 from signaling.chance import SYSTEM_CHANCE
-from signaling.http.key_models import KeyRequest, KeyView, NewKey
 from signaling.operating.database_work import do
 from signaling.operating.refusals import BadSettings
 from signaling.operating.settings import Settings

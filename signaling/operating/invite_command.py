@@ -5,8 +5,8 @@ from datetime import datetime
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from signaling.api.invite_models import InviteRequest, InviteView, NewInvite
 from signaling.chance import SYSTEM_CHANCE
-from signaling.http.invite_models import InviteRequest, InviteView, NewInvite
 from signaling.ids import uuid7
 from signaling.operating.database_work import do
 from signaling.operating.refusals import BadSettings

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from signaling.api.room_models import RoomView
 from signaling.chance import SYSTEM_CHANCE
-from signaling.http.room_models import RoomView
 from signaling.operating.database_work import do
 from signaling.operating.settings import Settings
 from signaling.storage import outbox, rooms

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from signaling.api.webhook_models import TrialAnswer, WebhookMade, WebhookView
 from signaling.chance import SYSTEM_CHANCE
-from signaling.http.webhook_models import TrialAnswer, WebhookMade, WebhookView
 from signaling.operating.database_work import do
 from signaling.operating.settings import Settings
 from signaling.storage import deliveries, webhooks

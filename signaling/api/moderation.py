@@ -8,15 +8,9 @@ import asyncio
 
 from aiohttp import web
 
-from signaling.call import banning
-from signaling.call.entry import Entry
-from signaling.call.moderation import act_in_room
-from signaling.errors import StorageUnavailable
-from signaling.http import bearer
-from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, SPOOL
-from signaling.http.bearer import asker_of
-from signaling.http.doorkeeper import policy_of
-from signaling.http.moderation_models import (
+from signaling.api import bearer
+from signaling.api.bearer import asker_of
+from signaling.api.moderation_models import (
     AuditPage,
     AuditQuery,
     AuditView,
@@ -27,8 +21,14 @@ from signaling.http.moderation_models import (
     ModerationDone,
     ModerationOrder,
 )
+from signaling.api.room_gate import enter
+from signaling.call import banning
+from signaling.call.entry import Entry
+from signaling.call.moderation import act_in_room
+from signaling.errors import StorageUnavailable
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, SPOOL
+from signaling.http.doorkeeper import policy_of
 from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.room_gate import enter
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity import deny_list
 from signaling.identity.asker import Asker

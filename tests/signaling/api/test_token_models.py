@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from signaling.http.token_models import IssuedToken, KeyExchange, TokenRequest
+from signaling.api.token_models import IssuedToken, KeyExchange, TokenRequest
 from tests.signaling.fakes import START
 
 

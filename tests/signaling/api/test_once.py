@@ -1,7 +1,7 @@
 import asyncio
 
+from signaling.api.once import REPEATED
 from signaling.http.app_keys import REPEATS
-from signaling.http.once import REPEATED
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import served
 

@@ -2,15 +2,15 @@
 
 import structlog
 
+from signaling.api.recent_keys import RecentKeys
 from signaling.clock import Clock
 from signaling.errors import StorageUnavailable
-from signaling.http.recent_keys import RecentKeys
 from signaling.identity.permissions import Service
 from signaling.storage import api_keys
 from signaling.storage.api_keys import ApiKey
 from signaling.storage.database import Database
 
-_log = structlog.get_logger("signaling.http.service_keys")
+_log = structlog.get_logger("signaling.api.service_keys")
 
 
 class ServiceKeys:

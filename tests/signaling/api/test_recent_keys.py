@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
-from signaling.http import recent_keys
-from signaling.http.recent_keys import NOTED_EVERY, REMEMBERED, RecentKeys
+from signaling.api import recent_keys
+from signaling.api.recent_keys import NOTED_EVERY, REMEMBERED, RecentKeys
 from signaling.storage.api_keys import ApiKey
 
 

@@ -13,8 +13,8 @@ from signaling.identity.grants import Grants
 from signaling.storage import api_keys
 from signaling.storage.api_keys import KeyOrder
 from signaling.storage.webhook_record import FROM_SETTINGS
+from tests.signaling.api.test_rooms import ROOMS, Caller
 from tests.signaling.fakes import FakeLine, receive
-from tests.signaling.http.test_rooms_api import ROOMS, Caller
 from tests.signaling.serving import served
 from tests.signaling.webhooks.receiver import receiver_thread
 

@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from signaling.api.people_models import HistoryQuery, PageQuery, ParticipantsPage, PresenceView
 from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, RoomDirectory
 from signaling.errors import ClientMistake
-from signaling.http.people_models import HistoryQuery, PageQuery, ParticipantsPage, PresenceView
 from signaling.storage.calls import Presence
 from tests.signaling.fakes import START
 

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
+from signaling.api.bearer import asker_of
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import DATABASE
-from signaling.http.bearer import asker_of
 from signaling.http.problems import refuse
 from signaling.identity.asker import Asker
 from signaling.identity.names import ROOM_ID

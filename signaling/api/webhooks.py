@@ -2,13 +2,9 @@
 
 from aiohttp import web
 
-from signaling.chance import SYSTEM_CHANCE
-from signaling.http import bearer
-from signaling.http.app_keys import CLOCK, COURIER, DATABASE, SENDER, SETTINGS
-from signaling.http.bearer import asker_of
-from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
-from signaling.http.webhook_models import (
+from signaling.api import bearer
+from signaling.api.bearer import asker_of
+from signaling.api.webhook_models import (
     EventPage,
     EventQuery,
     ReplayQuery,
@@ -20,6 +16,10 @@ from signaling.http.webhook_models import (
     WebhookPage,
     WebhookView,
 )
+from signaling.chance import SYSTEM_CHANCE
+from signaling.http.app_keys import CLOCK, COURIER, DATABASE, SENDER, SETTINGS
+from signaling.http.problems import read_body, read_query, refuse
+from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity.permissions import may
 from signaling.storage import deliveries, outbox, webhooks
 from signaling.storage.event_filters import EVERYTHING, check_filter

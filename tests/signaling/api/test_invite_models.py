@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from signaling.http.invite_models import AcceptedInvite, InviteRequest, InviteToken, InviteView, NewInvite
+from signaling.api.invite_models import AcceptedInvite, InviteRequest, InviteToken, InviteView, NewInvite
 from signaling.identity.inviting import token_of
 from signaling.storage.invites import Invite
 

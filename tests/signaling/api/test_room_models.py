@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from signaling.http.room_models import RoomChanges, RoomOrder, RoomQuery, RoomView
+from signaling.api.room_models import RoomChanges, RoomOrder, RoomQuery, RoomView
 from signaling.storage.room_record import CHANGEABLE, Room
 
 

@@ -10,16 +10,9 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from signaling.call.admission import check_admission
-from signaling.call.audit import AuditEvent
-from signaling.call.guessing import guessing
-from signaling.chance import SYSTEM_CHANCE
-from signaling.http import bearer
-from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, TOKENS
-from signaling.http.bearer import asker_of, claims_of
-from signaling.http.doorkeeper import policy_of
-from signaling.http.headers import client_address, client_of_request
-from signaling.http.invite_models import (
+from signaling.api import bearer
+from signaling.api.bearer import asker_of, claims_of
+from signaling.api.invite_models import (
     AcceptedInvite,
     InviteAcceptance,
     InvitePage,
@@ -30,9 +23,16 @@ from signaling.http.invite_models import (
     NewInvite,
     RejectedInvite,
 )
-from signaling.http.people_models import PageQuery
+from signaling.api.people_models import PageQuery
+from signaling.api.room_gate import enter
+from signaling.call.admission import check_admission
+from signaling.call.audit import AuditEvent
+from signaling.call.guessing import guessing
+from signaling.chance import SYSTEM_CHANCE
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, TOKENS
+from signaling.http.doorkeeper import policy_of
+from signaling.http.headers import client_address, client_of_request
 from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.room_gate import enter
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity import inviting
 from signaling.identity.asker import Asker
@@ -46,7 +46,7 @@ from signaling.storage.room_record import Room
 _OF_ROOM = "/api/v1/rooms/{id}/invites"
 _MINE = "/api/v1/invites"
 
-_log = structlog.get_logger("signaling.http.invites_api")
+_log = structlog.get_logger("signaling.api.invites")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
+from signaling.api.moderation_models import AuditQuery, BanOrder, BanView, ModerationOrder
 from signaling.errors import ClientMistake
-from signaling.http.moderation_models import AuditQuery, BanOrder, BanView, ModerationOrder
 from signaling.identity import deny_list
 from tests.signaling.fakes import START
 

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 from pydantic import ValidationError
 
-from signaling.http.message_models import MessageQuery, MessagesPage, MessageView
+from signaling.api.message_models import MessageQuery, MessagesPage, MessageView
 from signaling.storage.message_record import Message
 from tests.signaling.storage.samples import at
 

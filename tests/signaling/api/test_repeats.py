@@ -1,8 +1,8 @@
 import pytest
 
+from signaling.api import repeats
+from signaling.api.repeats import LIFETIME, Kept, Repeats, check_key, fingerprint_of
 from signaling.errors import ClientMistake
-from signaling.http import repeats
-from signaling.http.repeats import LIFETIME, Kept, Repeats, check_key, fingerprint_of
 
 WHERE = ("person ana", "POST", "/x", "k")
 ONE = Kept(201, (("Location", "/x/1"),), b"{}")

@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from signaling.api.token_models import IssuedToken
 from signaling.errors import ClientMistake
-from signaling.http.token_models import IssuedToken
 from signaling.identity.inviting import link_to
 from signaling.identity.issuing import TokenOrder
 from signaling.identity.names import LONGEST_IDENTITY, check_identity

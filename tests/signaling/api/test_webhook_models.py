@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from signaling.http.webhook_models import (
+from signaling.api.webhook_models import (
     MOST_SHOWN,
     EventPage,
     EventQuery,

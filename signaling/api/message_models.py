@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from signaling.http.people_models import PageQuery
+from signaling.api.people_models import PageQuery
 from signaling.storage.message_record import Message
 
 

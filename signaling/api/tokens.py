@@ -3,16 +3,16 @@
 import structlog
 from aiohttp import web
 
-from signaling.http import bearer
+from signaling.api import bearer
+from signaling.api.bearer import asker_of, service_of
+from signaling.api.token_models import IssuedToken, KeyExchange, TokenRequest
 from signaling.http.app_keys import CLOCK, SETTINGS, TOKENS
-from signaling.http.bearer import asker_of, service_of
 from signaling.http.problems import read_body, refuse
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
-from signaling.http.token_models import IssuedToken, KeyExchange, TokenRequest
 from signaling.identity.asker import Asker
 from signaling.identity.issuing import TokenOrder, check_order
 
-_log = structlog.get_logger("signaling.http.tokens_api")
+_log = structlog.get_logger("signaling.api.tokens")
 
 
 async def create(request: web.Request) -> web.StreamResponse:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from signaling.http.key_models import KeyRequest, KeyView, NewKey
+from signaling.api.key_models import KeyRequest, KeyView, NewKey
 from signaling.storage.api_keys import ApiKey
 from tests.signaling.fakes import START
 

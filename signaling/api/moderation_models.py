@@ -5,8 +5,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from signaling.api.people_models import PageQuery, TimeQuery
 from signaling.errors import ClientMistake
-from signaling.http.people_models import PageQuery, TimeQuery
 from signaling.identity import deny_list
 from signaling.identity.names import LONGEST_IDENTITY, check_identity
 from signaling.protocol.client_messages import LONGEST_DURATION, Moderate, ModerateAction, Reason

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from signaling.api.recent_keys import NOTED_EVERY, REMEMBERED
+from signaling.api.service_keys import ServiceKeys
 from signaling.chance import SYSTEM_CHANCE
 from signaling.clock import Clock
 from signaling.errors import ClientMistake, StorageUnavailable
-from signaling.http.recent_keys import NOTED_EVERY, REMEMBERED
-from signaling.http.service_keys import ServiceKeys
 from signaling.operating import db_command
 from signaling.storage import api_keys
 from signaling.storage.api_keys import KeyOrder

@@ -4,11 +4,11 @@ import asyncio
 
 from aiohttp import web
 
+from signaling.api.bearer import recognise
+from signaling.api.repeats import HEADER, Kept, check_key, fingerprint_of
 from signaling.http.app_keys import CLOCK, REPEATS, SETTINGS
-from signaling.http.bearer import recognise
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
-from signaling.http.repeats import HEADER, Kept, check_key, fingerprint_of
 
 ERRORS = ("in_progress", "key_reused")
 """What a route that takes the header can answer for it."""
