@@ -20,9 +20,13 @@ MOST = 10_000
 
 
 class RecentKeys:
-    """Keys by the hash of their text, and when a use of each was last written. Bounded: the oldest go first."""
+    """Keys by the hash of their text, and when a use of each was last written. Bounded: the oldest go first.
+
+    `withdrawals` counts the keys that were forgotten because they are good for nothing any more.
+    """
 
     def __init__(self) -> None:
+        self.withdrawals = 0
         self._found: OrderedDict[str, tuple[ApiKey, float]] = OrderedDict()
         self._noted: OrderedDict[str, float] = OrderedDict()
 
@@ -40,6 +44,7 @@ class RecentKeys:
 
     def forget(self, key_id: str) -> None:
         """The key was withdrawn."""
+        self.withdrawals += 1
         for text_hash in [text_hash for text_hash, (key, _) in self._found.items() if key.id == key_id]:
             del self._found[text_hash]
 

@@ -26,9 +26,12 @@ class ServiceKeys:
         now, utc = self._clock.now(), self._clock.utc()
         key = self._recent.find(text, now)
         if key is None or not key.holds(utc):
+            withdrawals = self._recent.withdrawals
             async with self._database.reading() as connection:
                 key = await api_keys.verify(connection, text, utc)
-            self._recent.keep(text, key, now)
+            # What was read before a key was withdrawn must not be remembered after it.
+            if withdrawals == self._recent.withdrawals:
+                self._recent.keep(text, key, now)
         if self._recent.is_to_be_noted(key.id, now):
             await self._note_use(key)
         rooms = None if key.rooms is None else frozenset(key.rooms)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -25,8 +24,6 @@ UPGRADE_SECONDS = 3600.0
 """For one statement of an upgrade: an index on a long history takes its time."""
 _LOCK = 0x706172  # any number: it names the upgrade of Parley in PostgreSQL
 _SCRIPTS = Path(__file__).parent / "migrations"
-
-_log = structlog.get_logger("signaling.storage")
 
 State = Literal["empty", "current", "behind", "newer", "half"]
 
@@ -63,7 +60,6 @@ async def upgrade(database: Database) -> MigrationStatus:
         _refuse_unusable(before)
         if before.state != "current":
             await connection.run_sync(_run, command.upgrade, "head")
-            _log.info("database_upgraded", before=before.current, now=before.head)
         return await connection.run_sync(_look)
 
 

@@ -75,7 +75,7 @@ def test_an_invite_link_of_a_moderator_joins_a_private_room_with_a_password(
         expect(speaker).to_contain_text("Speaking")
 
     come_in(chidi.page, f"{server.url}/#room=vault", "Chidi")
-    expect(chidi.page.get_by_role("alert")).to_contain_text("Ask somebody who is there for an invite link")
+    expect(chidi.page.locator("#password-problem")).to_contain_text("This room has a password")
     chidi.page.goto(f"{server.url}/parley.js")
     come_in(chidi.page, link, "Chidi")
     expect(chidi.page.get_by_role("alert")).to_contain_text("does not work any more")

@@ -182,6 +182,15 @@ OTHER_ROUTES = {
     "POST /api/v1/rooms/{id}/signal": "by the message that it carries",
     "POST /api/v1/rooms/{id}/leave": "by the message that it carries",
     "GET /api/v1/rooms/{id}/events": "by the session",
+    **{
+        f"{method} /api/v1/rooms/{{id}}/{way}{below}": "as `join`, then by the token that opened it"
+        for way in ("whip", "whep")
+        for below, methods in (
+            ("", ("POST", "GET", "HEAD", "OPTIONS")),
+            ("/{resource}", ("PATCH", "DELETE", "GET", "HEAD", "OPTIONS")),
+        )
+        for method in methods
+    },
 }
 """Routes that are not in REST, and what they ask for."""
 

@@ -162,7 +162,7 @@ async def test_what_cannot_be_a_webhook_is_refused(tmp_path, order):
         assert "hunter2" not in json.dumps(told)
 
 
-@pytest.mark.parametrize("name", ["%00", "%ED%A0%80", "%FF", "a%0Ab", "x" * 65, "..%2F.."])
+@pytest.mark.parametrize("name", ["%ED%A0%80", "%FF", "a%0Ab", "x" * 65, "..%2F.."])
 async def test_an_id_that_nothing_has_is_not_found(tmp_path, name):
     async with served(tmp_path) as server:
         assert await Caller(server, role="operator").status("GET", f"{HOOKS}/{name}") == 404
