@@ -49,7 +49,7 @@ class Pace(NamedTuple):
     pages: int
 
 
-FULL, QUICK = Pace(10.0, 10.0, 600), Pace(3.0, 4.0, 200)
+FULL, QUICK = Pace(10.0, 10.0, 600), Pace(1.5, 2.5, 150)
 SETTINGS = {"jwt_secret": SECRET, "messages_per_second": "1000", "joins_per_minute": "1000"}
 
 
