@@ -30,7 +30,7 @@ from tests.support.tones import LOUDNESS, TOLERANCE, loudest_tone, voice
 
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"] if use_ipv4 else []
 
-WITHIN = 15.0
+WITHIN = 30.0
 """Seconds in which whatever a test waits for has to happen."""
 
 AGAIN_AFTER = 0.5
