@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from signaling.call.admission import check_admission
-from signaling.errors import ClientMistake, SignalingError
+from signaling.call.guessing import guessing
+from signaling.errors import SignalingError
 from signaling.http.app_keys import CLOCK, GATEWAY, KEY_SET, SERVICE_KEYS, TOKENS
 from signaling.http.headers import client_address
 from signaling.http.problems import refuse
 from signaling.identity.asker import Asker, Holder
 from signaling.identity.bearer_secrets import API_KEY_BEGIN
 from signaling.identity.claims import Claims
-from signaling.limits import address_key
 
 ERRORS = ("unauthenticated", "token_expired", "token_invalid", "forbidden", "banned", "rate_limited")
 """What a route that wants a token can answer for it."""
@@ -82,16 +82,9 @@ def _bearer(request: web.Request) -> str:
 
 
 async def _authenticate(request: web.Request, text: str) -> Asker:
-    house, now = request.app[GATEWAY].conversation, request.app[CLOCK].now()
-    address = client_address(request)
-    if house.failed_auths.exhausted(address_key(address), now):
-        refuse("rate_limited", "Too many failed authentications from this address.", {"retry_after": 60})
-    try:
+    house, address = request.app[GATEWAY].conversation, client_address(request)
+    with guessing(house, address, request.app[CLOCK].now, "token_invalid"):
         holder = await _holder(request, text)
-    except ClientMistake as mistake:
-        if mistake.code == "token_invalid":
-            house.failed_auths.take(address_key(address), now)
-        raise
     if isinstance(holder, Claims):
         check_admission(house, holder)
     return Asker(holder=holder, address=address)

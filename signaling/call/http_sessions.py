@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from signaling.call.admission import check_admission
 from signaling.call.entry import joined
+from signaling.call.guessing import check_patience
 from signaling.call.lines import hold_line
 from signaling.call.membership import welcome_back
 from signaling.errors import ClientMistake
@@ -16,12 +17,6 @@ from signaling.protocol.session import Session
 
 if TYPE_CHECKING:
     from signaling.call.conversation import Conversation
-
-
-def check_patience(house: "Conversation", address: str, now: float) -> None:
-    """Whether this address may still guess. Raises ClientMistake (`rate_limited`)."""
-    if house.failed_auths.exhausted(address_key(address), now):
-        raise ClientMistake("rate_limited", "too many failed authentications from this address", {"retry_after": 60})
 
 
 def find_session(house: "Conversation", credentials: Credentials, address: str, now: float) -> Session:

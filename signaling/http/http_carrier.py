@@ -12,7 +12,8 @@ import weakref
 from aiohttp import web
 
 from signaling.api.bearer import claims_of
-from signaling.call.http_sessions import check_patience, check_room, find_session, line_of, open_stream
+from signaling.call.guessing import check_patience
+from signaling.call.http_sessions import check_room, find_session, line_of, open_stream
 from signaling.errors import ERRORS, ClientMistake
 from signaling.http.app_keys import CLOCK, GATEWAY, SETTINGS
 from signaling.http.headers import client_address

@@ -1,6 +1,7 @@
 import pytest
 
-from signaling.call.http_sessions import check_patience, check_room, find_session, line_of, open_stream
+from signaling.call.guessing import check_patience
+from signaling.call.http_sessions import check_room, find_session, line_of, open_stream
 from signaling.errors import ClientMistake
 from signaling.protocol.http_line import HttpLine
 from signaling.protocol.http_messages import Credentials
