@@ -179,7 +179,9 @@ class Connection:
         self._route_slots()
         self.room.route_changed(self.participant)
         self.pump()
-        self.server.observer.media_connected(self.participant)
+        selected = self.endpoint.ice.selected
+        kind = None if selected is None else self.endpoint.candidates.type_of(selected.address)
+        self.server.observer.media_connected(self.participant, kind)
 
     def _dtls_ended(self, reason: str) -> None:
         self.server.connection_gone(self, reason)

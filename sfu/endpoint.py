@@ -26,6 +26,7 @@ from sfu.ice import (
 )
 from sfu.limits import NoiseBudget, PacketBudget, Verdict
 from sfu.offer import IceParameters, Offer
+from sfu.remote_candidates import RemoteCandidates
 from sfu.reports import INTERVAL, SPREAD, Reports
 from sfu.rtcp_parse import parse as parse_rtcp
 from sfu.slot import Slot, SlotFormat
@@ -107,6 +108,7 @@ class Endpoint:
         """Begin without address, keys or media."""
         self.participant = participant_id
         self.ice = ice
+        self.candidates = RemoteCandidates()
         self.reports = reports
         self.srtp: SrtpContext | None = None
         self.streams: dict[int, InboundStream] = {}
@@ -193,6 +195,7 @@ class Endpoint:
 
     def restart_ice(self, remote: IceParameters, local: IceParameters, now: float) -> None:
         """An offer with new ICE credentials (RFC 8445 section 9): media goes on meanwhile."""
+        self.candidates.forget()
         self._take_ice(self.ice.restart(remote, local, now))
 
     def connected(self, context: SrtpContext, now: float) -> None:
@@ -202,6 +205,9 @@ class Endpoint:
 
     def negotiate(self, offer: Offer, lines: Iterable[Negotiated], most_slots: int) -> None:
         """Take what an offer agreed on. A slot lives as long as its m-line keeps its mid and format."""
+        for media in offer.media:
+            for candidate in media.candidates:
+                self.candidates.learn(candidate)
         lines = tuple(lines)
         senders = [line for line in lines if line.can_send]
         self.payload_types = frozenset(line.payload_type for line in senders)

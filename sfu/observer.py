@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sfu.offer import CandidateType
+
 
 @dataclass(frozen=True, slots=True)
 class SlotAssignment:
@@ -25,8 +27,8 @@ class Speaker:
 class MediaObserver(Protocol):
     """The SFU's only way upwards."""
 
-    def media_connected(self, participant_id: str) -> None:
-        """The peer connection is up: ICE checked, DTLS done, keys in place."""
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None) -> None:
+        """The peer connection is up: ICE checked, DTLS done, keys in place. By which kind of candidate, is said too."""
 
     def media_gone(self, participant_id: str, reason: str) -> None:
         """The peer connection has ended: consent_expired, dtls_failed, dtls_timeout, closed_by_peer or flood."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+CandidateType = Literal["host", "srflx", "prflx", "relay"]
 OfferedSetup = Literal["actpass", "active", "passive", "holdconn"]
 
 
@@ -53,7 +54,7 @@ class Candidate:
     priority: int
     address: str
     port: int
-    kind: str
+    kind: CandidateType
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ raise only `BadOffer`. What is taken, and in which codec, is decided in `sfu.ans
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 from sfu.errors import BadOffer
 from sfu.offer import (
     Candidate,
+    CandidateType,
     Codec,
     Direction,
     Extension,
@@ -45,7 +46,7 @@ _UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _PASSWORD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _CANDIDATE: Final = re.compile(
     r"(?:a=)?candidate:([A-Za-z0-9+/]{1,32}) +([0-9]{1,3}) +([A-Za-z-]{1,16}) +([0-9]{1,10})"
-    r" +([0-9A-Za-z.:%_-]{1,255}) +([0-9]{1,5}) +typ +(host|srflx|prflx|relay)(?: .*)?"
+    rf" +([0-9A-Za-z.:%_-]{{1,255}}) +([0-9]{{1,5}}) +typ +({'|'.join(get_args(CandidateType))})(?: .*)?"
 )
 
 
@@ -114,7 +115,7 @@ def parse_candidate(text: str) -> Candidate:
         priority=_number(priority, 0, 2**32 - 1, "candidate priority"),
         address=address,
         port=_number(port, 0, 65_535, "candidate port"),
-        kind=kind,
+        kind=cast(CandidateType, kind),
     )
 
 

@@ -25,7 +25,7 @@ from sfu.mmsg import LANE, host_and_port
 from sfu.observer import MediaObserver, SlotAssignment
 from sfu.opus import USUAL, OpusWishes
 from sfu.room import Room
-from sfu.sdp import parse_offer
+from sfu.sdp import parse_candidate, parse_offer
 from sfu.settings import MediaSettings
 from sfu.statistics import connection_statistics, octets_of
 from sfu.stun import parse_request
@@ -183,6 +183,14 @@ class MediaServer:
         answer = fresh.answer(offer, opus, now)
         self._tell(room)
         return answer
+
+    def add_candidate(self, participant_id: str, candidate: str) -> None:
+        """A candidate of the client's, for diagnosis. Raises `BadOffer` or `UnknownParticipant`."""
+        self._room(participant_id)
+        learned = parse_candidate(candidate)
+        connection = self._connections.get(participant_id)
+        if connection is not None:
+            connection.endpoint.candidates.learn(learned)
 
     def statistics(self, participant_id: str) -> list[dict[str, object]]:
         """What is measured of this participant's streams, each way, in the names of W3C webrtc-stats."""

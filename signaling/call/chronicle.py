@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from sfu.offer import CandidateType
 from signaling.call import call_events
 from signaling.call.audit import AuditEvent, log_act
 from signaling.call.rooms import Participant
@@ -36,8 +37,8 @@ class Chronicle(Protocol):
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """An offer of this person has begun a new peer connection."""
 
-    def media_connected(self, participant_id: str, utc: datetime) -> None:
-        """It stands."""
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
+        """It stands, and the client is reached by this kind of candidate."""
 
     def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
         """It is over, and so many bytes went each way."""
@@ -61,7 +62,7 @@ class LoggedChronicle:
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """See `Chronicle`."""
 
-    def media_connected(self, participant_id: str, utc: datetime) -> None:
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
         """See `Chronicle`."""
 
     def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
@@ -88,6 +89,7 @@ class _Seat:
     row_id: str
     room_id: str
     identity: str
+    user_agent: str | None
     hidden: bool
     told: dict[str, Any]
 
@@ -112,7 +114,7 @@ class KeptChronicle:
         # Whoever was moved here is the same participant, and this is another row.
         row_id = uuid7(utc, self._random) if person.id in self._moving else person.id
         told = call_events.person(row_id, person.identity, person.name, person.role, utc)
-        self._seats[person.id] = _Seat(row_id, person.room_id, person.identity, person.hidden, told)
+        self._seats[person.id] = _Seat(row_id, person.room_id, person.identity, user_agent or None, person.hidden, told)
         call.people += 1
         values = {
             "id": row_id,
@@ -155,14 +157,15 @@ class KeptChronicle:
         seat = self._seats.get(participant_id)
         if seat is not None:
             session_id = self._media[participant_id] = self._new_id(utc)
-            values = {"id": session_id, "participant_id": seat.row_id, "created_at": utc}
+            values = {"id": session_id, "participant_id": seat.row_id, "created_at": utc, "user_agent": seat.user_agent}
             self._put([Change("media.begin", values)])
 
-    def media_connected(self, participant_id: str, utc: datetime) -> None:
-        """See `Chronicle`. Media goes over UDP, and by which kind of candidate, an ICE-lite server does not know."""
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
+        """See `Chronicle`. Between the client, or its relay, and this server media goes over UDP."""
         session_id = self._media.get(participant_id)
         if session_id is not None:
-            self._put([Change("media.connected", {"session_id": session_id, "utc": utc, "transport": "udp"})])
+            values = {"session_id": session_id, "utc": utc, "transport": "udp", "candidate_type": candidate_type}
+            self._put([Change("media.connected", values)])
 
     def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
         """See `Chronicle`."""

@@ -133,8 +133,8 @@ class Conversation:
         if session.state == "closed":
             self.sessions.pop(session.id, None)
             return
-        person = self.person(session)
-        if person.step("lost"):
+        person = self.rooms.participant(session.participant_id or "")
+        if person is not None and person.step("lost"):
             announce_update(self, person)
 
     def fail(self, carrier: Carrier) -> None:
@@ -163,8 +163,10 @@ class Conversation:
             self.refuse(session, ClosingMistake("unauthenticated", "no token came in time"))
             self.end(session, "expired")
         else:
-            depart(self, self.person(session), "connection_timeout", now)
+            person = self.rooms.participant(session.participant_id or "")
             self.end(session, "expired")
+            if person is not None:
+                depart(self, person, "connection_timeout", now)
 
     def shut_down(self) -> None:
         """Tell everybody that the server goes down, and close all lines. For the history all calls end here."""

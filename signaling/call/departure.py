@@ -12,19 +12,22 @@ if TYPE_CHECKING:
 
 
 def depart(house: "Conversation", person: Participant, reason: LeaveReason, now: float) -> Outgoing:
-    """Take somebody out of its room and off the media server; the others are told. The message is given back."""
+    """Take somebody out of its room and off the media server; the others are told. The message is given back.
+
+    The media server comes last: whatever it makes of it, nobody is counted who has left.
+    """
     message = Outgoing("participant-left", {"participant": person.id, "reason": reason})
     room = house.rooms.find(person.room_id)
     session = house.audience.session(person.id)
     house.rooms.remove(person)
     house.audience.vacate(person.id)
     _remember_mutes(house, person)
+    house.records.chronicle.left(person.id, reason, house.utc())
     if session is not None:
         session.media(False, now)
     if room is not None:
         house.audience.announce(room, person, message)
     house.media.remove_participant(person.id)
-    house.records.chronicle.left(person.id, reason, house.utc())
     return message
 
 

@@ -5,6 +5,7 @@ invite. Whoever carries messages has that done (`http/doorkeeper.py`); without i
 """
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, cast
 
 from signaling.call.admission import check_admission, look_at_load
@@ -51,8 +52,9 @@ def knock(house: "Conversation", claims: Claims, room_id: str, now: float) -> No
     if not claims.grants.room_join or claims.grants.room != room_id:
         raise ClientMistake("forbidden", "the token is not for this room")
     _check_load(house)
-    if not house.join_limit.take(claims.identity, now):
-        raise ClientMistake("rate_limited", "too many joins of this identity")
+    wait = house.join_limit.take_or_wait(claims.identity, now)
+    if wait:
+        raise ClientMistake("rate_limited", "too many joins of this identity", {"retry_after": ceil(wait)})
 
 
 def check_entry(policy: RoomPolicy, claims: Claims, entry: Entry) -> Role:
@@ -85,17 +87,22 @@ def join(house: "Conversation", session: "Session", request: Request, now: float
     room = house.rooms.admit(person, policy)
     try:
         house.media.add_participant(room.id, person.id, person.media_flags)
+        session.standing = standing
+        house.audience.seat(person.id, session)
+        return_mutes(house, person, now)
+        _record(house, session, person)
+        house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+        return joined(house, person)
     except BaseException:
-        house.rooms.remove(person)
+        # Whatever went wrong here: who is not told that they are in is counted nowhere.
+        depart(house, person, "join_failure", now)
         raise
-    session.standing = standing
-    house.audience.seat(person.id, session)
-    return_mutes(house, person, now)
-    house.counters["joins"] += 1
+
+
+def _record(house: "Conversation", session: "Session", person: Participant) -> None:
     assert session.carrier is not None
+    house.counters["joins"] += 1
     house.records.chronicle.joined(person, session.carrier.address, session.carrier.user_agent)
-    house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
-    return joined(house, person)
 
 
 def joined(house: "Conversation", person: Participant) -> Outgoing:

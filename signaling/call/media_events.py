@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sfu.observer import SlotAssignment, Speaker
+from sfu.offer import CandidateType
 from signaling.call.audience import announce_update
 from signaling.errors import ClientMistake
 from signaling.protocol.server_messages import Outgoing
@@ -22,13 +23,13 @@ def connection_ended(house: "Conversation", participant_id: str, reason: str, se
     house.records.chronicle.media_ended(participant_id, reason, sent_received, house.utc())
 
 
-def connected(house: "Conversation", participant_id: str, now: float) -> None:
+def connected(house: "Conversation", participant_id: str, candidate_type: CandidateType | None, now: float) -> None:
     """The peer connection stands: the participant is active, unless its signaling line is lost."""
     person, session = house.rooms.participant(participant_id), house.audience.session(participant_id)
     if person is None or session is None:
         return
     person.media_up = True
-    house.records.chronicle.media_connected(person.id, house.utc())
+    house.records.chronicle.media_connected(person.id, candidate_type, house.utc())
     session.media(True, now)
     if session.carrier is not None and person.step("media_up"):
         announce_update(house, person, to_self=True)

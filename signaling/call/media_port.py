@@ -31,5 +31,8 @@ class MediaPort(Protocol):
         Raises sfu.errors.BadOffer.
         """
 
+    def add_candidate(self, participant_id: str, candidate: str) -> None:
+        """One of the client's ICE candidates, for diagnosis. Raises sfu.errors.BadOffer."""
+
     def gauges(self) -> dict[str, float]:
         """Readings, among them `loop_lag_seconds`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sfu.observer import SlotAssignment, Speaker
+from sfu.offer import CandidateType
 from signaling.call import media_events, tones
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ class MediaWatch:
         self._conversation = conversation
         self._now = now
 
-    def media_connected(self, participant_id: str) -> None:
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None) -> None:
         """The peer connection is up."""
-        self._tell(media_events.connected, participant_id, self._now())
+        self._tell(media_events.connected, participant_id, candidate_type, self._now())
 
     def media_gone(self, participant_id: str, reason: str) -> None:
         """The peer connection has ended."""

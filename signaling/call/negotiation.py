@@ -7,7 +7,7 @@ from sfu.opus import OpusWishes
 from signaling.call.quality_presets import PRESETS
 from signaling.call.rooms import Participant
 from signaling.errors import ClientMistake, code_for_media
-from signaling.protocol.client_messages import Offer, Request
+from signaling.protocol.client_messages import IceCandidate, Offer, Request
 from signaling.protocol.server_messages import OK, Outgoing
 
 if TYPE_CHECKING:
@@ -37,7 +37,16 @@ def _wishes(house: "Conversation", person: Participant) -> OpusWishes:
 
 
 def ice_candidate(house: "Conversation", session: "Session", request: Request, now: float) -> Outgoing:
-    """A candidate of the client's. The server learns addresses from the checks (RFC 8445), so it is only accepted."""
-    del request, now
-    house.person(session)
+    """A candidate of the client's, kept for diagnosis: the server learns addresses from the checks (RFC 8445).
+
+    Raises ClientMistake: `bad_sdp`. An empty one says that there are no more (RFC 8838).
+    """
+    del now
+    person = house.person(session)
+    candidate = cast(IceCandidate, request.payload).candidate
+    if candidate:
+        try:
+            house.media.add_candidate(person.id, candidate)
+        except BadOffer as error:
+            raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
     return OK

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ from signaling.api.repeats import HEADER
 from signaling.errors import ERRORS
 from signaling.http import health, http_carrier, whip_api
 from signaling.http import probes as http_probes
+from signaling.http.limits import LIMITED_PREFIXES
 from signaling.http.problems import CONTENT_TYPE, Problem
 from signaling.http.routes import Endpoint
 from signaling.version import VERSION
@@ -93,7 +94,7 @@ def _models(rows: Iterable[Endpoint]) -> dict[type[BaseModel], JsonSchemaMode]:
 def _operation(row: Endpoint) -> dict[str, Any]:
     responses = {str(status): _content(answer) for status, answer in row.answers.items()}
     by_status: dict[int, list[str]] = defaultdict(list)
-    for code in sorted({*row.errors, *EVERYWHERE, *(once.ERRORS if row.repeatable else ())}):
+    for code in sorted({*row.errors, *EVERYWHERE, *_shared_errors(row)}):
         by_status[ERRORS[code].status].append(code)
     for status, codes in by_status.items():
         problem = {CONTENT_TYPE: {"schema": {"$ref": _REFERENCE.format(model=Problem.__name__)}}}
@@ -111,6 +112,14 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     if row.body:
         operation["requestBody"] = {"required": True, "content": _taken(row.body)}
     return operation
+
+
+def _shared_errors(row: Endpoint) -> Iterator[str]:
+    """Errors that come from around the handler."""
+    if row.repeatable:
+        yield from once.ERRORS
+    if row.path.startswith(LIMITED_PREFIXES):
+        yield "rate_limited"
 
 
 def _taken(body: type[BaseModel] | str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _BY_STATUS = {
     421: "misdirected",
 }
 """The code for an error that aiohttp itself raises."""
+_SHORT_WAIT = 1
+"""Seconds to wait after a 429 that knows of no longer time (RFC 6585 section 4)."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Model = TypeVar("Model", bound=BaseModel)
@@ -51,7 +53,7 @@ def refuse(code: str, detail: str = "", details: dict[str, Any] | None = None) -
 
 
 def problem(request: web.Request, code: str, detail: str = "", details: dict[str, Any] | None = None) -> web.Response:
-    """The answer for an error code."""
+    """The answer for an error code; where `details` have `retry_after`, and with each 429, it says when to come again."""
     row = ERRORS[code]
     body = Problem(
         type="about:blank",
@@ -63,6 +65,9 @@ def problem(request: web.Request, code: str, detail: str = "", details: dict[str
         details=details or None,
     )
     headers = {"Cache-Control": "no-store"}
+    wait = (details or {}).get("retry_after", _SHORT_WAIT if row.status == 429 else None)
+    if wait is not None:
+        headers["Retry-After"] = str(wait)
     if row.status == 401:
         # RFC 9110 section 15.5.2; RFC 6750 section 3.1 names no error where nothing was sent.
         headers["WWW-Authenticate"] = "Bearer" if code == "unauthenticated" else 'Bearer error="invalid_token"'
@@ -85,10 +90,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except ClientMistake as mistake:
-        answer = problem(request, mistake.code, mistake.message, mistake.details)
-        if mistake.details and "retry_after" in mistake.details:
-            answer.headers["Retry-After"] = str(mistake.details["retry_after"])
-        return answer
+        return problem(request, mistake.code, mistake.message, mistake.details)
     except StorageUnavailable as error:
         _log.warning("storage_unavailable", method=request.method, path=request.path, reason=error.message)
         return problem(request, error.code)

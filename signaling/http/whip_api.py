@@ -62,15 +62,15 @@ async def begin(way: Way, request: web.Request) -> web.StreamResponse:
 
 
 async def change(way: Way, request: web.Request) -> web.StreamResponse:
-    """Candidates, which are accepted and not needed; or an ICE restart (RFC 9725 section 4.3)."""
+    """Candidates, which are kept for diagnosis; or an ICE restart (RFC 9725 section 4.3)."""
     line = await _resource(way, request)
     if request.content_type != FRAGMENT_TYPE:
         return _other_type(request, "Accept-Patch", FRAGMENT_TYPE)
     check_match(request.headers.get("If-Match"), line.tag)
     fragment = parse_fragment(await read_octets(request, request.app[SETTINGS].read_timeout))
     if fragment.ice is None or not fragment.restarts(line.client_username):
-        # As one message, however many they are: nothing is done with them.
-        await exchange(request, line, message_text("ice-candidate", {"candidate": (*fragment.candidates, "")[0]}))
+        for candidate in fragment.candidates:
+            await exchange(request, line, message_text("ice-candidate", {"candidate": candidate}))
         return web.Response(status=204)
     offer = restarted(line.offer, fragment.ice)
     answer = (await exchange(request, line, _offer_message(offer))).payload["sdp"]

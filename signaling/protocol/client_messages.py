@@ -67,12 +67,13 @@ class Offer(ClientPayload):
 
 
 class IceCandidate(ClientPayload):
-    """A candidate of the client's; accepted and not needed. An empty one says that there are no more (RFC 8838)."""
+    """A candidate of the client's, kept for diagnosis. An empty one says that there are no more (RFC 8838)."""
 
     type = "ice-candidate"
     candidate: Annotated[str, Field(max_length=1024)]
     sdpMid: Annotated[str, Field(max_length=64)] | None = None  # noqa: N815 - the W3C's spelling
     sdpMLineIndex: Annotated[int, Field(ge=0, le=255)] | None = None  # noqa: N815 - the W3C's spelling
+    usernameFragment: Annotated[str, Field(max_length=256)] | None = None  # noqa: N815 - the W3C's spelling
 
 
 class Leave(Empty):

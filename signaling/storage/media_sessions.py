@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy import case, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sfu.offer import CandidateType
 from signaling.storage import words
 from signaling.storage.columns import UtcTime
 from signaling.storage.pages import insert_once
@@ -26,7 +27,7 @@ class MediaSession:
     created_at: datetime
     state: words.MediaState = "connecting"
     transport: Literal["udp", "tcp"] | None = None
-    candidate_type: words.CandidateType | None = None
+    candidate_type: CandidateType | None = None
     user_agent: str | None = None
     connected_at: datetime | None = None
     ended_at: datetime | None = None
@@ -45,7 +46,7 @@ async def connected(
     session_id: str,
     utc: datetime,
     transport: Literal["udp", "tcp"],
-    candidate_type: words.CandidateType | None = None,
+    candidate_type: CandidateType | None = None,
 ) -> bool:
     """Write that media goes; whether it is news."""
     change = update(table).where(table.c.id == session_id, table.c.state == "connecting")

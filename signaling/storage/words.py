@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+from sfu.offer import CandidateType
 from signaling.protocol.server_messages import LeaveReason
 
 RoomType = Literal["group", "party", "raid", "guild", "private", "global", "proximity"]
@@ -15,7 +16,6 @@ ActorRole = Literal["operator", "owner", "moderator", "member", "service", "serv
 CallState = Literal["active", "ended"]
 CallEnd = Literal["empty", "room_deleted", "scheduled_end", "server_shutdown", "server_lost"]
 MediaState = Literal["connecting", "connected", "closed", "failed"]
-CandidateType = Literal["host", "srflx", "prflx", "relay"]
 DisabledReason = Literal["operator", "gone", "gave_up"]
 """Why a webhook is disabled: somebody did it, the target answered 410, or nothing got there for three days."""
 

@@ -44,7 +44,7 @@
  * @property {boolean} [muted]     join muted
  * @property {MediaTrackConstraints} [audio]  for the microphone, over the SDK's own
  * @property {string} [outputDevice]
- * @property {boolean} [trickle]   send ICE candidates too; the server needs none
+ * @property {boolean} [trickle]   send ICE candidates: the server needs none, its history says by which it was reached; true unless told
  * @property {string} [password]
  * @property {string} [invite]
  *
@@ -1016,7 +1016,7 @@ export class Client extends EventTarget {
     const media = new Media(this.options.slots ?? this.limits.slots ?? 8, this.#iceServers, this.microphone.track);
     this.#media = media;
     media.peer.onconnectionstatechange = () => this.#mediaChanged(media);
-    if (this.options.trickle) {
+    if (this.options.trickle !== false) {
       media.peer.onicecandidate = ({ candidate }) => candidate && this.signaling.send("ice-candidate", candidate.toJSON());
     }
     return this.#negotiate(false);

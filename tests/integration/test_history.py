@@ -164,6 +164,8 @@ async def test_a_call_is_kept_from_its_first_to_its_last(tmp_path: Path, url: st
         "Cem": ("closed", "udp", "closed_by_peer"),
     }
     assert all(one.bytes_sent > 0 < one.bytes_received and one.connected_at for one in kept.media)
+    # An independent client (aiortc), whose offer names its candidates; and the software that it says it is.
+    assert {(one.candidate_type, bool(one.user_agent)) for one in kept.media} == {("host", True)}
     assert [event.event for event in kept.events[:2]] == ["call.started", "participant.joined"]
 
 

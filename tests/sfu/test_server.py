@@ -234,6 +234,40 @@ async def test_the_slots_of_who_is_moved_go_on_without_a_gap(house):
     assert [(packet.sequence - first) % 65536 for packet in heard] == list(range(len(heard)))
 
 
+async def test_by_which_kind_of_candidate_a_client_is_reached(house):
+    # RFC 8445 section 7.3.1.3: what no candidate names is peer-reflexive.
+    for name, kind in (("ana", "srflx"), ("ben", None)):
+        peer = house.peer()
+        address, port = peer.socket.getsockname()
+        house.server.add_participant("hall", name, MuteFlags())
+        await peer.negotiate(house.signal(name))
+        if kind:
+            house.server.add_candidate(name, f"candidate:2 1 udp 1 {address} {port} typ {kind}")
+        await peer.connect(house.signal(name))
+        await house.told("media_connected", name)
+    assert house.observer.candidate_types == {"ana": "srflx", "ben": "prflx"}
+
+
+async def test_the_candidates_of_an_offer_are_known(house):
+    peer = house.peer()
+    address, port = peer.socket.getsockname()
+    house.server.add_participant("hall", "ana", MuteFlags())
+    await peer.connect(
+        lambda sdp: house.server.answer("ana", f"{sdp}a=candidate:1 1 udp 1 {address} {port} typ relay\r\n")
+    )
+    await house.told("media_connected", "ana")
+    assert house.observer.candidate_types["ana"] == "relay"
+
+
+async def test_a_candidate_without_a_connection_is_passed_over_and_a_bad_one_is_refused(house):
+    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.add_candidate("ana", "candidate:1 1 udp 1 192.0.2.1 9 typ host")
+    with pytest.raises(BadOffer):
+        house.server.add_candidate("ana", "candidate:1 1 udp 1 192.0.2.1 99999 typ host")
+    with pytest.raises(UnknownParticipant):
+        house.server.add_candidate("ben", "candidate:1 1 udp 1 192.0.2.1 9 typ host")
+
+
 async def test_who_has_no_connection_yet_is_moved_too_and_the_last_leaves_an_empty_room(house):
     house.server.add_participant("hall", "ana", MuteFlags())
     house.server.move_participant("ana", "attic", MuteFlags(mute=True))

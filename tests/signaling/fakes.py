@@ -9,7 +9,9 @@ import orjson
 from sfu.dtmf import Keys
 from sfu.errors import BadOffer
 from sfu.flags import MuteFlags
+from sfu.offer import Candidate
 from sfu.opus import USUAL, OpusWishes
+from sfu.sdp import parse_candidate
 from signaling.call.audit import AuditEvent
 from signaling.call.chronicle import LoggedChronicle
 from signaling.call.conversation import Conversation
@@ -35,6 +37,7 @@ class FakeMedia:
         self.moved: list[tuple[str, str]] = []
         self.pressed: list[tuple[str, Keys]] = []
         self.most_pressed = 100
+        self.candidates: list[tuple[str, Candidate]] = []
         self.lag = 0.0
         self.fault: Exception | None = None
 
@@ -65,6 +68,9 @@ class FakeMedia:
         if not offer_sdp.startswith("v=0"):
             raise BadOffer("no_codec" if offer_sdp == "pcmu" else "duplicate_mid", "not an offer")
         return f"answer to {participant_id}"
+
+    def add_candidate(self, participant_id: str, candidate: str) -> None:
+        self.candidates.append((participant_id, parse_candidate(candidate)))
 
     def gauges(self) -> dict[str, float]:
         return {"loop_lag_seconds": self.lag}

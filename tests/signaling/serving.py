@@ -67,6 +67,8 @@ class RememberingMedia:
     def answer(self, participant_id: str, offer_sdp: str, opus: object = None) -> str:
         return offer_sdp
 
+    def add_candidate(self, participant_id: str, candidate: str) -> None: ...
+
 
 class Served:
     """What a test asks of the running server."""

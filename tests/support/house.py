@@ -10,6 +10,7 @@ from bench.peer import Habits, Peer
 from bench.peer_sdp import Shape
 from sfu.flags import MuteFlags
 from sfu.observer import SlotAssignment, Speaker
+from sfu.offer import CandidateType
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
 
@@ -55,10 +56,12 @@ class Recorder:
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
         self.connections: list[tuple[str, str, tuple[int, int]]] = []
+        self.candidate_types: dict[str, CandidateType | None] = {}
         self.slots: dict[str, dict[str, str | None]] = {}
         self.speaking: list[str] = []
 
-    def media_connected(self, participant_id: str) -> None:
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None) -> None:
+        self.candidate_types[participant_id] = candidate_type
         self.told.append(("media_connected", participant_id))
 
     def media_gone(self, participant_id: str, reason: str) -> None:

@@ -2,7 +2,8 @@
 
 Run as a process: `python -m tests.web.stub_server`; it prints its port. Rooms live in memory; offers get an answer that
 leads nowhere, so signaling works and no voice flows. A chat message that starts with `/` is an order to the stub:
-`/drop` cuts everybody's socket, `/forget` does so and forgets all sessions, `/mute`, `/kick`, `/speak`.
+`/drop` cuts everybody's socket, `/forget` does so and forgets all sessions, `/speak`; `/mute`, `/hush` (for ten days),
+`/unmute`, `/kick` and `/ban` do so to whoever says it, for the reason that follows.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from signaling.http.files import add_files, read_files
 from signaling.http.headers import content_security_policy
 
 JOINED_AT = "2026-01-02T03:04:05Z"
+TEN_DAYS_LATER = time.strftime("%Y-%m-%dT12:34:00Z", time.gmtime(time.time() + 864_000))
 UNREACHABLE = "a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\na=end-of-candidates\r\n"
 GOOD_INVITE = "good-invite"
 FLIPPED = {"sendonly": "recvonly", "recvonly": "sendonly", "sendrecv": "sendrecv", "inactive": "inactive"}
@@ -138,18 +140,23 @@ class Stub:
                 socket, one.socket = one.socket, None
                 if socket is not None:
                     socket._set_code_close_transport(WSCloseCode.ABNORMAL_CLOSURE)  # no closing handshake
-        elif order == "mute":
-            session.view["mute"] = True
-            await session.send("moderated", {"action": "mute", "by": session.id, "reason": None})
-            await self.tell(session, "participant-updated", {"participant": session.view})
         elif order == "speak":
             await self.tell(
                 session, "speakers", {"speakers": [{"participant": one.id, "level": 0.2} for one in everybody[:1]]}
             )
-        elif order == "kick":
-            await session.send("moderated", {"action": "kick", "by": session.id, "reason": None})
-            await session.send("reconnect", {"action": "disconnect", "reason": "removed"})
-            await self.leave(session, "removed")
+        elif order.split()[0] in ("mute", "hush", "unmute", "kick", "ban"):
+            await self.moderate(session, *order.split(maxsplit=1))
+
+    async def moderate(self, session: Session, action: str, reason: str | None = None) -> None:
+        told = {"action": "mute" if action == "hush" else action, "by": None, "reason": reason}
+        await session.send("moderated", told | ({"until": TEN_DAYS_LATER} if action in ("hush", "ban") else {}))
+        if action in ("kick", "ban"):
+            why = "banned" if action == "ban" else "removed"
+            await session.send("reconnect", {"action": "disconnect", "reason": why})
+            await self.leave(session, why)
+        else:
+            session.view["mute"] = action != "unmute"
+            await self.tell(session, "participant-updated", {"participant": session.view})
 
     async def handle(self, session: Session, type_: str, payload: Payload, id_: object) -> None:
         if type_ == "join":

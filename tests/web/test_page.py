@@ -135,13 +135,43 @@ def test_an_old_invitation_is_explained_and_another_may_be_given(stub: tuple[str
     expect(page.get_by_role("heading", level=1, name="closed")).to_be_focused()
 
 
-def test_a_removal_is_told_in_plain_words(stub: tuple[str, str], open_page: OpenPage) -> None:
+@pytest.mark.parametrize(
+    ("order", "title", "words"),
+    [
+        ("/kick", "You were removed", r"^A moderator removed you from this room\.$"),
+        ("/kick Humming", "You were removed", r"^A moderator removed you from this room\. Reason: Humming$"),
+        ("/ban Humming", "You cannot come back here", r"banned you from this room\. It ends at .*:34.*\. Reason: Humming$"),
+    ],
+)
+def test_a_removal_is_told_in_plain_words(
+    stub: tuple[str, str], open_page: OpenPage, order: str, title: str, words: str
+) -> None:
     page = open_page(f"{stub[0]}/#room=strict")
     enter(page, "Ana")
     page.get_by_role("button", name="Chat").click()
-    say(page, "/kick")
-    expect(page.get_by_role("heading", level=1)).to_have_text("You were removed")
-    expect(page.get_by_text("A moderator removed you from this room.")).to_be_visible()
+    say(page, order)
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    expect(page.locator("#ended-words")).to_have_text(re.compile(words))
+
+
+def test_a_mute_is_told_with_its_reason_and_its_end(stub: tuple[str, str], open_page: OpenPage) -> None:
+    page = open_page(f"{stub[0]}/#room=hush", locale="en-GB", timezone_id="UTC")
+    enter(page, "Ana")
+    page.get_by_role("button", name="Chat").click()
+    notices, card = page.locator("#notices"), page.get_by_role("listitem").filter(has_text="Ana")
+    for order, words in (
+        ("/mute too loud", "A moderator muted you. Only a moderator can undo it. Reason: too loud"),
+        ("/hush", re.compile(r"A moderator muted you\. It ends at \d+ \w+ \d{4}, 12:34\.")),
+    ):
+        say(page, order)
+        expect(notices).to_contain_text(words)
+        expect(card).to_contain_text("Muted by a moderator")
+        page.get_by_role("button", name="Deafen").click()
+        expect(card).to_contain_text("Muted by a moderator")
+        expect(notices).to_contain_text(words)
+        page.get_by_role("button", name="Undeafen").click()
+    say(page, "/unmute")
+    expect(notices).to_have_text(re.compile("^A moderator's mute is over: you may speak again"))
 
 
 def test_the_volume_of_a_person_can_be_set_from_the_keyboard(stub: tuple[str, str], open_page: OpenPage) -> None:

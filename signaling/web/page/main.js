@@ -121,11 +121,11 @@ function showStart(there = room) {
   joinView.show({ room: there, roomName, invited: Boolean(invite || spent), tokenNeeded: !config.dev && !token && !invite });
 }
 
-/** @param {string} reason */
-function end(reason) {
+/** @param {string} reason @param {import("./words.js").Act} [act] what a moderator did last */
+function end(reason, act) {
   client = null;
   roomView.hide();
-  const { title, words } = endingInWords(reason);
+  const { title, words } = endingInWords(reason, act);
   document.title = `${title} · Parley`;
   setText(byId("ended-title"), title);
   setText(byId("ended-words"), words);

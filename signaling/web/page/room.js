@@ -9,7 +9,7 @@ import { dismiss, dismissAll, notify } from "./notices.js";
 import { People } from "./people.js";
 import { PushToTalk } from "./push.js";
 import { Settings } from "./settings.js";
-import { MODERATED, peopleInWords, problemInWords } from "./words.js";
+import { BARRED, moderatedInWords, peopleInWords, problemInWords } from "./words.js";
 
 /** @typedef {import("../parley.js").Client} Client */
 
@@ -20,11 +20,13 @@ export class RoomView {
   /** @type {Client | null} */ #client = null;
   /** @type {People | null} */ #people = null;
   #arrivingTimer = 0;
+  /** @type {import("./words.js").Act | undefined} what a moderator did last */ #act;
+  #barred = BARRED;
   #chat = new Chat();
   #settings = new Settings((push) => this.#setPush(push));
   #push = new PushToTalk(byId("mute"), (held) => this.#hold(held));
 
-  /** @param {(reason: string) => void} onEnd */
+  /** @param {(reason: string, act?: import("./words.js").Act) => void} onEnd */
   constructor(onEnd) {
     this.onEnd = onEnd;
     byId("mute").addEventListener("click", () => this.#push.enabled || this.#toggleMute());
@@ -42,6 +44,7 @@ export class RoomView {
   /** @param {Client} client @param {any[]} problems from before there was a room to show them in */
   show(client, problems) {
     this.#client = client;
+    [this.#act, this.#barred] = [undefined, BARRED];
     this.#people = new People(byId("people"), client, (error) => this.#showError(error));
     this.#chat.start(client);
     this.#settings.start(client);
@@ -84,8 +87,8 @@ export class RoomView {
     on("participant-updated", () => this.#showPeople());
     on("speakers", ({ speakers }) => this.#people?.hear(speakers));
     on("level", ({ level }) => byId("mute").style.setProperty("--level", shownLevel(level).toFixed(2)));
-    on("state", ({ state, reason }) => (state === "disconnected" ? this.onEnd(reason) : this.#showState(state)));
-    on("moderated", ({ action, reason }) => action in MODERATED && this.#tellModerated(action, reason));
+    on("state", ({ state, reason }) => (state === "disconnected" ? this.onEnd(reason, this.#act) : this.#showState(state)));
+    on("moderated", (act) => this.#tellModerated(act));
     on("media", ({ arriving }) => this.#showArriving(arriving));
     on("audio-blocked", ({ blocked }) => this.#showBlocked(blocked));
     on("error", (error) => this.#showError(error));
@@ -141,7 +144,7 @@ export class RoomView {
     byId("hold").setAttribute("aria-pressed", String(held));
     if (held) notify("held", "You are on hold: nobody hears you, and you hear nobody.", { label: "Back to the call", act: () => this.#toggleHold() });
     else dismiss("held");
-    if (barred) notify("barred", MODERATED.mute);
+    if (barred) notify("barred", this.#barred);
     else dismiss("barred");
   }
 
@@ -200,11 +203,18 @@ export class RoomView {
     this.#client?.setGate(held || !this.#push.enabled);
   }
 
-  /** @param {string} action @param {string} [reason] */
-  #tellModerated(action, reason) {
-    const words = MODERATED[action] + (reason ? ` Reason: ${reason}` : "");
-    if (action === "mute") notify("barred", words);
-    else notify("moderated", words);
+  /** @param {import("./words.js").Act} act */
+  #tellModerated(act) {
+    this.#act = act;
+    const words = moderatedInWords(act);
+    if (act.action === "mute") {
+      this.#barred = words;
+      dismiss("moderated");
+      notify("barred", words);
+    } else if (words) {
+      notify("moderated", words);
+    }
+    if (act.action === "unmute") this.#barred = BARRED;
   }
 
   /** @param {boolean} arriving */

@@ -44,16 +44,20 @@ const ENDINGS = {
   idle: ["You were away for long", "The server closed the call because nothing was heard from you."],
   server_shutdown: ["The server stopped", "Try again when it is back."],
 };
+/** @type {Record<string, string>} the act of a moderator that leads to it */
+const ENDED_BY = { removed: "kick", banned: "ban" };
 
-/** @param {{code?: string, message?: string}} error */
+/** @param {{code?: string, message?: string, details?: any}} error */
 export function problemInWords(error) {
-  return PROBLEMS[error.code ?? ""] ?? (error.message || "Something went wrong. Try again.");
+  const words = PROBLEMS[error.code ?? ""] ?? (error.message || "Something went wrong. Try again.");
+  return words + untilInWords(error.details?.until);
 }
 
-/** @param {string} reason */
-export function endingInWords(reason) {
+/** @param {string} reason @param {Act} [act] what a moderator did last */
+export function endingInWords(reason, act) {
   const [title, words] = ENDINGS[reason] ?? ["The call ended", problemInWords({ code: reason, message: "The server ended it." })];
-  return { title, words };
+  const more = act && act.action === ENDED_BY[reason] ? untilInWords(act.until) + whyInWords(act.reason) : "";
+  return { title, words: words + more };
 }
 
 /** @param {number} count */
@@ -61,13 +65,37 @@ export function peopleInWords(count) {
   return count === 1 ? "Just you" : `${count} people`;
 }
 
-/** @type {Record<string, string>} what a moderator did to you */
-export const MODERATED = {
-  mute: "A moderator muted you. Only a moderator can undo it.",
-  unmute: "A moderator lets you speak again.",
-  deafen: "A moderator deafened you. Only a moderator can undo it.",
-  undeafen: "A moderator lets you hear again.",
-  give_floor: "A moderator gave you the floor: you can be heard now.",
-  take_floor: "A moderator took the floor from you: you are listening only.",
+/** @type {Record<string, string>} what a moderator did to you, or what has come to its end */
+const MODERATED = {
+  mute: "A moderator muted you.",
+  unmute: "A moderator's mute is over: you may speak again.",
+  deafen: "A moderator deafened you.",
+  undeafen: "A moderator's deafen is over: you hear the others again.",
+  give_floor: "You have the floor: you can be heard now.",
+  take_floor: "You do not have the floor: you are listening only.",
   move: "A moderator moved you to another room.",
 };
+const UNTIL_LIFTED = ["mute", "deafen"];
+export const BARRED = MODERATED.mute;
+
+/** @typedef {{action: string, reason?: string | null, until?: string}} Act */
+
+/** What a moderator did to you; empty for what ends the call, which is told at its end. @param {Act} act */
+export function moderatedInWords({ action, reason, until }) {
+  if (!(action in MODERATED)) return "";
+  const ends = !until && UNTIL_LIFTED.includes(action) ? " Only a moderator can undo it." : untilInWords(until);
+  return MODERATED[action] + ends + whyInWords(reason);
+}
+
+/** @param {string} [until] RFC 3339 */
+function untilInWords(until) {
+  if (!until) return "";
+  const end = new Date(until);
+  const today = end.toDateString() === new Date().toDateString();
+  return ` It ends at ${end.toLocaleString([], today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" })}.`;
+}
+
+/** @param {string | null} [reason] */
+function whyInWords(reason) {
+  return reason ? ` Reason: ${reason}` : "";
+}

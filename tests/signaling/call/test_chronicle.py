@@ -104,7 +104,7 @@ def test_a_call_ends_for_the_reason_of_its_last(book: Book, reason: Any, why: st
 def test_who_is_not_in_changes_nothing(book: Book) -> None:
     book.chronicle.left("id-ana", "idle", START)
     book.chronicle.media_began("id-ana", START)
-    book.chronicle.media_connected("id-ana", START)
+    book.chronicle.media_connected("id-ana", "relay", START)
     book.chronicle.media_ended("id-ana", "left", (1, 2), START)
     assert book.batches == []
 
@@ -127,13 +127,14 @@ def test_the_hidden_are_history_and_no_event(book: Book) -> None:
 
 
 def test_each_peer_connection_is_one_media_session(book: Book) -> None:
-    book.chronicle.joined(person(), "", "")
+    book.chronicle.joined(person(), "", "Browser/1.0")
     book.take()
     book.chronicle.media_began("id-ana", START)
     ((kind, began),) = book.take()
-    assert (kind, began["participant_id"]) == ("media.begin", "id-ana")
-    book.chronicle.media_connected("id-ana", START)
-    assert book.take() == [("media.connected", {"session_id": began["id"], "utc": START, "transport": "udp"})]
+    assert (kind, began["participant_id"], began["user_agent"]) == ("media.begin", "id-ana", "Browser/1.0")
+    book.chronicle.media_connected("id-ana", "relay", START)
+    ((_, connected),) = book.take()
+    assert connected == {"session_id": began["id"], "utc": START, "transport": "udp", "candidate_type": "relay"}
     book.chronicle.media_ended("id-ana", "replaced", (10, 20), START)
     ((_, ended),) = book.take()
     assert (ended["session_id"], ended["reason"], ended["sent_received"]) == (began["id"], "replaced", [10, 20])
@@ -209,7 +210,7 @@ def test_one_that_keeps_nothing_still_writes_acts_to_the_log() -> None:
     with capture_logs() as lines:
         nothing.joined(person(), "", "")
         nothing.media_began("id-ana", START)
-        nothing.media_connected("id-ana", START)
+        nothing.media_connected("id-ana", "relay", START)
         nothing.media_ended("id-ana", "left", (0, 0), START)
         nothing.left("id-ana", "idle", START)
         nothing.acted(act())

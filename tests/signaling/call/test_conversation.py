@@ -232,7 +232,7 @@ class Abuse(RuleBasedStateMachine):
 
         target = data.draw(st.sampled_from([*self.targets(), "nobody"]))
         if up:
-            media_events.connected(self.house.talk, target, self.house.now)
+            media_events.connected(self.house.talk, target, None, self.house.now)
         else:
             media_events.gone(self.house.talk, target, "consent_expired", self.house.now)
 

@@ -11,7 +11,7 @@ def test_media_makes_a_participant_active_and_its_end_reconnecting() -> None:
     house = House()
     ana, ben = house.people("ana", "ben")
     for _ in range(2):
-        media_events.connected(house.talk, pid(ana), house.now)
+        media_events.connected(house.talk, pid(ana), "host", house.now)
     for line in (ana, ben):
         assert line.take("participant-updated")["participant"]["state"] == "active"
     media_events.gone(house.talk, pid(ana), "consent_expired", house.now)
@@ -32,7 +32,7 @@ def test_media_keeps_a_seat_whose_line_is_lost() -> None:
     house = House()
     ana, ben = house.people("ana", "ben")
     who = pid(ana)
-    media_events.connected(house.talk, who, house.now)
+    media_events.connected(house.talk, who, "srflx", house.now)
     house.talk.lost(ana, house.now)
     ben.take()
     house.tick(400)
@@ -64,11 +64,11 @@ def test_peer_connections_are_written_down() -> None:
     house.talk.records = Records(chronicle=book)
     who = pid(ana)
     media_events.connection_began(house.talk, who)
-    media_events.connected(house.talk, who, house.now)
+    media_events.connected(house.talk, who, "srflx", house.now)
     media_events.connection_ended(house.talk, who, "flood", (1, 2))
     assert book.mock_calls == [
         call.media_began(who, house.utc()),
-        call.media_connected(who, house.utc()),
+        call.media_connected(who, "srflx", house.utc()),
         call.media_ended(who, "flood", (1, 2), house.utc()),
     ]
 
@@ -84,7 +84,7 @@ def test_who_floods_is_told() -> None:
 def test_news_of_those_who_have_left_is_passed_over() -> None:
     house = House()
     (ana,) = house.people("ana")
-    media_events.connected(house.talk, "gone", house.now)
+    media_events.connected(house.talk, "gone", "host", house.now)
     media_events.gone(house.talk, "gone", "flood", house.now)
     media_events.arriving(house.talk, "gone", True)
     media_events.slots_changed(house.talk, "gone", [])

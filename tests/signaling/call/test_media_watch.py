@@ -10,7 +10,7 @@ def test_each_event_reaches_those_concerned() -> None:
     (ana,) = house.people("ana")
     watch = MediaWatch(lambda: house.talk, lambda: house.now)
     watch.connection_began(pid(ana))
-    watch.media_connected(pid(ana))
+    watch.media_connected(pid(ana), None)
     watch.media_arriving(pid(ana), True)
     watch.slots_changed(pid(ana), [SlotAssignment("1", None)])
     watch.speakers_changed("lobby", [Speaker(pid(ana), 1.0)])
@@ -33,5 +33,5 @@ def test_an_observer_never_raises_and_says_what_went_wrong() -> None:
         raise RuntimeError("not yet")
 
     with capture_logs() as lines:
-        MediaWatch(nothing, lambda: 0.0).media_connected("somebody")  # type: ignore[arg-type]
+        MediaWatch(nothing, lambda: 0.0).media_connected("somebody", None)  # type: ignore[arg-type]
     assert [(line["event"], line["media_event"]) for line in lines] == [("media_event_failed", "connected")]

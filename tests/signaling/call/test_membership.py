@@ -218,7 +218,7 @@ def test_a_seat_with_media_returns_as_active() -> None:
     ana, ben = house.people("ana", "ben")
     seat = seat_of(ana)
     house.talk.lost(ana, house.now)
-    media_events.connected(house.talk, pid_of(house, "ana"), house.now)
+    media_events.connected(house.talk, pid_of(house, "ana"), None, house.now)
     ben.take()
     line = house.line()
     house.say(line, "resume", seat)

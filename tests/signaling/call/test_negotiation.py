@@ -1,5 +1,6 @@
 import pytest
 
+from sfu.sdp import parse_candidate
 from signaling.call.quality_presets import PRESETS
 from signaling.call.room_policy import RoomPolicy
 from tests.signaling.fakes import House, pid
@@ -23,11 +24,25 @@ def test_a_bad_offer_is_refused_and_the_session_goes_on(sdp: str, code: str, rea
     assert ana.closed is None
 
 
-def test_a_candidate_is_accepted() -> None:
+def test_a_candidate_is_kept_and_that_there_are_no_more_is_heard() -> None:
+    """RFC 8838; the fields are those of the W3C's RTCIceCandidateInit, all four of which browsers send."""
     house = House()
     (ana,) = house.people("ana")
-    house.say(ana, "ice-candidate", {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0"})
+    text = "candidate:1 1 udp 1 192.0.2.1 9 typ host"
+    fields = {"candidate": text, "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "c7Kd"}
+    house.say(ana, "ice-candidate", fields)
     assert ana.take("ok") == {}
+    house.say(ana, "ice-candidate", fields | {"candidate": ""})
+    assert ana.take("ok") == {}
+    assert house.media.candidates == [(pid(ana), parse_candidate(text))]
+
+
+def test_a_bad_candidate_is_refused_and_the_session_goes_on() -> None:
+    house = House()
+    (ana,) = house.people("ana")
+    house.say(ana, "ice-candidate", {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ hast"})
+    assert ana.take("error")["code"] == "bad_sdp"
+    assert ana.closed is None
 
 
 def test_the_encoder_is_asked_for_what_the_room_wants() -> None:

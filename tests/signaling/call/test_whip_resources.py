@@ -44,7 +44,7 @@ def test_it_lives_on_without_a_request_for_as_long_as_its_media() -> None:
     (ana,) = house.people("ana")
     line = resource(house)
     resources.add(line)
-    connected(house.talk, pid(line), house.now)  # type: ignore[arg-type]
+    connected(house.talk, pid(line), None, house.now)  # type: ignore[arg-type]
     for _ in range(100):
         house.tick(60)
         resources.advance(house.talk, house.now)

@@ -24,7 +24,7 @@ async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() 
 
 async def test_the_observer_speaks_to_the_conversation_once_there_is_one() -> None:
     gateway = Gateway(GatewaySettings(), Tokens(SECRET))
-    gateway.observer.media_connected("before the start")
+    gateway.observer.media_connected("before the start", None)
     house = House()
     (ana,) = house.people("ana")
     gateway._conversation = house.talk
