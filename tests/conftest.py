@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.web_app import _cached_build_middleware
 
 from tests.support import components, ports
 from tests.support.server import ServerProcess
@@ -38,6 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Set aside all that exists before the first test, so that a full collection after each test costs little."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def aged() -> None:
+    """Sets aside what has outlived the modules before this one: reports, caches, what the whole run shares."""
     gc.collect()
     gc.freeze()
 
@@ -75,7 +83,9 @@ async def quiet_loop() -> AsyncIterator[list[dict[str, Any]]]:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
         left = (await asyncio.wait(left, timeout=GRACE))[1]
-    # A task that died unobserved says so when it is collected.
+    # A task that died unobserved says so when it is collected. aiohttp remembers the last 1,024 handlers with their
+    # applications: without that each collection would go through all that the tests before this one have served.
+    _cached_build_middleware.cache_clear()
     gc.collect()
     loop.set_exception_handler(None)
     if left:
