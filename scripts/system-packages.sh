@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests drive: Chromium, PostgreSQL, Redis, coturn, espeak-ng for speech, curl, libfaketime for clocks that
+# What the tests drive: Chromium (and, where there is a package, its shell without windows), PostgreSQL, Redis, coturn, espeak-ng for speech, curl, libfaketime for clocks that
 # step, and GStreamer as a client of WHIP and WHEP.
 # Installs by apt what is missing, where it may (root, or sudo without a password); elsewhere prints the command to run.
 # A second call only looks.
@@ -14,6 +14,7 @@ have_chromium() {
     command -v chromium >/dev/null || command -v google-chrome >/dev/null ||
         compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-${HOME:-}/.cache/ms-playwright}/chromium-*/chrome-linux*/chrome" >/dev/null
 }
+have_headless_shell() { command -v chromium-headless-shell >/dev/null; }
 have_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 have_redis() { command -v redis-server >/dev/null; }
 have_coturn() { command -v turnserver >/dev/null; }
@@ -27,8 +28,17 @@ have_gstreamer() {
 gstreamer='python3-gi gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad'
 have_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 
+# Ubuntu's package `chromium` only fetches a snap, which sees neither /tmp nor hidden folders: that is none.
+apt_has() {
+    local candidate
+    candidate=$(apt-cache policy "$1" 2>/dev/null | awk '/Candidate:/ {print $2}')
+    [ -n "$candidate" ] && [ "$candidate" != "(none)" ] && [[ "$candidate" != *snap* ]]
+}
+
 missing() {
     have_chromium || echo chromium
+    # Only wanted where it can be had: the tests do with Chromium itself, which takes them twice the CPU.
+    have_headless_shell || ! apt_has chromium-headless-shell || echo chromium-headless-shell
     have_postgresql || echo postgresql
     have_redis || echo redis-server
     have_coturn || echo coturn
@@ -41,12 +51,6 @@ missing() {
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
 
-# Ubuntu's package `chromium` only fetches a snap, which sees neither /tmp nor hidden folders.
-apt_has_chromium() {
-    local candidate
-    candidate=$(apt-cache policy chromium 2>/dev/null | awk '/Candidate:/ {print $2}')
-    [ -n "$candidate" ] && [ "$candidate" != "(none)" ] && [[ "$candidate" != *snap* ]]
-}
 
 # While a file policy-rc.d answers 101, no package may start its service (Debian policy, invoke-rc.d).
 policy=/usr/sbin/policy-rc.d
@@ -71,10 +75,14 @@ install() {
     for name in "$@"; do
         if [ "$name" != chromium ]; then
             packages+=("$name")
-        elif apt_has_chromium; then
+        elif apt_has chromium; then
             packages+=(chromium fonts-liberation)
         fi
     done
+    # On a machine that has never asked for the lists of packages, nobody could know of it before.
+    if [[ " $* " != *" chromium-headless-shell "* ]] && ! have_headless_shell && apt_has chromium-headless-shell; then
+        packages+=(chromium-headless-shell)
+    fi
     if [ ${#packages[@]} -gt 0 ]; then
         echo "Installing ${packages[*]} (apt)"
         hold_services
@@ -98,7 +106,7 @@ fi
 
 echo "Missing for the tests: ${wanted[*]}. To install:" >&2
 echo "    sudo apt-get install --no-install-recommends ${wanted[*]}" >&2
-if [[ " ${wanted[*]} " == *" chromium "* ]] && ! apt_has_chromium; then
+if [[ " ${wanted[*]} " == *" chromium "* ]] && ! apt_has chromium; then
     echo "or, for Chromium where apt only has a snap:  .venv/bin/python -m playwright install --with-deps chromium" >&2
 fi
 if [ "${CI:-}" = true ]; then

@@ -239,11 +239,11 @@ def room_create(
 ) -> None:
     """Make a room."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.identity.names import clean_name  # noqa: PLC0415
+    from signaling.identity.names import clean_title  # noqa: PLC0415
     from signaling.operating import room_command  # noqa: PLC0415
     from signaling.storage.room_record import RoomFields  # noqa: PLC0415
 
-    chosen = RoomFields(name=clean_name(name), owner=owner, max_participants=max_participants)
+    chosen = RoomFields(name=clean_title(name), owner=owner, max_participants=max_participants)
     told = room_command.create(settings, chosen, room, datetime.now(UTC))
     print(told.model_dump_json() if as_json else told.as_text())
 

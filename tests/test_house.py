@@ -672,6 +672,9 @@ def test_nothing_on_the_page_comes_from_elsewhere() -> None:
     loaded = re.compile(r"""(?:src|href|action)=["']?(?:https?:)?//|@import|url\(["']?(?:https?:)?//""")
     pages = [name for name in FILES if name.startswith("signaling/web/") and name.endswith((".html", ".css"))]
     _none([name for name in pages if loaded.search(_text(name))])
+    imported = re.compile(r"""\b(?:from|import|importScripts|fetch)\b\s*\(?\s*["'`](?:https?:)?//""")
+    scripts = [name for name in FILES if name.startswith("signaling/web/") and name.endswith(".js")]
+    _none([name for name in scripts if imported.search(_text(name))])
 
 
 def test_the_sdk_is_small() -> None:

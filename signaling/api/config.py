@@ -86,9 +86,7 @@ async def openapi(request: web.Request) -> web.StreamResponse:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "GET", "/api/v1/config", config, "What a page must know.", answers={200: Config}, errors=("rate_limited",)
-    ),
+    Endpoint("GET", "/api/v1/config", config, "What a page must know.", answers={200: Config}),
     Endpoint("GET", "/openapi.json", openapi, "This document.", answers={200: "application/json"}),
 )
 DEV_ENDPOINTS = (
@@ -99,6 +97,6 @@ DEV_ENDPOINTS = (
         "A token, with --dev and from this machine only.",
         answers={200: DevToken},
         body=DevTokenRequest,
-        errors=("bad_message", "forbidden", "timeout", "too_large", "unsupported_media_type", "rate_limited"),
+        errors=("forbidden", "timeout", "too_large", "unsupported_media_type"),
     ),
 )

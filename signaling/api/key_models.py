@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from signaling.errors import ClientMistake
-from signaling.identity.names import ROOM_ID, clean_name
+from signaling.identity.names import ROOM_ID, clean_title
 from signaling.identity.permissions import known_scope
 from signaling.storage.api_keys import ApiKey, KeyOrder
 
@@ -30,7 +30,7 @@ class KeyRequest(BaseModel):
     @field_validator("name")
     @classmethod
     def _clean(cls, value: str) -> str:
-        return clean_name(value)
+        return clean_title(value)
 
     @field_validator("scopes")
     @classmethod

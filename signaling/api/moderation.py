@@ -129,11 +129,11 @@ async def _ban(request: web.Request, asker: Asker, room: Room | None, order: Ban
 
 async def _rules(request: web.Request, room_id: str) -> Entry:
     """What the room that somebody is to be moved to asks for."""
+    asked_at = request.app[CLOCK].now()
     async with request.app[DATABASE].reading() as connection:
         room = await rooms.find(connection, room_id)
     default = request.app[GATEWAY].conversation.rooms.default_policy
-    policy = None if room is None else policy_of(room, default)
-    return Entry(asked_at=request.app[CLOCK].now(), policy=policy)
+    return Entry(asked_at=asked_at, policy=None if room is None else policy_of(room, default))
 
 
 async def _known_role(request: web.Request, room: Room | None, identity: str) -> Role:
@@ -160,7 +160,7 @@ async def _written(request: web.Request) -> None:
 
 _ERRORS = (*bearer.ERRORS, "storage_unavailable")
 _WITH_BODY = (*_ERRORS, *BODY_ERRORS)
-_MODERATION = (*_WITH_BODY, "no_such_participant", "duplicate_identity", "room_closed", "room_full")
+_MODERATION = (*_WITH_BODY, "no_such_participant", "duplicate_identity", "not_found", "room_closed", "room_full")
 
 
 def _ban_endpoints(path: str, place: str) -> tuple[Endpoint, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from signaling.identity.names import clean_name
+from signaling.identity.names import clean_title
 from signaling.storage.room_record import Room
 from signaling.storage.words import DuplicatePolicy, QualityPreset, RoomType
 
@@ -39,7 +39,7 @@ class RoomSettings(BaseModel):
     @field_validator("name")
     @classmethod
     def _clean(cls, value: str) -> str:
-        return clean_name(value)
+        return clean_title(value)
 
     @field_validator("scheduled_end")
     @classmethod

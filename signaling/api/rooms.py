@@ -38,6 +38,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         room = await rooms.create(connection, RoomFields(**values), creation)
         await outbox.append(connection, of_room("room.created", room, asker.identity, creation.utc, SYSTEM_CHANCE))
     request.app[COURIER].wake()
+    _adopt(request, room)
     answer = _answer(room, 201)
     answer.headers["Location"] = f"{PATH}/{room.id}"
     return answer
@@ -75,8 +76,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     values = await _values(request, changes)
     async with request.app[DATABASE].transaction() as connection:
         changed = await rooms.change(connection, room.id, values, version, request.app[CLOCK].utc())
-    house = request.app[GATEWAY].conversation
-    adopt(house, changed.id, policy_of(changed, house.rooms.default_policy))
+    _adopt(request, changed)
     return _answer(changed)
 
 
@@ -103,6 +103,12 @@ async def _room_for(request: web.Request, asker: Asker, action: str) -> Room:
     if room is None:
         refuse("not_found", "There is no such room.")
     return room
+
+
+def _adopt(request: web.Request, room: Room) -> None:
+    """Its rules hold at once for whoever is there: also where nobody kept the room until now."""
+    house = request.app[GATEWAY].conversation
+    adopt(house, room.id, policy_of(room, house.rooms.default_policy))
 
 
 def _check_owner(wanted: RoomChanges, asker: Asker) -> None:
@@ -149,6 +155,15 @@ ENDPOINTS = (
         answers={200: RoomView},
         body=RoomChanges,
         errors=(*_COMMON, *_BODY_ERRORS, "not_found", "precondition_required", "stale"),
+        headers=("If-Match",),
     ),
-    Endpoint("DELETE", _ONE, delete, "Delete a room.", answers={204: ""}, errors=(*_COMMON, "not_found", "stale")),
+    Endpoint(
+        "DELETE",
+        _ONE,
+        delete,
+        "Delete a room.",
+        answers={204: ""},
+        errors=(*_COMMON, "not_found", "stale"),
+        headers=("If-Match",),
+    ),
 )

@@ -180,8 +180,17 @@ ENDPOINTS = (
         answers={200: WebhookView},
         body=WebhookChanges,
         errors=(*_OF_ONE, *BODY_ERRORS, "precondition_required", "stale"),
+        headers=("If-Match",),
     ),
-    Endpoint("DELETE", _ONE, delete, "Remove a webhook.", answers={204: ""}, errors=(*_OF_ONE, "stale")),
+    Endpoint(
+        "DELETE",
+        _ONE,
+        delete,
+        "Remove a webhook.",
+        answers={204: ""},
+        errors=(*_OF_ONE, "stale"),
+        headers=("If-Match",),
+    ),
     Endpoint(
         "POST",
         f"{_ONE}/secrets",

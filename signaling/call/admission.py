@@ -56,6 +56,7 @@ def close_ended(house: "Conversation", now: float) -> None:
     """The time that was set for a room's end has come: its call ends, and whoever is in it is told."""
     utc = house.utc()
     for room in [room for room in house.rooms if room.policy.has_ended(utc)]:
+        house.records.chronicle.time_is_up(room.id)
         for person in list(room):
             session = house.audience.session(person.id)
             if session is not None:

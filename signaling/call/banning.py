@@ -26,13 +26,14 @@ def ban(house: "Conversation", act: Act, identity: str, now: float, known_role: 
     """Keep an identity out, and send away whoever is here by it; they are told. An earlier ban is replaced.
 
     `known_role` is what is known of somebody who may be absent, such as the owner of the room.
-    Raises ClientMistake: `forbidden`.
+    Raises ClientMistake: `forbidden`, also where the earlier ban is another's to lift: it would end with the new one.
     """
     people = _people(house, act.room_id, identity)
     roles: list[Role] = [known_role, *(person.role for person in people)]
     highest: Role = max(roles, key=lambda role: RANK[role])
     check(act, highest)
     utc = house.utc()
+    _check_may_end(act, house.records.deny_list.find_ban(identity, act.room_id, utc))
     made = Ban(
         identity=identity,
         room=act.room_id,
@@ -71,10 +72,14 @@ def lift(house: "Conversation", act: Act, identity: str) -> None:
     found = house.records.deny_list.find_ban(identity, act.room_id, house.utc())
     if found is None:
         raise ClientMistake("no_such_participant", "nobody of this identity is banned from this room")
-    if not may_undo(act.actor.role, found.by_role):
-        raise ClientMistake("forbidden", "somebody of a higher role has imposed this ban")
+    _check_may_end(act, found)
     house.records.deny_list.unban(identity, act.room_id, act.actor.identity)
     record(house, act, identity)
+
+
+def _check_may_end(act: Act, ban: Ban | None) -> None:
+    if ban is not None and not may_undo(act.actor.role, ban.by_role):
+        raise ClientMistake("forbidden", "somebody of a higher role has banned them")
 
 
 def _people(house: "Conversation", room_id: str | None, identity: str) -> list[Participant]:

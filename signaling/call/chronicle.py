@@ -34,6 +34,9 @@ class Chronicle(Protocol):
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
         """Somebody has left; nothing for who is not in. After `migration` the same participant may join again."""
 
+    def time_is_up(self, room_id: str) -> None:
+        """The scheduled end of the room has come: for that reason its call ends, once the last has left."""
+
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """An offer of this person has begun a new peer connection."""
 
@@ -59,6 +62,9 @@ class LoggedChronicle:
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
         """See `Chronicle`."""
 
+    def time_is_up(self, room_id: str) -> None:
+        """See `Chronicle`."""
+
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """See `Chronicle`."""
 
@@ -82,6 +88,7 @@ class _Call:
     started_at: datetime
     people: int = 0
     told: bool = False
+    time_is_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class _Seat:
     row_id: str
     room_id: str
     identity: str
+    address: str | None
     user_agent: str | None
     hidden: bool
     told: dict[str, Any]
@@ -104,17 +112,22 @@ class KeptChronicle:
         self._calls: dict[str, _Call] = {}
         self._seats: dict[str, _Seat] = {}
         self._just_left: deque[_Seat] = deque(maxlen=_JUST_LEFT)
-        self._moving: set[str] = set()
+        self._moving: dict[str, _Seat] = {}
         self._media: dict[str, str] = {}
 
     def joined(self, person: Participant, address: str, user_agent: str) -> None:
         """See `Chronicle`."""
         utc = person.joined_at
         call, changes = self._call(person, utc)
-        # Whoever was moved here is the same participant, and this is another row.
-        row_id = uuid7(utc, self._random) if person.id in self._moving else person.id
+        # Whoever was moved here is the same participant, and this is another row; they may be without a line just now.
+        former = self._moving.get(person.id)
+        row_id = person.id if former is None else uuid7(utc, self._random)
+        came_from = address or (former and former.address) or None
+        software = user_agent or (former and former.user_agent) or None
         told = call_events.person(row_id, person.identity, person.name, person.role, utc)
-        self._seats[person.id] = _Seat(row_id, person.room_id, person.identity, user_agent or None, person.hidden, told)
+        self._seats[person.id] = _Seat(
+            row_id, person.room_id, person.identity, came_from, software, person.hidden, told
+        )
         call.people += 1
         values = {
             "id": row_id,
@@ -125,10 +138,12 @@ class KeptChronicle:
             "name": person.name,
             "role": person.role,
             "joined_at": utc,
-            "address": address or None,
-            "user_agent": user_agent or None,
+            "address": came_from,
+            "user_agent": software,
         }
         changes.append(Change("participant.join", values))
+        if former is not None and person.id in self._media:
+            changes.append(Change("media.move", {"session_id": self._media[person.id], "participant_id": row_id}))
         if not person.hidden:
             changes.append(call_events.participant_joined(person.room_id, call.id, told, utc))
         self._put(changes)
@@ -138,7 +153,9 @@ class KeptChronicle:
         seat = self._seats.pop(participant_id, None)
         if seat is None:
             return
-        (self._moving.add if reason == "migration" else self._moving.discard)(participant_id)
+        self._moving.pop(participant_id, None)
+        if reason == "migration":
+            self._moving[participant_id] = seat
         self._just_left.append(seat)
         call = self._calls[seat.room_id]
         call.people -= 1
@@ -149,8 +166,14 @@ class KeptChronicle:
             changes.append(call_events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
         if not call.people:
             del self._calls[seat.room_id]
-            changes += self._ended(seat.room_id, call, _CALL_ENDS.get(reason, "empty"), utc)
+            why = "scheduled_end" if call.time_is_up else _CALL_ENDS.get(reason, "empty")
+            changes += self._ended(seat.room_id, call, why, utc)
         self._put(changes)
+
+    def time_is_up(self, room_id: str) -> None:
+        """See `Chronicle`."""
+        if room_id in self._calls:
+            self._calls[room_id].time_is_up = True
 
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """See `Chronicle`."""

@@ -179,8 +179,12 @@ class Conversation:
                 session.carrier.close("server_shutdown")
 
     def clear_up(self, now: float) -> None:
-        """Undo what was for a time, let go of limits of the quiet and of bans that have ended, look at the load."""
+        """Undo what was for a time, let go of limits of the quiet and of bans that have ended, look at the load; and
+        send away whom another server keeps out.
+        """
         look_at_load(self)
+        if self.records.deny_list.take_news():
+            expel_denied(self, now)
         lift_expired(self, now)
         lift_due(self, now)
         close_ended(self, now)

@@ -1,5 +1,6 @@
 """Who has the floor: what the rules of a room silence, and what moderators give and take. Pure."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from signaling.call.audience import announce_update
@@ -37,14 +38,28 @@ def lift_due(house: "Conversation", now: float) -> None:
 def adopt(house: "Conversation", room_id: str, policy: RoomPolicy) -> None:
     """The rules of a room are others now: they hold at once for whoever is there. Older ones change nothing.
 
-    Nobody is sent away by them: who is in a room that has become private, or smaller, stays.
+    Nobody is sent away by them: who is in a room that has become private, or smaller, stays. Whoever owns it now is an
+    owner from here on, and whoever did is what their token says.
     """
     room = house.rooms.find(room_id)
     if room is None or policy.version <= room.policy.version:
         return
-    room.policy = policy
+    former, room.policy = room.policy, policy
     for person in list(room):
+        if former.owner != policy.owner and person.identity in (former.owner, policy.owner):
+            _review_role(house, policy, person)
         review(house, room, person)
+
+
+def _review_role(house: "Conversation", policy: RoomPolicy, person: Participant) -> None:
+    session = house.audience.session(person.id)
+    if session is None or session.claims is None:
+        return
+    role = policy.role_of(person.identity, session.claims.role)
+    session.standing = replace(session.claims, role=role)
+    if role != person.role:
+        person.role = role
+        announce_update(house, person, to_self=True)
 
 
 def review(house: "Conversation", room: Room, person: Participant) -> None:

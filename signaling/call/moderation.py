@@ -51,7 +51,8 @@ def act_in_room(
 
     The person is told, and everybody sees what has changed. A moderator's unmute lifts the moderator's mute only, never
     the person's own. `unban` names an identity. `found` is what was looked up of the room that a `move` goes to.
-    Raises ClientMistake: `forbidden`, `no_such_participant`, and as `moving.move`.
+    Raises ClientMistake: `forbidden`, `no_such_participant`, and as `moving.move`; `not_found` where that room was
+    deleted meanwhile.
     """
     if order.action == "unban":
         lift(house, lift_act(actor, room_id, order.reason), order.target)
@@ -63,7 +64,7 @@ def act_in_room(
     act = _act(actor, room_id, order)
     if order.action == "move":
         assert order.room is not None
-        move(house, act, target, order.room, _rules_there(found))
+        move(house, act, target, order.room, _rules_there(house, order.room, found))
     else:
         check(act, target.role)
         house.audience.tell(target.id, notice(house, act))
@@ -84,11 +85,13 @@ def _do(house: "Conversation", act: Act, target: Participant, now: float) -> Non
         _set_flag(house, act, target, now)
 
 
-def _rules_there(found: Entry | None) -> RoomPolicy | None:
+def _rules_there(house: "Conversation", room_id: str, found: Entry | None) -> RoomPolicy | None:
     if found is None:
         return None
     if found.refusal is not None:
         raise found.refusal
+    if house.rooms.closed_since(room_id, found.asked_at):
+        raise ClientMistake("not_found", "the room was deleted")
     return found.policy
 
 

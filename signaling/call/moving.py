@@ -24,7 +24,8 @@ def move(house: "Conversation", act: Act, target: Participant, room_id: str, pol
 
     Neither its password nor that it is private stands in the way: a moderator brings them. In the new room the server
     gives the grant: a member's, unless the room says otherwise or the token was for it. Raises ClientMistake:
-    `forbidden`, `banned` (from there), `room_full`, `room_closed`, `duplicate_identity`.
+    `forbidden`, `banned` (from there), `room_full`, `room_closed`, `duplicate_identity`; `not_found` for a room that
+    would have to be made first.
     """
     check(act, target.role)
     former = house.rooms.find(target.room_id)
@@ -58,6 +59,8 @@ def _check_destination(
     if policy is not None and policy.has_ended(house.utc()):
         raise ClientMistake("room_closed")
     if may(act.actor.holder, act.permission, room=room_id):
+        if policy is None and not house.settings.auto_create_rooms and not may(act.actor.holder, "room.create"):
+            raise ClientMistake("not_found", "there is no such room")
         return
     if policy is None or not _belong_together(former, policy):
         raise ClientMistake("forbidden", "that room is another owner's")
@@ -92,12 +95,12 @@ def _enter(house: "Conversation", session: "Session", person: Participant, room:
     person.role = session.standing.role
     person.joined_at = house.utc()
     person.change_flags(suppressed=room.suppresses(person))
+    carrier = session.carrier
+    address, agent = ("", "") if carrier is None else (carrier.address, carrier.user_agent)
+    house.records.chronicle.joined(person, address, agent)
+    session.refresh_at = float("-inf")
     participants = room.views(person)
     session.send(Outgoing("moved", {"room": room.id, "participant": person.view(), "participants": participants}))
     house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
     house.media.move_participant(person.id, room.id, person.media_flags)
     review(house, room, person)
-    carrier = session.carrier
-    address, agent = ("", "") if carrier is None else (carrier.address, carrier.user_agent)
-    house.records.chronicle.joined(person, address, agent)
-    session.refresh_at = float("-inf")

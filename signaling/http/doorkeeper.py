@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from signaling.call.conversation import Conversation
 from signaling.call.entry import Entry, knock
-from signaling.call.guessing import guessing
+from signaling.call.guessing import check_patience, guessing
 from signaling.call.room_policy import RoomPolicy
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake, StorageUnavailable
@@ -88,8 +88,12 @@ class Doorkeeper:
 
     async def _check_password(self, house: Conversation, session: Session, password: str, kept: str) -> None:
         """Raises ClientMistake: `password_wrong`, `rate_limited` once too many were, from this address."""
-        with guessing(house, _address(session), self._clock.now, "password_wrong"):
-            if not await self._passwords.verify(password, kept):
+        address = _address(session)
+        with guessing(house, address, self._clock.now, "password_wrong"):
+            right = await self._passwords.verify(password, kept)
+            # Of those that are tried at once, no more are answered than one after the other would be.
+            check_patience(house, address, self._clock.now())
+            if not right:
                 house.counters["wrong_passwords"] += 1
                 raise ClientMistake("password_wrong")
 

@@ -157,4 +157,8 @@ class Gateway:
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            self.advance(self._clock.now())
+            try:
+                self.advance(self._clock.now())
+            except Exception:
+                # Without it nobody's time would ever be up again.
+                _log.exception("time_limits_failed")

@@ -99,7 +99,7 @@ ENDPOINTS = (
         "Do the checks that are named hold?",
         answers={200: Ready, 503: Ready},
         body=Chosen,
-        errors=("rate_limited", "timeout", "too_large", "unsupported_media_type"),
+        errors=("timeout", "too_large", "unsupported_media_type"),
     ),
     Endpoint(
         "GET",

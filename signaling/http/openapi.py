@@ -29,6 +29,8 @@ from signaling.http.routes import Endpoint
 from signaling.version import VERSION
 
 _REFERENCE = "#/components/schemas/{model}"
+MATCH, NEEDS_MATCH = "If-Match", "precondition_required"
+"""The header that names a version, and the error of a route that wants it."""
 EVERYWHERE = ("bad_message", "internal", "misdirected")
 """Errors that any route can give."""
 
@@ -136,10 +138,15 @@ def _parameters(row: Endpoint) -> list[dict[str, Any]]:
     if row.query:
         properties = row.query.model_json_schema()["properties"]
         found += [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
-    found += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in row.headers]
+    found += [_header(name, required=name == MATCH and NEEDS_MATCH in row.errors) for name in row.headers]
     if row.repeatable:
         found.append({"name": HEADER, "in": "header", "schema": {"type": "string", "maxLength": 128}})
     return found
+
+
+def _header(name: str, *, required: bool) -> dict[str, Any]:
+    header: dict[str, Any] = {"name": name, "in": "header", "schema": {"type": "string"}}
+    return header | {"required": True} if required else header
 
 
 def _content(answer: type[BaseModel] | str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """`/live`, `/ready` with its alias `/health`, and `/metrics`."""
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from aiohttp import web
@@ -65,7 +67,17 @@ async def look(request: web.Request) -> Mapping[str, CheckState]:
         media_addresses=len(media.addresses),
         loop_lag=media.gauges().get("loop_lag_seconds", 0.0),
         database=answers,
+        free_bytes=free_bytes(request.app[SETTINGS].data_dir),
     )
+
+
+def free_bytes(folder: Path) -> int | None:
+    """The room on the disk of a folder, which need not be there yet; None where it cannot be looked at."""
+    there = next((one for one in (folder, *folder.absolute().parents) if one.exists()), None)
+    try:
+        return None if there is None else shutil.disk_usage(there).free
+    except OSError:
+        return None
 
 
 def verdict(states: Mapping[str, CheckState]) -> Ready:

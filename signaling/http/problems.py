@@ -53,7 +53,7 @@ def refuse(code: str, detail: str = "", details: dict[str, Any] | None = None) -
 
 
 def problem(request: web.Request, code: str, detail: str = "", details: dict[str, Any] | None = None) -> web.Response:
-    """The answer for an error code; where `details` have `retry_after`, and with each 429, it says when to come again."""
+    """The answer for an error code. It says when to come again where it is a 429, or `details` have `retry_after`."""
     row = ERRORS[code]
     body = Problem(
         type="about:blank",

@@ -66,6 +66,9 @@ class DenyList(Protocol):
     def forget_expired(self, utc: datetime) -> None:
         """Let go of what has ended."""
 
+    def take_news(self) -> bool:
+        """Whether another server has put somebody on it since the last call: whoever is here is to be looked at."""
+
 
 def token_hashes(claims: Claims) -> set[str]:
     """What is kept of the ids of a token and of the one that its chain began with: they may be any text."""
@@ -143,6 +146,10 @@ class MemoryDenyList:
         """See `DenyList`."""
         while self._order and self._order[0][0] <= utc:
             self._drop_first()
+
+    def take_news(self) -> bool:
+        """See `DenyList`. There is no other server."""
+        return False
 
     def _holds(self, key: _Key, utc: datetime) -> bool:
         ends = self._ends.get(key)

@@ -1,8 +1,8 @@
 """What a token permits: LiveKit's grant names under the claim `video`, and the role. Pure."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 Role = Literal["member", "moderator", "owner", "operator"]
@@ -38,6 +38,15 @@ class Grants(BaseModel):
     can_subscribe: bool = True
     can_publish_data: bool = True
     hidden: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _voice_is_the_microphone(cls, data: Any) -> Any:
+        """`canPublishSources`, where it is not empty, names all that may be published; here that is the microphone."""
+        sources = data.get("canPublishSources") if isinstance(data, dict) else None
+        if sources is not None and not isinstance(sources, list):
+            raise ValueError("canPublishSources is a list")
+        return {**data, "canPublish": False} if sources and "microphone" not in sources else data
 
     @classmethod
     def for_room(cls, room: str, *, admin: bool = False) -> Self:

@@ -1,6 +1,7 @@
 """The deny list that outlasts the server: in memory for those who ask, and written by way of the spool. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,9 +12,15 @@ from signaling.storage.spool_format import Change
 
 Put = Callable[[Sequence[Change]], None]
 
+ENDED_KEPT = 1000
+"""Bans ended here that are remembered, so that one which is still written as holding is not taken up again."""
+
 
 class KeptDenyList(MemoryDenyList):
-    """As `MemoryDenyList`; what happens to it goes to `put` as well, and never waits. `load_*` are for the start."""
+    """As `MemoryDenyList`; what happens to it goes to `put` as well, and never waits.
+
+    What others have written comes in by `catch_up`.
+    """
 
     def __init__(
         self, put: Callable[[Sequence[Change]], None], utc: Callable[[], datetime], random: RandomBytes
@@ -22,10 +29,41 @@ class KeptDenyList(MemoryDenyList):
         self._changed = put
         self._utc = utc
         self._random = random
+        self._unread: dict[str, Ban] = {}
+        self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
+        self._news = False
 
-    def load_ban(self, ban: Ban) -> None:
-        """A ban that is kept already. Of two of the same identity and room the one loaded last holds."""
-        super().ban(ban)
+    def catch_up(self, bans: Iterable[Ban], tokens: Mapping[str, datetime]) -> None:
+        """What is written: all bans that hold, and until when which token is withdrawn.
+
+        What was done here holds, whether it is written by now or not. Of two bans of the same identity and room the one
+        made last holds.
+        """
+        written, ended, utc = {ban.id: ban for ban in bans}, set(self._ended), self._utc()
+        self._unread = {
+            one.id: one
+            for one in self._unread.values()
+            if one.id not in written and one.id not in ended and (one.until is None or one.until > utc)
+        }
+        held = [*(ban for ban in written.values() if ban.id not in ended), *self._unread.values()]
+        wanted = {(ban.identity, ban.room): ban for ban in sorted(held, key=lambda ban: ban.since)}
+        for ban in list(self._bans.values()):
+            if (ban.identity, ban.room) not in wanted:
+                super().unban(ban.identity, ban.room)
+        for place, ban in wanted.items():
+            found = self.find_ban(*place, utc)
+            if found is None or found.id != ban.id:
+                super().ban(ban)
+                self._news = True
+        for token_hash, until in tokens.items():
+            if ("token", token_hash, "") not in self._ends:
+                self.withdraw_hash(token_hash, until)
+                self._news = True
+
+    def take_news(self) -> bool:
+        """See `DenyList`."""
+        news, self._news = self._news, False
+        return news
 
     def withdraw(self, claims: Claims, utc: datetime) -> None:
         """See `DenyList`."""
@@ -38,6 +76,7 @@ class KeptDenyList(MemoryDenyList):
         """See `DenyList`."""
         before = self.find_ban(ban.identity, ban.room, ban.since)
         kept = replace(ban, id=ban.id or uuid7(ban.since, self._random))
+        self._unread[kept.id] = kept
         super().ban(kept)
         values = {
             "id": kept.id,
@@ -49,7 +88,7 @@ class KeptDenyList(MemoryDenyList):
             "reason": kept.reason or "",
             "expires_at": kept.until,
         }
-        ended = [] if before is None else [_end(before, kept.by, kept.since)]
+        ended = [] if before is None else [self._end(before, kept.by, kept.since)]
         self._changed([*ended, Change("ban.add", values)])
 
     def unban(self, identity: str, room: str | None, by: str = "") -> bool:
@@ -57,9 +96,14 @@ class KeptDenyList(MemoryDenyList):
         utc = self._utc()
         ban = self.find_ban(identity, room, utc)
         if ban is not None:
-            self._changed([_end(ban, by, utc)])
+            self._changed([self._end(ban, by, utc)])
         return super().unban(identity, room, by)
 
+    def forget_room(self, room: str) -> None:
+        """See `DenyList`."""
+        super().forget_room(room)
+        self._unread = {one.id: one for one in self._unread.values() if one.room != room}
 
-def _end(ban: Ban, by: str, utc: datetime) -> Change:
-    return Change("ban.end", {"ban_id": ban.id, "by": by, "utc": utc})
+    def _end(self, ban: Ban, by: str, utc: datetime) -> Change:
+        self._ended.append(ban.id)
+        return Change("ban.end", {"ban_id": ban.id, "by": by, "utc": utc})

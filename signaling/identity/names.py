@@ -23,10 +23,16 @@ _MOST_MARKS = 4
 
 
 def clean_name(text: str) -> str:
-    """A display name without what could disturb a list of names; at most 64 characters, or empty.
+    """A display name without what could disturb a list of names; at most 64 characters, or empty. See `clean_title`."""
+    cut = clean_title(text)[:LONGEST_NAME].strip(_JOINERS + " ")
+    return cut if _can_be_seen(cut) else ""
+
+
+def clean_title(text: str) -> str:
+    """The name of a thing, cleaned likewise and not cut: what is too long is refused by whoever keeps it.
 
     Normalised to NFC, white space collapsed. The joiners that emoji and Persian need are kept between other characters,
-    and no more than four combining marks on one letter.
+    and no more than four combining marks on one letter. Only the first 512 characters are looked at.
     """
     kept: list[str] = []
     marks = 0
@@ -39,8 +45,12 @@ def clean_name(text: str) -> str:
         if marks > _MOST_MARKS or (category in _REFUSED and char not in _JOINERS):
             continue
         kept.append(char)
-    cleaned = " ".join("".join(kept).split())[:LONGEST_NAME].strip(_JOINERS + " ")
-    return cleaned if any(char.isprintable() and not char.isspace() for char in cleaned) else ""
+    cleaned = " ".join("".join(kept).split()).strip(_JOINERS + " ")
+    return cleaned if _can_be_seen(cleaned) else ""
+
+
+def _can_be_seen(text: str) -> bool:
+    return any(char.isprintable() and not char.isspace() for char in text)
 
 
 def clean_user_agent(text: str) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 MOST_LAG = 0.5
 """Seconds that the event loop may be late; joins are refused far earlier, this takes the node out of a balancer."""
 
-CHECKS = ("media_socket", "accepting", "loop_lag", "database")
+LEAST_FREE = 64 << 20
+"""Bytes that the data folder must have room for: what happens while the database is away waits there."""
+
+CHECKS = ("media_socket", "accepting", "loop_lag", "database", "disk")
 """The names of all checks."""
 
 
@@ -27,9 +30,12 @@ class Readiness:
         self._started = now
         self._since: dict[str, tuple[bool, float]] = {}
 
-    def look(self, now: float, *, media_addresses: int, loop_lag: float, database: bool) -> Mapping[str, CheckState]:
-        """All checks at `now`."""
+    def look(
+        self, now: float, *, media_addresses: int, loop_lag: float, database: bool, free_bytes: int | None
+    ) -> Mapping[str, CheckState]:
+        """All checks at `now`; `free_bytes` is None where the data folder cannot be looked at."""
         bound = f"bound on {media_addresses} addresses" if media_addresses else "not bound"
+        room = "cannot be looked at" if free_bytes is None else f"{free_bytes >> 20} MiB free"
         return {
             "media_socket": self._state("media_socket", media_addresses > 0, bound, now),
             "accepting": self._state(
@@ -37,6 +43,7 @@ class Readiness:
             ),
             "loop_lag": self._state("loop_lag", loop_lag <= MOST_LAG, f"{loop_lag * 1000:.0f} ms late", now),
             "database": self._state("database", database, "answers" if database else "does not answer", now),
+            "disk": self._state("disk", free_bytes is not None and free_bytes >= LEAST_FREE, room, now),
         }
 
     def _state(self, name: str, ok: bool, detail: str, now: float) -> CheckState:

@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         5.0, description="Time for one statement, for a lock, and for a connection to become free."
     )
     slots: int = Field(8, ge=1, le=32, description="Voices that one person can hear at once.")
-    max_participants: int = Field(200, ge=1, le=10_000, description="People in one room.")
+    max_participants: int = Field(200, ge=1, le=10_000, description="People in one room, unless it says otherwise.")
     duplicate_identity: Literal["kick_old", "reject_new"] = Field(
         "kick_old", description="Who stays when an identity joins a room a second time."
     )

@@ -72,10 +72,17 @@ async def active(
 
 
 async def holding(connection: AsyncConnection, utc: datetime) -> AsyncIterator[Ban]:
-    """All bans of identities that hold, the first made first: what a server reads at its start."""
+    """All bans of identities that hold, the first made first: what a server keeps in mind."""
     query = select(*columns_of(table, Ban)).where(table.c.identity.is_not(None), _holding(utc))
-    for row in (await connection.execute(query.order_by(table.c.created_at, table.c.id))).mappings():
+    rows = await connection.stream(query.order_by(table.c.created_at, table.c.id))
+    async for row in rows.mappings():
         yield load(Ban, row)
+
+
+async def tally(connection: AsyncConnection) -> tuple[int, int]:
+    """How many bans there are, and how many were lifted: another one after whatever happens to them, but for chance."""
+    row = (await connection.execute(select(func.count(), func.count(table.c.lifted_at)).select_from(table))).one()
+    return row[0], row[1]
 
 
 async def find(connection: AsyncConnection, ban_id: str) -> Ban | None:

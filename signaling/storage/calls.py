@@ -104,7 +104,8 @@ async def current(connection: AsyncConnection, room_id: str) -> Call | None:
 async def end(connection: AsyncConnection, call_id: str, reason: words.CallEnd, utc: datetime) -> bool:
     """End a call, and take out whoever is still in; whether it was active."""
     leave_reason = "room_deleted" if reason in ("room_deleted", "scheduled_end") else "server_shutdown"
-    await _close_participants(connection, (participants.c.call_id == call_id), leave_reason, utc)
+    people = await _leave(connection, (participants.c.call_id == call_id), leave_reason, utc)
+    await _close_media(connection, people, utc)
     ended = update(calls).where(calls.c.id == call_id, calls.c.state == "active")
     values = {"state": "ended", "ended_at": utc, "end_reason": reason}
     return bool((await connection.execute(ended.values(**values))).rowcount)
@@ -116,8 +117,14 @@ async def join(connection: AsyncConnection, person: Presence) -> bool:
 
 
 async def leave(connection: AsyncConnection, participant_id: str, reason: LeaveReason, utc: datetime) -> bool:
-    """Write that somebody left, and close their media sessions; whether they were in."""
-    return bool(await _close_participants(connection, (participants.c.id == participant_id), reason, utc))
+    """Write that somebody left, and close their media sessions; whether they were in.
+
+    After `migration` the peer connection goes on: see `media_sessions.move`.
+    """
+    ids = await _leave(connection, (participants.c.id == participant_id), reason, utc)
+    if reason != "migration":
+        await _close_media(connection, ids, utc)
+    return bool(ids)
 
 
 async def present(connection: AsyncConnection, room_id: str) -> list[Presence]:
@@ -148,7 +155,11 @@ async def close_orphans(connection: AsyncConnection, node: str, utc: datetime) -
     """
     query = select(func.max(server_starts.c.seen_at, type_=server_starts.c.seen_at.type))
     seen = (await connection.execute(query.where(server_starts.c.node == node))).scalar_one() or utc
-    people = await _close_participants(connection, (participants.c.node == node), "server_shutdown", seen)
+    people = await _leave(connection, (participants.c.node == node), "server_shutdown", seen)
+    # Also of whoever was being moved, who has left one call and is not yet in the other.
+    media = select(media_sessions.c.participant_id).join(participants).where(participants.c.node == node)
+    torn = (await connection.execute(media.where(media_sessions.c.ended_at.is_(None)))).scalars()
+    await _close_media(connection, list(torn), seen)
     left = select(calls.c.id, calls.c.started_at).where(calls.c.node == node, calls.c.state == "active")
     found = (await connection.execute(left)).all()
     for row in found:
@@ -160,9 +171,7 @@ async def close_orphans(connection: AsyncConnection, node: str, utc: datetime) -
     return Orphans(tuple(people), tuple(row.id for row in found))
 
 
-async def _close_participants(
-    connection: AsyncConnection, which: ColumnElement[bool], reason: str, utc: datetime
-) -> list[str]:
+async def _leave(connection: AsyncConnection, which: ColumnElement[bool], reason: str, utc: datetime) -> list[str]:
     """Nobody leaves before coming: where the clock was set back, both are the same moment."""
     left = case((participants.c.joined_at > utc, participants.c.joined_at), else_=literal(utc, UtcTime()))
     closing = (
@@ -171,11 +180,13 @@ async def _close_participants(
         .values(left_at=left, leave_reason=reason)
         .returning(participants.c.id)
     )
-    ids = list((await connection.execute(closing)).scalars())
+    return list((await connection.execute(closing)).scalars())
+
+
+async def _close_media(connection: AsyncConnection, ids: list[str], utc: datetime) -> None:
     for begin in range(0, len(ids), _AT_ONCE):
         still = media_sessions.c.participant_id.in_(ids[begin : begin + _AT_ONCE]) & media_sessions.c.ended_at.is_(None)
         began = media_sessions.c.created_at
         at = case((began > utc, began), else_=literal(utc, UtcTime()))
         ended = {"state": "closed", "ended_at": at, "end_reason": UNTOLD}
         await connection.execute(update(media_sessions).where(still).values(**ended))
-    return ids

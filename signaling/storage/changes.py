@@ -30,6 +30,7 @@ CHANGES: Mapping[str, Apply] = {
     "moderation.event": lambda connection, values: moderation.append(connection, moderation.ModerationEvent(**values)),
     "media.begin": lambda connection, values: media_sessions.begin(connection, media_sessions.MediaSession(**values)),
     "media.connected": lambda connection, values: media_sessions.connected(connection, **values),
+    "media.move": lambda connection, values: media_sessions.move(connection, **values),
     "media.end": lambda connection, values: media_sessions.end(connection, **values),
     "message.keep": lambda connection, values: messages.keep(connection, Message(**values)),
     "server.seen": lambda connection, values: server_starts.seen(connection, **values),

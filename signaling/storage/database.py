@@ -22,6 +22,8 @@ from signaling.storage.database_settings import DatabaseSettings
 from signaling.storage.outages import CAUGHT, is_outage
 
 PING_SECONDS = 2.0
+LEAST_POSTGRESQL = 15
+"""The oldest major version that is worked with."""
 _STEPS = 20_000
 """Of SQLite's machine between two looks at the clock: some milliseconds."""
 _READING = "parley_reading"
@@ -41,12 +43,15 @@ class Database:
     async def open(self, seconds: float | None = None) -> None:
         """Make the file where there is none, look whether it is whole, and whether anybody answers within `seconds`.
 
-        Raises Refusal for a file that is damaged or cannot be had, StorageUnavailable where nobody answers.
+        Raises Refusal for a file that is damaged or cannot be had and for a PostgreSQL that is too old,
+        StorageUnavailable where nobody answers.
         """
         if self.settings.path is not None:
             _make_file(self.settings)
             await self._check_file()
         await self.ping(self.settings.statement_seconds if seconds is None else seconds)
+        if not self.settings.embedded:
+            await self._check_version()
 
     async def close(self) -> None:
         """End all connections. A question that still waits for its answer is given up."""
@@ -110,7 +115,17 @@ class Database:
         except (StorageUnavailable, DatabaseError) as error:
             raise _damaged(self.settings, str(error.__cause__ or error).partition("\n")[0]) from error
         if said != "ok":
-            raise _damaged(self.settings, said)
+            raise _damaged(self.settings, " ".join(said.split()))
+
+    async def _check_version(self) -> None:
+        async with self.reading() as connection:
+            number = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
+        if number < LEAST_POSTGRESQL * 10_000:
+            raise Refusal(
+                "the PostgreSQL of the database is too old",
+                f"it is version {number // 10_000}, and this server works with {LEAST_POSTGRESQL} and newer",
+                "Upgrade it, or correct DATABASE_URL; without one the server keeps a database of its own.",
+            )
 
 
 def _make_engine(settings: DatabaseSettings, now: Callable[[], float]) -> AsyncEngine:

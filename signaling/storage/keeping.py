@@ -27,6 +27,10 @@ SEEN_SECONDS = 10.0
 """How often a running server says so: by so much a crash's end is unknown, where nothing else tells of it."""
 CLEAN_EVERY = 360
 """Signs of life between two looks for what has expired: an hour."""
+FOLLOW_SECONDS = 2.0
+"""How often a server looks whether another one on the same database has put somebody on the deny list."""
+ALL_EVERY = 30
+"""Looks between two that read the whole list, whether it seems to have changed or not."""
 BANS_KEPT = timedelta(days=90)
 """How long a ban that is over stays in the list of bans."""
 
@@ -69,7 +73,7 @@ class Keeping:
             raise Refusal(
                 "the database does not answer", error.message, "Start it, or correct DATABASE_URL."
             ) from error
-        for work in (self.spool.run(), self._show_life()):
+        for work in (self.spool.run(), self._show_life(), self._follow()):
             self._tasks.append(asyncio.create_task(work, name="keeping"))
 
     async def close(self, seconds: float) -> None:
@@ -103,12 +107,30 @@ class Keeping:
             await server_starts.started(connection, start)
         if orphans.calls:
             _log.warning("calls_were_lost", calls=len(orphans.calls), participants=len(orphans.participants))
-        async with self._database.reading() as connection:
-            async for ban in bans.holding(connection, utc):
-                self.deny_list.load_ban(_as_entry(ban))
-            async for token in withdrawn_tokens.holding(connection, utc):
-                self.deny_list.withdraw_hash(token.token_hash, token.until)
+        await self._read_deny_list()
         await self.clean()
+
+    async def _read_deny_list(self) -> None:
+        utc = self._clock.utc()
+        async with self._database.reading() as connection:
+            entries = [_as_entry(ban) async for ban in bans.holding(connection, utc)]
+            tokens = {one.token_hash: one.until async for one in withdrawn_tokens.holding(connection, utc)}
+        self.deny_list.catch_up(entries, tokens)
+
+    async def _follow(self) -> None:
+        """Read who is kept out again when others have changed it. An outage is no reason to let anybody in."""
+        looks, known = 0, None
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            looks += 1
+            try:
+                async with self._database.reading() as connection:
+                    found = (await bans.tally(connection), await withdrawn_tokens.tally(connection))
+                if found != known or looks % ALL_EVERY == 0:
+                    await self._read_deny_list()
+                    known = found
+            except StorageUnavailable:
+                continue
 
     async def _show_life(self) -> None:
         """Say every 10 s that the server runs; and every hour, delete what has expired."""

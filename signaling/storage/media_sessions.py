@@ -54,6 +54,12 @@ async def connected(
     return bool((await connection.execute(change.values(**values))).rowcount)
 
 
+async def move(connection: AsyncConnection, session_id: str, participant_id: str) -> bool:
+    """Write that its person is in another call now, as this participant; whether it still goes on."""
+    change = update(table).where(table.c.id == session_id, table.c.ended_at.is_(None))
+    return bool((await connection.execute(change.values(participant_id=participant_id))).rowcount)
+
+
 async def end(
     connection: AsyncConnection, session_id: str, utc: datetime, reason: str, sent_received: tuple[int, int]
 ) -> bool:

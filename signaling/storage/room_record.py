@@ -85,7 +85,7 @@ def check_room_id(room_id: str) -> str:
 
 
 def check_room(room: RoomFields) -> None:
-    """Whether all fields hold what they may; a name must have gone through `clean_name` before.
+    """Whether all fields hold what they may; a name must have gone through `clean_title` before.
 
     Raises ClientMistake (`bad_message`), which names the field.
     """

@@ -154,13 +154,6 @@ async def abandoned(connection: AsyncConnection, utc: datetime, limit: int = 100
     return [load(Room, row) for row in (await connection.execute(rooms)).mappings()]
 
 
-async def due_to_end(connection: AsyncConnection, utc: datetime, limit: int = 100) -> list[Room]:
-    """Rooms whose scheduled end has come."""
-    query = select(*columns_of(table, Room)).where(table.c.scheduled_end <= utc)
-    rows = (await connection.execute(query.order_by(table.c.scheduled_end, table.c.id).limit(limit))).mappings()
-    return [load(Room, row) for row in rows]
-
-
 def values_of_fields(chosen: RoomFields) -> dict[str, Any]:
     """What was chosen, by name."""
     return {name: getattr(chosen, name) for name in CHANGEABLE}

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.storage.access_tables import withdrawn_tokens as table
@@ -28,8 +28,13 @@ async def add(connection: AsyncConnection, token: WithdrawnToken) -> bool:
 async def holding(connection: AsyncConnection, utc: datetime) -> AsyncIterator[WithdrawnToken]:
     """All that have to be known at `utc`."""
     query = select(*columns_of(table, WithdrawnToken)).where(table.c.until > utc).order_by(table.c.until)
-    for row in (await connection.execute(query)).mappings():
+    async for row in (await connection.stream(query)).mappings():
         yield load(WithdrawnToken, row)
+
+
+async def tally(connection: AsyncConnection) -> int:
+    """How many there are: another number after each that is added, but for chance."""
+    return (await connection.execute(select(func.count()).select_from(table))).scalar_one()
 
 
 async def forget(connection: AsyncConnection, utc: datetime) -> int:

@@ -294,7 +294,7 @@ class HttpSocket {
   #ended = new AbortController();
   /** @type {Promise<any>} */ #turn;
 
-  /** @param {string} url of the room in the API */
+  /** @param {URL} url */
   constructor(url) {
     this.url = url;
     this.#turn = Promise.resolve().then(() => this.onopen?.());
@@ -382,7 +382,7 @@ class Signaling {
    */
   constructor(url, room, onMessage, onLost) {
     this.url = url;
-    this.http = new URL(`api/v1/rooms/${room}/`, url.replace("ws", "http")).href;
+    this.room = room;
     this.onMessage = onMessage;
     this.onLost = onLost;
     this.up = false;
@@ -425,7 +425,8 @@ class Signaling {
       /** @type {any} */ let socket;
       try {
         const protocols = resume ? [PROTOCOL] : [PROTOCOL, `parley.token.${token}`];
-        socket = plain ? new HttpSocket(this.http) : new WebSocket(this.url, protocols);
+        const address = new URL(`api/v1/rooms/${this.room}/`, this.url.replace("ws", "http"));
+        socket = plain ? new HttpSocket(address) : new WebSocket(this.url, protocols);
       } catch {
         return this.#lose("token_invalid", "A token may hold letters, digits and -._ only.");
       }
@@ -471,7 +472,7 @@ class Signaling {
     });
   }
 
-  /** Ends the socket. @param {boolean} [forget] the session too, so that the next one starts anew */
+  /** Ends the socket. @param {boolean} [forget] and the session */
   close(forget) {
     if (forget) this.#session = null;
     this.#lose("connection_lost", "The connection was closed here.", true);
@@ -885,7 +886,7 @@ export class Client extends EventTarget {
         this.#joined(payload);
         break;
       case "moved":
-        this.room = payload.room;
+        this.room = this.signaling.room = payload.room;
       // falls through
       case "participants":
         this.participants = new Map(payload.participants.map((/** @type {Participant} */ one) => [one.id, one]));

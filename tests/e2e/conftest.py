@@ -47,6 +47,7 @@ LOOPBACK = {
     "PARLEY_JWT_SECRET": "only-for-the-tests-of-this-folder-0123456789",
 }
 
+Chromium = Callable[[str, str], Browser]
 People = Callable[..., list[Person]]
 
 
@@ -74,17 +75,16 @@ def voice_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="package")
-def chromium(playwright: Playwright, voice_file: Callable[[str], Path]) -> Iterator[Callable[[str], Browser]]:
-    """`chromium(name)`: the browser whose microphone has this person's voice. The WAV file is one for the process."""
-    program = require("chromium")
-    running: dict[str, Browser] = {}
+def chromium(playwright: Playwright, voice_file: Callable[[str], Path]) -> Iterator[Chromium]:
+    """`chromium(program, name)`: the browser whose microphone has this voice. The WAV file is one for the process."""
+    running: dict[tuple[str, str], Browser] = {}
 
-    def launch(name: str) -> Browser:
-        if name not in running:
+    def launch(program: str, name: str) -> Browser:
+        if (program, name) not in running:
             wav = voice_file(name)
             flags = [*FLAGS, f"--use-file-for-fake-audio-capture={wav}"]
-            running[name] = playwright.chromium.launch(executable_path=program, args=flags)
-        return running[name]
+            running[program, name] = playwright.chromium.launch(executable_path=require(program), args=flags)
+        return running[program, name]
 
     yield launch
     for browser in running.values():
@@ -92,15 +92,20 @@ def chromium(playwright: Playwright, voice_file: Callable[[str], Path]) -> Itera
 
 
 @pytest.fixture
-def people(chromium: Callable[[str], Browser]) -> Iterator[People]:
-    """`people("Ana", "Ben")`: these people, each with a fresh profile; the test fails if a page logs an error."""
+def people(request: pytest.FixtureRequest, chromium: Chromium) -> Iterator[People]:
+    """`people("Ana", "Ben")`: these people, each with a fresh profile; the test fails if a page logs an error.
+
+    They use Chromium's shell, which has no windows to draw; tests marked `whole_browser` use what people have.
+    """
+    whole = request.node.get_closest_marker("whole_browser") is not None
+    program = "chromium" if whole else "chromium-headless-shell"
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def invite(*names: str) -> list[Person]:
         invited = []
         for name in names:
-            context = chromium(name).new_context()
+            context = chromium(program, name).new_context()
             contexts.append(context)
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))

@@ -3,9 +3,12 @@
 import time
 
 import jwt
+import pytest
 
 from tests.e2e.conftest import LOOPBACK, People
 from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.whole_browser
 
 
 def moderator_token(room: str) -> str:

@@ -57,6 +57,10 @@ def test_a_blocked_websocket_falls_back_to_plain_http(server: ServerProcess, peo
     ben.until("client.participants.get(given).self_mute", ana.id)
     ana.call("client.sendMessage('over HTTP')")
     ben.until("events.some((one) => one.name === 'message' && one.body === 'over HTTP')")
+    ana.call("id => client.sendMessage('for you', { to: id })", ben.id)
+    ben.until("events.some((one) => one.body === 'for you' && one.to === given)", ben.id)
+    ben.call("id => client.sendSignal(id, { kind: 'offer', sdp: 'v=0' })", ana.id)
+    ana.until("events.some((one) => one.name === 'signal' && one.kind === 'offer' && one.from === given)", ben.id)
     refused = ana.call("(id) => client.moderate('kick', id).catch((error) => error.code)", ben.id)
     assert refused == "forbidden"
     assert ana.events("error") == []

@@ -8,21 +8,30 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import pytest
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from yarl import URL
 
+from signaling.api.config import DevTokenRequest
+from signaling.app import BODY_LIMIT
+from signaling.errors import StorageUnavailable
+from signaling.http.app_keys import DATABASE, TOKENS
+from signaling.http.http_models import JoinBody, MessageBody
+from signaling.http.limits import LIMITED_PREFIXES
 from signaling.http.openapi import all_endpoints, document
 from signaling.http.routes import Endpoint
-from tests.signaling.http.callers import person
+from signaling.identity.grants import Grants
+from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import Served, served
 from tests.support.kept import database_url
 from tests.support.postgres import PostgresServer
+from tests.support.wrong_types import wrong_values
 
 ENDPOINTS = all_endpoints()
 DOCUMENT = document()
@@ -181,7 +190,9 @@ def good_body(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     made = sample({**schema, "type": "object"}, "", schema.get("$defs", {}))
     assert isinstance(made, dict)
-    # One of the two, of which the schema asks for neither.
+    # One of two fields, of which the schema asks for neither.
+    if model is DevTokenRequest:
+        return {"room": "den"}
     return made | ({"identity": "ana"} if {"target", "identity"} <= schema["properties"].keys() else {})
 
 
@@ -209,6 +220,81 @@ def route(row: Endpoint) -> str:
 
 def of(rows: Iterable[Endpoint]) -> Any:
     return pytest.mark.parametrize("row", [pytest.param(row, id=route(row)) for row in rows])
+
+
+@of(row for row in ENDPOINTS if has_model(row) and row.body not in (JoinBody, MessageBody))
+def test_no_field_of_a_body_takes_a_value_of_another_type(row: Endpoint) -> None:
+    """Nor `false` for a number, nor a number for a text; and no body takes a field that it has not."""
+    assert isinstance(row.body, type)
+    good = good_body(row.body)
+    row.body.model_validate_json(json.dumps(good), strict=True)
+    for name, value in (*wrong_values(row.body), ("unknown", 1)):
+        with pytest.raises(ValidationError):
+            row.body.model_validate_json(json.dumps({**good, name: value}), strict=True)
+
+
+async def test_whoever_asks_a_refusal_is_a_documented_one(tmp_path: Any) -> None:
+    """Nobody, a forger, somebody with an old token, a member, an owner of elsewhere, a service that may none of it."""
+    async with attacked(tmp_path, "") as attacker:
+        server = attacker.server
+        old = server.app[TOKENS].issue("old", grants=Grants(), utc=datetime(2020, 1, 1, tzinfo=UTC))
+        askers = [Caller(server, bearer) for bearer in (None, "x.y.z", "parley_x", old)]
+        askers += [person(server, "eve", room="den", room_join=True), person(server, "ed", "owner", room="elsewhere")]
+        askers.append(await service(server, "audit.read"))
+        for row, who in itertools.product(ENDPOINTS, askers):
+            await plain(attacker, row, who)
+
+
+async def test_who_is_too_fast_hears_so_on_each_route_that_counts(tmp_path: Any) -> None:
+    async with served(tmp_path, dev=True, rate_limit_rpm=1) as server:
+        attacker, nobody = Attacker(server), Caller(server, None)
+        assert await nobody.status("GET", "/api/v1/config") == 200
+        for row in ENDPOINTS:
+            response = await plain(attacker, row, nobody)
+            assert (response.status == 429) is row.path.startswith(LIMITED_PREFIXES), route(row)
+            assert response.status != 429 or 1 <= int(response.headers["Retry-After"]) <= 60, route(row)
+
+
+NEEDED = (
+    "POST /api/v1/rooms", "POST /api/v1/rooms/{id}/join", "POST /auth/token", "POST /api/v1/rooms/{id}/invites",
+    "POST /api/v1/invites/accept", "GET /api/v1/rooms", "GET /api/v1/rooms/{id}/audit", "GET /api/v1/events",
+)  # fmt: skip
+"""What nobody can do without the database."""
+
+
+async def test_without_the_database_each_route_says_so_or_does_without(tmp_path: Any) -> None:
+    async with attacked(tmp_path, "") as attacker:
+        server, told = attacker.server, {}
+        askers = (person(server, "ops", "operator", room="den", room_join=True), await service(server, "*"))
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("transaction", "reading"):
+                patch.setattr(server.app[DATABASE], name, away)
+            for who in askers:
+                for row in ENDPOINTS:
+                    response = await plain(attacker, row, who)
+                    told[route(row)] = (response.status, response.content_type)
+            # What has happened meanwhile waits on the disk, and is written later.
+            assert await askers[0].status("GET", "/live") == 200
+        assert {name: told[name] for name in NEEDED} == dict.fromkeys(NEEDED, (503, "application/problem+json"))
+
+
+@asynccontextmanager
+async def away(*_: object) -> AsyncIterator[None]:
+    """A database that is not there."""
+    raise StorageUnavailable("nobody there")
+    yield
+
+
+async def plain(attacker: Attacker, row: Endpoint, who: Caller) -> aiohttp.ClientResponse:
+    """One good request of this asker; the answer, which is a documented one."""
+    body: dict[str, Any] = {"json": good_body(row.body)} if isinstance(row.body, type) else {}  # type: ignore[arg-type]
+    headers = dict(who.headers)
+    if isinstance(row.body, str):
+        body, headers["Content-Type"] = {"data": b"v=0"}, row.body
+    attacker.asked += 1
+    response, answer = await attacker.server.ask(filled(row.path), row.method, headers=headers, **body)
+    check_answer(row, row.method, response, answer)
+    return response
 
 
 @pytest.mark.timeout(300)
@@ -244,7 +330,12 @@ async def test_queries(tmp_path: Any, url: str) -> None:
                 for value in (*TEXTS[:-2], *numbers, *CURSORS):
                     await attacker.ask(row, query=f"?{name}={quote(value.encode('utf-8', 'surrogatepass'))}")
                 assert await attacker.ask(row, query=f"?{name}=1&{name}=1") == 400
-            for query in ("?unknown=1", "?limit=-1", "?limit=100000", "?%00=1", "?=", "?&&&", "?a[]=1", "?cursor=%ff"):
+            for limit in ("0", "-1", "201", "100000", "99999999999999999999", "1e2", "x"):
+                if "limit" in row.query.model_fields:
+                    assert await attacker.ask(row, query=f"?limit={limit}") == 400, (route(row), limit)
+            for query in ("?unknown=1", "?%00=1", "?=", "?a[]=1", "?limit=5&Limit=5"):
+                assert await attacker.ask(row, query=query) == 400, (route(row), query)
+            for query in ("?&&&", "?cursor=%ff"):
                 assert await attacker.ask(row, query=query) in (200, 202, 400, 404)
 
 
@@ -266,6 +357,26 @@ async def test_media_types(tmp_path: Any, url: str) -> None:
         for row, kind in itertools.product(filter(has_model, ENDPOINTS), TYPES):
             status = await attacker.ask(row, data=b"{}", headers={"Content-Type": kind, "If-Match": "*"})
             assert status in (404, 415), (route(row), kind)
+
+
+async def test_what_is_too_long_is_never_taken(tmp_path: Any) -> None:
+    too_long = ("x" * 5000, "\u00e4" * 60_000, ["x"] * 5000, 10**30, dict.fromkeys(map(str, range(20_000)), 1))
+    async with attacked(tmp_path, "") as attacker:
+        for row in filter(has_model, ENDPOINTS):
+            assert isinstance(row.body, type)
+            good = good_body(row.body)
+            for name, value in itertools.product(row.body.model_fields, too_long):
+                status = await attacker.ask(row, json={**good, name: value}, headers={"If-Match": "*"})
+                assert status >= 400, (route(row), name, str(value)[:50])
+
+
+async def test_bodies_that_are_too_large(tmp_path: Any) -> None:
+    async with attacked(tmp_path, "") as attacker:
+        for row in (row for row in ENDPOINTS if row.body):
+            kind = row.body if isinstance(row.body, str) else "application/json"
+            headers = {"Content-Type": str(kind), "If-Match": "*"}
+            status = await attacker.ask(row, data=b" " * (BODY_LIMIT + 1), headers=headers)
+            assert status == 413 or (status == 404 and "{resource}" in row.path), route(row)
 
 
 async def test_methods(tmp_path: Any) -> None:

@@ -7,8 +7,9 @@ import aiohttp
 import pytest
 
 from signaling.http.app_keys import SPOOL
+from signaling.http.routes import Endpoint
 from signaling.protocol.client_messages import CLIENT_MESSAGES
-from tests.integration.test_bad_input import TEXTS, VALUES
+from tests.integration.test_bad_input import ENDPOINTS, TEXTS, VALUES, filled, route
 from tests.signaling.http.callers import person
 from tests.signaling.serving import Served, served
 
@@ -84,6 +85,26 @@ async def test_what_is_never_finished_ends_in_time(tmp_path: Any, piece: bytes) 
                 assert answer == b"" or answer.startswith((b"HTTP/1.1 40", b"HTTP/1.0 40")), answer
         for _, writer in lines:
             writer.transport.abort()
+
+
+async def test_a_body_that_does_not_come_ends_in_time_on_each_route_that_reads_one(tmp_path: Any) -> None:
+    async with served(tmp_path, dev=True, read_timeout=0.3, rate_limit_rpm=10_000, **LIMITS) as server:
+        operator = person(server, "ops", "operator", room="den", room_join=True)
+        assert await operator.status("POST", "/api/v1/rooms", {"id": "den", "name": "Den"}) == 201
+        rows = [row for row in ENDPOINTS if row.body and "{resource}" not in row.path]
+
+        def begun(row: Endpoint) -> bytes:
+            kind = row.body if isinstance(row.body, str) else "application/json"
+            lines = (
+                f"{row.method} {filled(row.path)} HTTP/1.1", f"Host: {server.host}", f"Content-Type: {kind}",
+                f"Authorization: Bearer {operator.bearer}", "If-Match: *", "Content-Length: 10", "", "{",
+            )  # fmt: skip
+            return "\r\n".join(lines).encode()
+
+        answers = await asyncio.gather(*(talk(server, begun(row)) for row in rows))
+        assert {route(row): answer[:12] for row, answer in zip(rows, answers, strict=True)} == dict.fromkeys(
+            map(route, rows), b"HTTP/1.1 408"
+        )
 
 
 async def open_line(server: Served, token: str) -> aiohttp.ClientWebSocketResponse:

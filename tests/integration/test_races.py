@@ -1,6 +1,6 @@
 """What several people do at the same moment, at a real server on either database: one of them gets it, none gets 500.
 
-The last use of an invite is in `test_invites.py`.
+The last use of an invite is in `test_invites.py`. And what two servers on one database know of each other's acts.
 """
 
 import asyncio
@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from signaling.http.app_keys import GATEWAY, SPOOL
+from signaling.storage import keeping
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import Served, served
+from tests.support.house import eventually
 from tests.support.kept import database_url
 from tests.support.postgres import PostgresServer
 
@@ -129,3 +131,27 @@ async def test_a_key_that_is_withdrawn_during_requests_does_nothing_afterwards(t
         assert sorted((first, second)) == [204, 404]
         assert set(found) <= {(200, None), (401, "token_invalid")}
         assert await key.code("GET", ROOMS) == (401, "token_invalid")
+
+
+@pytest.mark.parametrize(("action", "refused"), [("kick", (401, "token_invalid")), ("ban", (403, "banned"))])
+async def test_who_was_removed_at_one_server_is_out_at_the_other_on_its_database(
+    tmp_path: Any, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, action: str, refused: tuple[int, str]
+) -> None:
+    monkeypatch.setattr(keeping, "FOLLOW_SECONDS", 0.05)
+    folders, url = [tmp_path / "one", tmp_path / "two"], postgres.new_database()
+    for folder in folders:
+        folder.mkdir()
+    async with (
+        served(folders[0], database_url=url) as one,
+        served(folders[1], database_url=url, node_name="two") as two,
+    ):
+        ana, ben = (person(one, name, room="den", room_join=True) for name in ("ana", "ben"))
+        everywhere = [Caller(server, who.bearer) for server in (one, two) for who in (ana, ben)]
+        assert [await who.status("POST", f"{DEN}/join", {}) for who in everywhere] == [200] * 4
+        moderator = person(one, "mod", room="den", room_admin=True)
+        assert await moderator.status("POST", f"{DEN}/moderation", {"action": action, "identity": "ana"}) == 200
+        there = two.app[GATEWAY].conversation.rooms.find("den")
+        assert there is not None
+        await eventually(lambda: there.with_identity("ana") is None)
+        assert there.with_identity("ben")
+        assert await Caller(two, ana.bearer).code("POST", f"{DEN}/join", {}) == refused

@@ -9,7 +9,7 @@ import aiohttp
 
 from tests.support.client import VoiceClient
 from tests.support.server import ServerProcess
-from tests.support.whip_client import WhipClient, dev_token, gstreamer
+from tests.support.whip_client import WhipClient, dev_token, ffmpeg, gstreamer
 
 
 async def test_a_publisher_is_heard_muted_and_leaves(parley_server: ServerProcess) -> None:
@@ -99,3 +99,25 @@ async def test_gstreamer_publishes_and_listens(parley_server: ServerProcess, req
             assert {"POST 201", "PATCH 204", "peer connected", "DELETE 200"} <= set(client.lines), client.lines
         await ana.until(lambda: list(ana.participants()) == ["Ana"], "both have gone")
         await ana.silent(700)
+
+
+async def test_ffmpeg_publishes_and_is_kicked(parley_server: ServerProcess, tmp_path: Path) -> None:
+    url = parley_server.url
+    boss = VoiceClient(url, name="Boss")
+    async with aiohttp.ClientSession() as http:
+        boss.token = await dev_token(http, url, "Boss", "kitchen", role="operator")
+        tokens = [await dev_token(http, url, "Studio", "kitchen") for _ in range(2)]
+    async with boss:
+        async with ffmpeg(tmp_path, f"{url}/api/v1/rooms/kitchen/whip", tokens[0], 700) as studio:
+            await boss.heard(700)
+            assert boss.participants()["Studio"]["self_deaf"]
+            await studio.leave()
+            assert studio.process.returncode == 0, studio.lines
+        await boss.until(lambda: "Studio" not in boss.participants(), "Studio has gone")
+        left = [payload["reason"] for type_, payload in boss.received if type_ == "participant-left"]
+        assert left == ["client_initiated"], "by DELETE"
+        await boss.silent(700)
+        async with ffmpeg(tmp_path, f"{url}/api/v1/rooms/kitchen/whip", tokens[1], 700) as studio:
+            await boss.heard(700)
+            await boss.request("moderate", action="kick", target=boss.participants()["Studio"]["id"])
+            await boss.silent(700)

@@ -14,8 +14,10 @@ from bench.peer_sdp import Line, Shape
 from sfu import dtls, server
 from sfu.errors import BadOffer, PortUnavailable, UnknownParticipant
 from sfu.flags import MuteFlags
+from sfu.opus import OpusWishes
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
+from tests.sfu.offers import read
 from tests.support.house import MediaHouse, Recorder, eventually, hear_from, media_house, slot_of, talk
 
 WRONG = ":".join(["AB"] * 32)
@@ -91,6 +93,17 @@ async def test_a_client_without_extensions_takes_part(house):
     assert hear_from(ben, "1") == words("ana")
     assert hear_from(ana, "1") == words("ben")
     assert not any(heard.extensions for heard in ana.heard["1"])
+
+
+async def test_the_answer_asks_the_encoder_for_what_the_server_was_told_and_the_next_one_may_ask_for_more(house):
+    # RFC 7587 section 6.1, RFC 8866 section 6.4.
+    house.server.add_participant("hall", "ana", MuteFlags())
+    offer = read("chromium_156")
+    for wishes in (OpusWishes(), OpusWishes(bitrate=16_000, ptime=40, dtx=True), OpusWishes(128_000, fec=False)):
+        lines = house.server.answer("ana", offer, wishes).split("\r\n")
+        asked = {line for line in lines if line.startswith("a=fmtp:111 ")}
+        assert asked == {f"a=fmtp:111 {wishes.fmtp()}"}
+        assert {line for line in lines if line.startswith("a=ptime")} == set(wishes.ptime_lines())
 
 
 async def test_nobody_hears_themselves(house):

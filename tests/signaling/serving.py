@@ -92,7 +92,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 
 
 @cache
-def _made_database() -> Path:
+def made_database() -> Path:
     """A database with all tables, to be copied: making one takes longer than most tests."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
@@ -103,7 +103,7 @@ def _made_database() -> Path:
 @asynccontextmanager
 async def served(folder: Path, **changes: Any) -> AsyncIterator[Served]:
     if not (folder / "parley.db").exists():
-        shutil.copyfile(await asyncio.to_thread(_made_database), folder / "parley.db")
+        shutil.copyfile(await asyncio.to_thread(made_database), folder / "parley.db")
     media = RememberingMedia()
     app = build_app(settings_for(folder, **changes), make_media=lambda _settings, _observer: media)
     runner = make_runner(app)
@@ -113,5 +113,17 @@ async def served(folder: Path, **changes: Any) -> AsyncIterator[Served]:
     try:
         async with aiohttp.ClientSession() as session:
             yield Served(app, media, runner.addresses[0][1], session)
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def answering(app: web.Application) -> AsyncIterator[int]:
+    """Another server on loopback; the port that it has."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

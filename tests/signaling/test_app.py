@@ -4,22 +4,26 @@ import signal
 import socket
 import sqlite3
 import ssl
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from sfu.errors import PortUnavailable
 from signaling import app as composition
 from signaling.app import BODY_LIMIT, build_app, run, serve
 from signaling.errors import ClientMistake
+from signaling.http import room_keeper
 from signaling.http.app_keys import DATABASE, MEDIA, READINESS, TOKENS
 from signaling.operating import db_command, token_keys
 from signaling.operating.refusals import PortTaken, Refusal
 from tests.signaling.certificates import make_certificate
+from tests.signaling.http.callers import person
 from tests.signaling.identity.forging import NOW, claims, sign_ed, sign_rsa
 from tests.signaling.identity.test_jwks import ED_JWK, RSA_JWK, document
-from tests.signaling.serving import RememberingMedia, served, settings_for
+from tests.signaling.serving import RememberingMedia, answering, served, settings_for
 from tests.support.house import eventually
 
 
@@ -146,6 +150,39 @@ def _taken(tokens, token):
         return None
 
 
+async def test_a_key_that_the_issuer_has_changed_is_fetched_with_the_first_token_that_names_it(tmp_path):
+    published = [document(ED_JWK)]
+
+    async def key_set(_request):
+        return web.Response(body=published[0], content_type="application/json")
+
+    issuer = web.Application()
+    issuer.router.add_get("/keys", key_set)
+    async with (
+        answering(issuer) as port,
+        served(tmp_path, jwks_url=f"http://127.0.0.1:{port}/keys", jwks_least_interval=0.001) as server,
+    ):
+        now = int(datetime.now(UTC).timestamp())
+        said = claims(exp=now + 600, iat=now, nbf=now, video={"room": "den", "roomJoin": True})
+        first, second = sign_ed({"alg": "EdDSA", "kid": "e1"}, said), sign_rsa({"alg": "RS256", "kid": "r1"}, said)
+
+        async def told(token):
+            headers = {"Authorization": f"Bearer {token}"}
+            return (await server.ask("/api/v1/rooms/den/participants", headers=headers))[0].status
+
+        async def welcomed(token):
+            protocols = ("parley.v1", f"parley.token.{token}")
+            async with server.session.ws_connect(f"http://{server.host}/ws", protocols=protocols) as line:
+                return (await line.receive_json(timeout=10))["type"]
+
+        assert [await told(first), await told(second)] == [200, 401]
+        published[0] = document(RSA_JWK)
+        assert await welcomed(second) == "welcome"
+        assert [await told(first), await told(second)] == [401, 200]
+        published[0] = document(ED_JWK)
+        assert [await told(first), await told(second), await welcomed(second)] == [200, 401, "error"]
+
+
 async def test_a_key_set_that_cannot_be_fetched_does_not_stop_the_start(tmp_path):
     async with served(tmp_path, jwks_url="http://127.0.0.1:1/keys") as server:
         response, _ = await server.ask("/live")
@@ -205,3 +242,25 @@ async def test_a_newer_database_is_a_refusal_and_opens_nothing(tmp_path):
     with pytest.raises(Refusal, match="newer than this version"):
         await serve(app, lambda _app, _port: None)
     assert media.started == 0
+
+
+async def test_a_damaged_database_is_a_refusal_and_opens_nothing(tmp_path):
+    (tmp_path / "parley.db").write_bytes(b"This is a letter, and no database at all. " * 100)
+    media = RememberingMedia()
+    app = build_app(settings_for(tmp_path), make_media=lambda _settings, _observer: media)
+    with pytest.raises(Refusal, match="damaged"):
+        await serve(app, lambda _app, _port: None)
+    assert media.started == 0
+
+
+async def test_a_temporary_room_is_deleted_by_the_running_server(tmp_path, monkeypatch):
+    monkeypatch.setattr(room_keeper, "SWEEP_SECONDS", 0.01)
+    async with served(tmp_path, rate_limit_rpm=1_000_000) as server:
+        operator = person(server, role="operator")
+        for name, temporary in (("gone", True), ("stays", False)):
+            order = {"name": name, "id": name, "is_temporary": temporary, "empty_timeout": 0}
+            assert await operator.status("POST", "/api/v1/rooms", order) == 201
+        async with asyncio.timeout(10):
+            while await operator.status("GET", "/api/v1/rooms/gone") != 404:
+                pass
+        assert await operator.status("GET", "/api/v1/rooms/stays") == 200

@@ -1,7 +1,8 @@
-"""Clients of WHIP and WHEP that share nothing with ours: aiohttp for the offer, aiortc for media; and GStreamer."""
+"""Clients of WHIP and WHEP that share nothing with ours: aiohttp for the offer, aiortc for media; GStreamer; FFmpeg."""
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from tests.signaling.certificates import make_certificate
 from tests.support.client import CONVINCED, WITHIN, Payload, VoiceClient
 from tests.support.tones import TOLERANCE, loudest_tone
 
-SCRIPT = Path(__file__).with_name("gst_whip.py")
+GSTREAMER = Path(__file__).with_name("gst_whip.py")
+FFMPEG = Path(__file__).with_name("ffmpeg_whip.py")
 RATE = 48_000
 WINDOW_OCTETS = 4096
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -81,8 +84,8 @@ async def dev_token(http: aiohttp.ClientSession, url: str, name: str, room: str,
         return str((await answer.json())["token"])
 
 
-class Gstreamer:
-    """GStreamer's webrtcbin, in a process of its own; `lines` are what it has said so far."""
+class Program:
+    """GStreamer's webrtcbin, or FFmpeg, in a process of its own; `lines` are what it has said so far."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -109,19 +112,39 @@ class Gstreamer:
 
 
 @contextlib.asynccontextmanager
-async def gstreamer(python: Path, *arguments: str) -> AsyncIterator[Gstreamer]:
+async def gstreamer(python: Path, *arguments: str) -> AsyncIterator[Program]:
     """Run it; see `gst_whip.py` for the arguments."""
+    async with _running(python, GSTREAMER, *arguments) as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def ffmpeg(folder: Path, url: str, token: str, frequency: float) -> AsyncIterator[Program]:
+    """Publish a tone by FFmpeg's own client of WHIP.
+
+    It is given a certificate: the one that it makes by itself where it was built with GnuTLS has a key on secp224r1,
+    which OpenSSL takes from nobody who has not asked for it.
+    """
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    make_certificate(certificate, key, "ffmpeg")
+    arguments = (url, token, str(frequency), str(certificate), str(key))
+    async with _running(Path(sys.executable), FFMPEG, *arguments) as client:
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def _running(python: Path, script: Path, *arguments: str) -> AsyncIterator[Program]:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(python, SCRIPT, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
-    client = Gstreamer(process)
+    process = await asyncio.create_subprocess_exec(python, script, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+    client = Program(process)
     reader = asyncio.create_task(_read(process, client.lines))
     try:
         yield client
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
-        await reader
+        assert process.stdout is not None
+        await asyncio.gather(reader, process.stdout.read(), process.wait())
 
 
 async def _read(process: asyncio.subprocess.Process, lines: list[str]) -> None:

@@ -45,7 +45,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatedServe
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium with a fake microphone that may be used without asking."""
-    path = require("chromium")
+    path = require("chromium-headless-shell")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser

@@ -144,7 +144,7 @@ class Stub:
             await self.tell(
                 session, "speakers", {"speakers": [{"participant": one.id, "level": 0.2} for one in everybody[:1]]}
             )
-        elif order.split()[0] in ("mute", "hush", "unmute", "kick", "ban"):
+        elif order.split(maxsplit=1)[0] in ("mute", "hush", "unmute", "kick", "ban"):
             await self.moderate(session, *order.split(maxsplit=1))
 
     async def moderate(self, session: Session, action: str, reason: str | None = None) -> None:
@@ -180,6 +180,8 @@ class Stub:
             await session.send("pong", {"seq_ack": payload.get("seq_ack")}, id_)
         elif type_ == "leave":
             await self.leave(session, "client_initiated")
+        elif type_ == "ice-candidate":
+            return
         else:
             await session.send("error", {"code": "unknown_type", "message": f"the stub has no {type_}"}, id_)
 

@@ -59,6 +59,37 @@ def test_signs_in_makes_a_room_and_invites_by_keyboard_alone(operated: OperatedS
     expect(page.get_by_role("button", name="Make an invite")).to_be_focused()
 
 
+def test_mutes_removes_bans_and_reads_the_trail_by_keyboard_alone(
+    operated: OperatedServer, open_page: OpenPage
+) -> None:
+    operated.make_room("rigging")
+    for name in ("Rita", "Kit"):
+        operated.join("rigging", name)
+    page = open_page(operated.admin("room=rigging"))
+    expect(person(page, "Rita")).to_be_visible()
+    expect(person(page, "Kit")).to_be_visible()
+    tab_to(page, "[data-identity=rita] [data-action=mute]")
+    page.keyboard.press("Enter")
+    expect(person(page, "Rita")).to_contain_text("Muted by a moderator")
+    tab_to(page, "[data-identity=kit] [data-action=kick]")
+    page.keyboard.press("Enter")
+    dialog(page, "Remove Kit?")
+    page.keyboard.type("Singing")
+    page.keyboard.press("Enter")
+    expect(person(page, "Kit")).to_have_count(0)
+    tab_to(page, "[data-identity=rita] [data-action=ban]")
+    page.keyboard.press("Enter")
+    dialog(page, "Ban Rita?")
+    tab_to(page, "dialog input")
+    page.keyboard.type("Spam")
+    page.keyboard.press("Enter")
+    expect(person(page, "Rita")).to_have_count(0)
+    tab_to(page, "nav.parts a[href*=trail]")
+    page.keyboard.press("Enter")
+    expect(rows(page, "Audit trail")).to_have_count(3)
+    expect(rows(page, "Audit trail").first).to_contain_text("Spam")
+
+
 def test_the_token_leaves_the_address_and_is_kept_for_this_tab_only(
     operated: OperatedServer, open_page: OpenPage
 ) -> None:

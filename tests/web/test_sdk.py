@@ -86,6 +86,22 @@ def test_a_server_that_forgot_everything_is_joined_anew(page: Page) -> None:
     assert page.evaluate("tokens") == 1, "the token that is known is used again"
 
 
+def test_whoever_was_moved_speaks_of_the_other_room_over_plain_http_too(page: Page) -> None:
+    page.evaluate(START, "first")
+    page.evaluate("""() => {
+        client.signaling.onMessage("moved", {room: "second", participant: client.me, participants: [client.me]});
+        window.WebSocket = class {
+            constructor() { setTimeout(() => this.onclose({code: 1006, reason: ""})); }
+            close() {}
+        };
+        window.asked = [];
+        window.fetch = async (url) => (asked.push(new URL(url).pathname), null);
+    }""")
+    page.evaluate("() => { client.sendMessage('/forget').catch(() => {}); }")
+    wait_until(page, "asked.length")
+    assert page.evaluate("asked[0]") == "/api/v1/rooms/second/signal"
+
+
 def test_a_peer_connection_that_is_given_up_in_the_midst_of_an_offer_holds_nobody_up(page: Page) -> None:
     page.evaluate(START, "given-up")
     page.evaluate("""() => {

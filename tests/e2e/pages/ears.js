@@ -66,7 +66,7 @@ async () => {
     }
   }
 
-  const NOTED = ["state", "joined", "participant-joined", "participant-updated", "participant-left", "moderated", "message", "error"];
+  const NOTED = ["state", "joined", "participant-joined", "participant-updated", "participant-left", "moderated", "message", "signal", "error"];
   const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
   /** Takes part in a call; `events` has what happened in it. */

@@ -49,6 +49,14 @@ async def test_what_is_done_with_keys_leaves_a_trail(tmp_path, monkeypatch):
         assert told == [(f"apikey.{verb}", "ops", None, target, "game") for verb in ("create", "revoke")]
 
 
+async def test_a_name_that_is_too_long_is_refused_and_not_cut(tmp_path):
+    async with served(tmp_path) as server:
+        operator = person(server, "ops", "operator")
+        for length, status in ((64, 201), (65, 400)):
+            order = {"name": "x" * length, "scopes": ["*"]}
+            assert await operator.status("POST", "/api/v1/api-keys", order) == status
+
+
 async def test_an_unknown_scope_is_refused(tmp_path):
     async with served(tmp_path) as server:
         operator = person(server, role="operator")

@@ -1,8 +1,11 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from signaling.http.app_keys import GATEWAY, SPOOL
+from signaling.protocol.client_messages import LASTING
+from tests.sfu.offers import one_line
 from tests.signaling.fakes import pid, receive
 from tests.signaling.http.callers import Caller, Line, enter, person, service
 from tests.signaling.serving import served
@@ -210,3 +213,100 @@ async def test_the_same_act_twice_under_one_key_is_done_once(tmp_path):
             order = {"action": "mute", "identity": "ana"}
             assert await game.status("POST", ACT, order, Idempotency_Key="k") == 200
         assert ana.types == ["moderated", "participant-updated"]
+
+
+ACTS = {
+    "mute": (None, "mute", True),
+    "unmute": ("mute", "mute", False),
+    "deafen": (None, "deaf", True),
+    "undeafen": ("deafen", "deaf", False),
+    "take_floor": (None, "suppressed", True),
+    "give_floor": ("take_floor", "suppressed", False),
+    "move": (None, None, None),
+    "kick": (None, None, None),
+    "ban": (None, None, None),
+    "unban": ("ban", None, None),
+}
+"""Each act: the one that makes it possible, the flag that it sets, and to what."""
+
+
+@pytest.mark.parametrize("action", ACTS)
+async def test_each_act_is_told_seen_written_and_an_event_with_who_why_and_until_when(tmp_path, action):
+    first, flag, value = ACTS[action]
+    async with served(tmp_path) as server:
+        ana, ben, game = enter(server, "ana"), enter(server, "ben"), await service(server, "*")
+        if first is not None:
+            assert await game.status("POST", ACT, {"action": first, "identity": "ana"}) == 200
+        ana.take(), ben.take()
+        order = {"action": action, "identity": "ana", "reason": "noise"}
+        order |= {"duration": 60} if action in LASTING else {"room": "attic"} if action == "move" else {}
+        assert await game.status("POST", ACT, order) == 200
+        told = [frame["payload"] for frame in ana.take() if frame["type"] == "moderated"]
+        assert [(one["action"], one["by"], one["reason"]) for one in told] == (
+            [] if action == "unban" else [(action, None, "noise")]
+        )
+        assert ["until" in one for one in told] == [action in LASTING] * len(told)
+        seen = ben.take()
+        if flag is not None:
+            assert getattr(flags(server, ana), flag) is value
+            assert [frame["payload"]["participant"][flag] for frame in seen] == [value]
+        reasons = {"move": "migration", "kick": "removed", "ban": "banned"}
+        assert [one["payload"].get("reason") for one in seen if flag is None] == [
+            reasons[one] for one in (action,) if one in reasons
+        ]
+        operator = person(server, role="operator")
+        act = (await operator.ask("GET", f"{AUDIT}?action=participant.{action}"))[1]["items"][0]
+        assert (act["actor_role"], act["target"], act["reason"]) == ("service", "ana", "noise")
+        lasts = timedelta(seconds=60) if action in LASTING else None
+        since, until = (act[name] and datetime.fromisoformat(act[name]) for name in ("created_at", "expires_at"))
+        assert (until and until - since) == lasts
+        events = (await operator.ask("GET", "/api/v1/events?limit=100"))[1]["items"]
+        event = [one["data"] for one in events if one["type"] == "moderation.action"][-1]
+        assert (event["id"], event["action"], event["actor"]) == (act["id"], act["action"], act["actor"])
+        assert (event["target"], event["reason"], event["until"] is None) == ("ana", "noise", lasts is None)
+
+
+@pytest.mark.parametrize(("action", "status", "code"), [("kick", 401, "token_invalid"), ("ban", 403, "banned")])
+async def test_who_was_removed_comes_back_with_the_same_token_on_no_path(tmp_path, action, status, code):
+    """The WebSocket, plain HTTP, WHIP, WHEP, the interface, invites: what was open ends, and nothing opens."""
+    async with served(tmp_path) as server:
+        operator = person(server, "op", role="operator")
+        await operator.ask("POST", "/api/v1/rooms", {"name": "Den", "id": "den"})
+        _, invite = await operator.ask("POST", f"{DEN}/invites", {"role": "moderator"})
+        ana = person(server, "ana", room="den", room_join=True)
+        auth = {"type": "auth", "id": 1, "payload": {"token": ana.bearer}}
+        response, waiting = await ana.ask("POST", f"{DEN}/signal", auth)
+        idle = {"Parley_Session": response.headers["Parley-Session"]}
+        response, joined = await ana.ask("POST", f"{DEN}/join", {})
+        seated = {"Parley_Session": response.headers["Parley-Session"]}
+        assert await operator.status("POST", ACT, {"action": action, "identity": "ana"}) == 200
+
+        nobody = Caller(server, None)
+        for session in (idle, seated):
+            ended = (401, "unauthenticated")
+            assert await nobody.code("POST", f"{DEN}/signal", {"type": "ping"}, **session) == ended
+            assert await nobody.code("GET", f"{DEN}/events", **session) == ended
+        for known in (waiting["payload"], joined):
+            kept = {"session": known["session"], "secret": known["secret"], "seq_ack": 0}
+            _, lost = await nobody.ask("POST", f"{DEN}/signal", {"type": "resume", "payload": kept})
+            assert lost["type"] == "resume-lost"
+
+        refused = (status, code)
+        assert await nobody.code("POST", f"{DEN}/signal", auth) == refused
+        for method, path, body in (
+            ("POST", f"{DEN}/join", {}),
+            ("GET", f"{DEN}/participants", None),
+            ("GET", DEN, None),
+            ("POST", "/api/v1/invites/accept", {"token": invite["token"]}),
+        ):
+            assert await ana.code(method, path, body) == refused, path
+        for way, direction in (("whip", "sendonly"), ("whep", "recvonly")):
+            headers = {**ana.headers, "Content-Type": "application/sdp"}
+            offer = one_line(direction=direction)
+            response, problem = await server.ask(f"{DEN}/{way}", "POST", data=offer, headers=headers)
+            assert (response.status, json.loads(problem)["code"]) == refused
+        options = {"protocols": ("parley.v1", f"parley.token.{ana.bearer}")}
+        async with server.session.ws_connect(f"http://{server.host}/ws", **options) as ws:
+            assert (await ws.receive_json(timeout=10))["payload"]["code"] == code
+            assert (await ws.receive(timeout=10)).data == {"kick": 4405, "ban": 4406}[action]
+        assert server.app[GATEWAY].conversation.rooms.population == 0

@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from signaling.call.floor import adopt
+from signaling.call.room_policy import RoomPolicy
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
-from tests.signaling.fakes import FakeLine, receive
+from tests.signaling.fakes import FakeLine, pid, receive
+from tests.signaling.http.callers import enter
 from tests.signaling.serving import served
 
 ROOMS = "/api/v1/rooms"
@@ -86,6 +89,15 @@ async def test_an_id_is_taken_once(tmp_path):
         assert await ana.status("POST", body={"name": "A", "id": "../a"}) == 400
 
 
+async def test_a_name_that_is_too_long_is_refused_and_not_cut(tmp_path):
+    async with served(tmp_path) as server:
+        ana = Caller(server, role="operator")
+        for length, status in ((64, 201), (65, 400), (5000, 400)):
+            assert await ana.status("POST", ROOMS, {"id": f"r{length}", "name": "x" * length}) == status
+        _, told = await ana.ask("PATCH", f"{ROOMS}/r64", {"name": "x" * 65}, If_Match="*")
+        assert (told["code"], "name" in told["detail"]) == ("bad_message", True)
+
+
 async def test_pages_and_filters(tmp_path):
     async with served(tmp_path) as server:
         ana, eve = Caller(server, role="operator"), Caller(server, "eve", room_list=True)
@@ -102,8 +114,23 @@ async def test_pages_and_filters(tmp_path):
         assert sorted(names) == ["one", "three", "two"]
         assert [room["name"] for room in (await eve.ask("GET", f"{ROOMS}?type=raid"))[1]["items"]] == ["four"]
         assert [room["name"] for room in (await eve.ask("GET", f"{ROOMS}?search=HRE"))[1]["items"]] == ["three"]
+        await ana.ask("POST", body={"name": "five", "region": "eu"})
+        assert [room["name"] for room in (await eve.ask("GET", f"{ROOMS}?region=eu"))[1]["items"]] == ["five"]
         for wrong in ("limit=0", "limit=x", "cursor=x", "nonsense=1", "owner=a&owner=b", "search="):
             assert await eve.status("GET", f"{ROOMS}?{wrong}") == 400
+
+
+async def test_every_type_of_room_is_made_and_found(tmp_path):
+    types = ("group", "party", "raid", "guild", "private", "global", "proximity")
+    async with served(tmp_path) as server:
+        ana = Caller(server, role="operator")
+        for kind in types:
+            assert await ana.status("POST", body={"name": "A", "id": kind, "room_type": kind}) == 201
+        for kind in types:
+            _, page = await ana.ask("GET", f"{ROOMS}?type={kind}")
+            assert [(room["id"], room["room_type"]) for room in page["items"]] == [(kind, kind)]
+        assert await ana.status("POST", body={"name": "A", "room_type": "channel"}) == 400
+        assert await ana.status("GET", f"{ROOMS}?type=channel") == 400
 
 
 @pytest.mark.parametrize(
@@ -188,3 +215,34 @@ async def test_a_change_holds_at_once_for_whoever_is_there(tmp_path):
         assert await ana.status("PATCH", f"{ROOMS}/den", {"is_moderated": True}, If_Match='"1"') == 200
         assert line.take("participant-updated")["participant"]["suppressed"]
         house.lost(line, now)
+
+
+async def test_the_rules_of_a_room_that_nobody_kept_hold_from_when_it_is_made(tmp_path):
+    async with served(tmp_path) as server:
+        line = enter(server, "ben")
+        operator = Caller(server, "op", "operator")
+        order = {"name": "Den", "id": "den", "is_moderated": True, "owner": "ben"}
+        assert await operator.status("POST", body=order) == 201
+        (owner, *_) = [frame["payload"]["participant"] for frame in line.take()]
+        assert (owner["role"], owner["suppressed"]) == ("owner", False)
+        other = enter(server, "cem")
+        assert server.app[GATEWAY].conversation.rooms.participant(pid(other)).flags.suppressed
+
+
+async def test_who_owns_the_room_is_its_owner_at_once_and_who_did_is_so_no_longer(tmp_path):
+    async with served(tmp_path) as server:
+        operator = Caller(server, "op", "operator")
+        await operator.ask("POST", body={"name": "Den", "id": "den", "owner": "ben"})
+        house, now = server.app[GATEWAY].conversation, server.app[CLOCK].now()
+        ben, cem = enter(server, "ben"), enter(server, "cem")
+        adopt(house, "den", RoomPolicy(version=1, owner="ben"))
+
+        def mutes(one, other):
+            one.take()
+            order = {"type": "moderate", "id": 1, "payload": {"action": "mute", "target": pid(other)}}
+            receive(house, one, json.dumps(order), now)
+            return [frame["type"] for frame in one.take() if frame.get("id") == 1] == ["ok"]
+
+        assert (mutes(cem, ben), mutes(ben, cem)) == (False, True)
+        assert await operator.status("PATCH", f"{ROOMS}/den", {"owner": "cem"}, If_Match="*") == 200
+        assert (mutes(ben, cem), mutes(cem, ben)) == (False, True)

@@ -10,7 +10,7 @@ from signaling.chance import SYSTEM_CHANCE
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
-from signaling.storage import api_keys
+from signaling.storage import api_keys, outbox
 from signaling.storage.api_keys import KeyOrder
 from signaling.storage.webhook_record import FROM_SETTINGS
 from tests.signaling.api.test_rooms import ROOMS, Caller
@@ -162,6 +162,15 @@ async def test_what_cannot_be_a_webhook_is_refused(tmp_path, order):
         assert "hunter2" not in json.dumps(told)
 
 
+async def test_a_webhook_is_not_led_to_a_private_address_later(tmp_path):
+    async with served(tmp_path) as server:
+        ana = Caller(server, role="operator")
+        _, made = await ana.ask("POST", HOOKS, {"url": "https://1.1.1.1/", "enabled": False})
+        for url in ("https://10.0.0.1/", "https://localhost/", "https://[::1]/", "http://1.1.1.1/"):
+            assert await ana.status("PATCH", f"{HOOKS}/{made['id']}", {"url": url}, If_Match="*") == 400
+        assert (await ana.ask("GET", f"{HOOKS}/{made['id']}"))[1]["url"] == "https://1.1.1.1/"
+
+
 @pytest.mark.parametrize("name", ["%ED%A0%80", "%FF", "a%0Ab", "x" * 65, "..%2F.."])
 async def test_an_id_that_nothing_has_is_not_found(tmp_path, name):
     async with served(tmp_path) as server:
@@ -235,6 +244,19 @@ async def test_a_room_that_cannot_be_made_is_not_told_of(tmp_path):
         for _ in range(2):
             await ana.ask("POST", ROOMS, {"id": "den", "name": "Den"})
         assert len((await ana.ask("GET", EVENTS))[1]["items"]) == 1
+
+
+async def test_a_change_that_cannot_be_told_of_is_not_made(tmp_path, monkeypatch):
+    async def full(*_):
+        raise StorageUnavailable("no space left")
+
+    async with served(tmp_path) as server:
+        ana = Caller(server, role="operator")
+        await ana.ask("POST", ROOMS, {"id": "attic", "name": "Attic"})
+        monkeypatch.setattr(outbox, "append", full)
+        assert await ana.status("POST", ROOMS, {"id": "den", "name": "Den"}) == 503
+        assert await ana.status("DELETE", f"{ROOMS}/attic") == 503
+        assert (await ana.status("GET", f"{ROOMS}/den"), await ana.status("GET", f"{ROOMS}/attic")) == (404, 200)
 
 
 async def test_without_the_database_it_is_503(tmp_path, monkeypatch):

@@ -116,6 +116,18 @@ def test_the_list_is_asked_on_every_path(path: str) -> None:
         assert (ana.closed, waiting.closed) == ("banned", "banned")
 
 
+def test_whom_another_server_keeps_out_goes_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    ana, ben = house.people("ana", "ben")
+    ban_from_elsewhere(house, "ana")
+    house.tick(1)
+    assert ana.closed is None, "nobody is asked again without news"
+    monkeypatch.setattr(type(house.talk.records.deny_list), "take_news", lambda _: True)
+    house.tick(1)
+    assert (ana.closed, ben.closed) == ("banned", None)
+    assert ben.take("participant-left")["reason"] == "banned"
+
+
 def test_a_room_that_is_no_more_is_emptied_and_no_other() -> None:
     house = House()
     ana, ben = house.people("ana", "ben")
@@ -127,17 +139,20 @@ def test_a_room_that_is_no_more_is_emptied_and_no_other() -> None:
     assert [room.id for room in house.talk.rooms] == ["other"]
 
 
-def test_when_the_time_of_a_room_is_over_its_call_ends() -> None:
+def test_when_the_time_of_a_room_is_over_its_call_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     house = House()
     ana, ben = house.people("ana", "ben")
     room = house.talk.rooms.find("lobby")
     assert room is not None
     room.policy = RoomPolicy(version=1, scheduled_end=START + timedelta(seconds=60))
+    ended: list[str] = []
+    monkeypatch.setattr(house.audit, "time_is_up", ended.append)
     elsewhere = house.enter("dan", "hall")
     house.tick(59)
     assert ana.closed is None
     house.tick(2)
     assert [line.closed for line in (ana, ben, elsewhere)] == ["room_closed", "room_closed", None]
+    assert ended == ["lobby"]
     told = [frame["payload"] for frame in ana.take() if frame["type"] == "reconnect"]
     assert told == [{"action": "disconnect", "reason": "room_closed"}]
     assert house.talk.rooms.find("lobby") is None

@@ -27,6 +27,23 @@ def test_somebody_who_is_away_is_kept_out() -> None:
     house.enter("ana")
 
 
+def test_a_ban_is_shortened_by_no_lower_role_than_imposed_it() -> None:
+    house = House()
+    token = house.token("ana")
+    boss = Asker(holder=house.tokens.verify(house.token("boss", role="owner"), house.utc()), address="")
+    mod = Asker(holder=house.tokens.verify(house.token("mod", role="moderator"), house.utc()), address="")
+    ban(house.talk, ban_act(mod, "lobby", 1), "ana", house.now)
+    ban(house.talk, ban_act(boss, "lobby"), "ana", house.now)
+    with pytest.raises(ClientMistake) as caught:
+        ban(house.talk, ban_act(mod, "lobby", 1), "ana", house.now)
+    assert (caught.value.code, len(house.audit.events)) == ("forbidden", 2)
+    house.now += 10
+    assert house.line(token).closed == "banned"
+    ban(house.talk, ban_act(boss, "lobby", 1), "ana", house.now)
+    house.now += 1
+    assert house.line(token).closed is None
+
+
 def test_a_ban_from_the_server_ends_all_that_is_open() -> None:
     house = House()
     lines = [house.enter("ana", room) for room in ("lobby", "other")]

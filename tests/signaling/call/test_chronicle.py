@@ -101,6 +101,20 @@ def test_a_call_ends_for_the_reason_of_its_last(book: Book, reason: Any, why: st
     assert dict(book.take())["call.end"]["reason"] == why
 
 
+def test_a_call_whose_time_is_up_ends_for_that_reason_and_the_next_one_for_its_own(book: Book) -> None:
+    book.chronicle.time_is_up("lobby")
+    for reason in ("scheduled_end", "empty"):
+        book.chronicle.joined(person(), "", "")
+        book.chronicle.joined(person("ben"), "", "")
+        if reason == "scheduled_end":
+            book.chronicle.time_is_up("lobby")
+        book.chronicle.left("id-ben", "removed", START)
+        book.batches = []
+        book.chronicle.left("id-ana", "removed", START)
+        ends = dict(book.take())
+        assert (ends["call.end"]["reason"], ends["call.ended"]["payload"]["reason"]) == (reason, reason)
+
+
 def test_who_is_not_in_changes_nothing(book: Book) -> None:
     book.chronicle.left("id-ana", "idle", START)
     book.chronicle.media_began("id-ana", START)
@@ -154,10 +168,37 @@ def test_whoever_is_moved_has_a_row_in_each_call(book: Book) -> None:
     book.chronicle.left("id-ana", "migration", START)
     book.take()
     book.chronicle.joined(person(room="hall", seconds=3), "", "")
-    row = dict(book.take())["participant.join"]
-    assert (row["room_id"], row["id"] != "id-ana") == ("hall", True)
+    batch = dict(book.take())
+    row = batch["participant.join"]
+    assert (row["room_id"], row["id"] != "id-ana", "media.move" in batch) == ("hall", True, False)
     book.chronicle.left("id-ana", "idle", START)
     assert dict(book.take())["participant.leave"]["participant_id"] == row["id"]
+
+
+def test_whoever_is_moved_without_a_line_is_known_by_the_one_that_they_had(book: Book) -> None:
+    book.chronicle.joined(person(), "192.0.2.1", "Tests/1.0")
+    for number, (address, agent) in enumerate([("", ""), ("192.0.2.2", "Tests/2.0"), ("", "")]):
+        book.chronicle.left("id-ana", "migration", START)
+        book.batches = []
+        book.chronicle.joined(person(room=f"room{number}"), address, agent)
+        row = dict(book.take())["participant.join"]
+        expected = ("192.0.2.1", "Tests/1.0") if number == 0 else ("192.0.2.2", "Tests/2.0")
+        assert (row["address"], row["user_agent"]) == expected
+
+
+def test_the_peer_connection_of_whoever_is_moved_goes_along(book: Book) -> None:
+    book.chronicle.joined(person(), "", "")
+    book.chronicle.media_began("id-ana", START)
+    session_id = book.batches[-1][0].values["id"]
+    book.batches = []
+    book.chronicle.left("id-ana", "migration", START)
+    book.take()
+    book.chronicle.joined(person(room="hall", seconds=3), "", "")
+    batch = dict(book.take())
+    row_id = batch["participant.join"]["id"]
+    assert batch["media.move"] == {"session_id": session_id, "participant_id": row_id}
+    book.chronicle.media_ended("id-ana", "left", (1, 2), START)
+    assert book.take()[0][1]["session_id"] == session_id
 
 
 def test_an_act_is_in_the_trail_the_log_and_the_events(book: Book) -> None:
@@ -202,7 +243,7 @@ def test_of_those_who_have_left_few_are_remembered(book: Book) -> None:
     assert book.take()[0][1]["participant_id"] is None
     book.chronicle.acted(act("p70"))
     assert book.take()[0][1]["participant_id"] == "id-p70"
-    assert (book.chronicle._seats, book.chronicle._calls, book.chronicle._moving) == ({}, {}, set())
+    assert (book.chronicle._seats, book.chronicle._calls, book.chronicle._moving) == ({}, {}, {})
 
 
 def test_one_that_keeps_nothing_still_writes_acts_to_the_log() -> None:
@@ -213,6 +254,7 @@ def test_one_that_keeps_nothing_still_writes_acts_to_the_log() -> None:
         nothing.media_connected("id-ana", "relay", START)
         nothing.media_ended("id-ana", "left", (0, 0), START)
         nothing.left("id-ana", "idle", START)
+        nothing.time_is_up("lobby")
         nothing.acted(act())
     assert [line["event"] for line in lines] == ["audit"]
 

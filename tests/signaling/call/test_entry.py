@@ -7,6 +7,7 @@ import pytest
 from sfu.flags import MuteFlags
 from signaling.call.admission import empty_room
 from signaling.call.entry import Entry, check_entry
+from signaling.call.quality_presets import audio_view
 from signaling.call.room_policy import RoomPolicy
 from signaling.errors import ClientMistake
 from signaling.identity.claims import Claims
@@ -147,6 +148,11 @@ def test_the_rules_that_a_join_has_found_hold_for_whoever_is_there() -> None:
     assert house.media.people[pid(ana)].suppressed, "older rules, looked up late, change nothing"
 
 
+def test_a_client_is_told_how_the_room_wants_to_sound() -> None:
+    house = House()
+    assert come(house, "ana", replace(OPEN, quality_preset="low")).take("joined")["audio"] == audio_view("low")
+
+
 def test_in_a_moderated_room_members_arrive_suppressed_and_moderators_do_not() -> None:
     house = House()
     moderated = replace(OPEN, is_moderated=True)
@@ -214,7 +220,8 @@ def test_joins_are_limited_for_each_identity() -> None:
     house.say(ana, "leave")
     ana.take()
     house.say(ana, "join", {"room": "lobby"})
-    assert ana.take("error")["code"] == "rate_limited"
+    refused = ana.take("error")
+    assert (refused["code"], refused["details"]) == ("rate_limited", {"retry_after": 30})
     assert ana.closed is None
     house.enter("ben")
 
@@ -314,6 +321,22 @@ def test_a_join_that_the_media_server_cannot_take_leaves_no_ghost() -> None:
     assert house.talk.rooms.population == 0
     assert line.session is not None
     assert line.session.state == "authenticated"
+
+
+def test_a_join_that_fails_half_way_leaves_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    (ben,) = house.people("ben")
+    line = house.line(house.token("ana"))
+    monkeypatch.setattr(house.audit, "joined", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        house.say(line, "join", {"room": "lobby"})
+    assert [person.identity for room in house.talk.rooms for person in room] == ["ben"]
+    assert set(house.media.people) == {pid(ben)}
+    assert line.session is not None
+    assert (line.session.state, line.session.participant_id) == ("authenticated", None)
+    monkeypatch.undo()
+    house.say(line, "join", {"room": "lobby"})
+    assert line.types[-1] == "joined"
 
 
 def test_grants_become_flags() -> None:

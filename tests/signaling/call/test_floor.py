@@ -101,3 +101,25 @@ def test_the_end_of_a_floor_of_who_has_left_is_nobodys_business() -> None:
     house.tick(61)
     house.say(ana, "join", {"room": "lobby"})
     assert not house.media.people[pid(ana)].suppressed
+
+
+def test_who_owns_the_room_is_its_owner_at_once_and_who_did_is_what_the_token_says() -> None:
+    house = House()
+    owned = RoomPolicy(version=1, owner="ana", is_moderated=True)
+    ana, ben = house.people("ana", "ben")
+    mia = house.enter("mia", role="moderator")
+    adopt(house.talk, "lobby", owned)
+    house.say(ana, "mute")
+    (told,) = {frame["payload"]["participant"]["role"] for frame in mia.take() if frame["type"] == "participant-updated"
+               and frame["payload"]["participant"]["identity"] == "ana"}  # fmt: skip
+    assert told == "owner"
+    assert not house.media.people[pid(ana)].suppressed
+    assert house.media.people[pid(ben)].suppressed
+    adopt(house.talk, "lobby", replace(owned, version=2, owner="mia"))
+    assert house.media.people[pid(ana)].suppressed
+    ana.take()
+    house.say(ana, "moderate", {"action": "kick", "target": pid(ben)})
+    assert ana.take("error")["code"] == "forbidden"
+    adopt(house.talk, "lobby", replace(owned, version=3, owner=None))
+    roles = {person.identity: person.role for room in house.talk.rooms for person in room}
+    assert roles == {"ana": "member", "ben": "member", "mia": "moderator"}

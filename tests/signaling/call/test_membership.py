@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 import pytest
 
+from signaling.identity.grants import Grants
 from signaling.protocol.server_messages import Outgoing
 from tests.signaling.fakes import FakeLine, House, pid
 
@@ -114,6 +117,24 @@ def test_what_was_missed_is_sent_again_in_order_and_once() -> None:
     assert pid(line) == who
     assert ben.take("participant-updated")["participant"]["state"] == "joined"
     assert house.talk.counters["resumes"] == 1
+
+
+def test_a_rejoin_within_the_seats_time_needs_no_fresh_token() -> None:
+    house = House()
+    short = timedelta(seconds=15)
+    token = house.tokens.issue("ana", grants=Grants.for_room("lobby"), utc=house.utc(), lifetime=short)
+    ana = house.line(token)
+    house.say(ana, "join", {"room": "lobby"})
+    seat, who = seat_of(ana), pid(ana)
+    house.talk.lost(ana, house.now)
+    house.tick(59)
+    assert house.line(token).closed == "token_expired"
+    line = house.line()
+    house.say(line, "resume", seat)
+    assert (line.types[0], pid(line)) == ("welcome", who)
+    house.tick(0.5)
+    fresh = house.tokens.verify(line.frames[-1]["payload"]["token"], house.utc())
+    assert fresh.identity == "ana", "and the session has one again"
 
 
 def test_a_second_loss_in_mid_resume_loses_nothing() -> None:

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from sfu.flags import MuteFlags
 from signaling.identity.grants import RANK, Role
 from signaling.identity.permissions import may
 from signaling.protocol.server_messages import rfc3339
@@ -39,6 +40,17 @@ def test_what_is_so_already_changes_nothing_for_the_others() -> None:
     ana, ben = house.people("ana", "ben")
     house.say(boss, "moderate", {"action": "unmute", "target": pid(ana)})
     assert (ana.types, ben.types) == (["moderated"], [])
+
+
+@pytest.mark.parametrize(("own", "action"), [("mute", "unmute"), ("deafen", "undeafen")])
+def test_a_moderator_lifts_nobodys_own_mute(own: str, action: str) -> None:
+    house = House()
+    boss = house.enter("boss", room_admin=True)
+    (ana,) = house.people("ana")
+    house.say(ana, own)
+    before = house.media.people[pid(ana)]
+    house.say(boss, "moderate", {"action": action, "target": pid(ana)})
+    assert house.media.people[pid(ana)] == before != MuteFlags()
 
 
 @pytest.mark.parametrize(("action", "undone", "flag"), [("mute", "unmute", "mute"), ("deafen", "undeafen", "deaf")])

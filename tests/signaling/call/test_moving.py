@@ -6,9 +6,13 @@ import pytest
 
 from sfu.flags import MuteFlags
 from signaling.call.entry import Entry
+from signaling.call.moderation import act_in_room
 from signaling.call.room_policy import RoomPolicy
 from signaling.errors import ClientMistake
+from signaling.identity.asker import Asker
 from signaling.identity.deny_list import Ban
+from signaling.identity.permissions import Service
+from signaling.protocol.client_messages import Moderate
 from tests.signaling.fakes import START, FakeLine, House, pid
 
 LOBBY = RoomPolicy(version=1, owner="owen", guild_id="wolves")
@@ -123,6 +127,32 @@ def test_what_the_look_up_was_refused_for_is_the_answer() -> None:
     assert move(house, max_, pid(ana), None, refusal=ClientMistake("storage_unavailable")) == "storage_unavailable"
     house.say(max_, "moderate", {"action": "move", "target": pid(ana), "room": "attic"})
     assert max_.take("error")["code"] == "forbidden", "without a look-up the room is nobody's"
+
+
+def test_a_room_that_was_deleted_meanwhile_takes_nobody() -> None:
+    house, max_, (ana,) = lobby("ana")
+    house.talk.rooms.close("attic", house.now)
+    assert move(house, max_, pid(ana), ATTIC) == "not_found"
+    assert (house.media.moved, ana.types) == ([], [])
+    house.now += 1
+    assert move(house, max_, pid(ana), ATTIC) == "ok", "one that was made since does"
+
+
+@pytest.mark.parametrize(("scopes", "code"), [(("participant.move",), "not_found"), (("*",), None)])
+def test_where_rooms_have_to_be_made_first_nobody_is_moved_into_none(scopes: tuple[str, ...], code: str | None) -> None:
+    house = House(auto_create_rooms=False)
+    root = Asker(holder=Service(frozenset(scopes), None, "abc"), address="192.0.2.9")
+    owner = house.line(house.token("owen", role="operator"))
+    house.say(owner, "join", {"room": "lobby"})
+    ana = house.line(house.token("ana", room_create=True))
+    house.say(ana, "join", {"room": "lobby"})
+    order = Moderate(action="move", target=pid(ana), room="attic")
+    try:
+        act_in_room(house.talk, root, "lobby", order, house.now, Entry(asked_at=house.now))
+        found = None
+    except ClientMistake as mistake:
+        found = mistake.code
+    assert (found, house.media.moved == []) == (code, code is not None)
 
 
 def test_mutes_go_along_and_the_floor_is_the_new_rooms() -> None:

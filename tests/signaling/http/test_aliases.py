@@ -1,6 +1,7 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -8,6 +9,7 @@ from signaling.http.aliases import ALIASES, other_names
 from signaling.http.app_keys import CLOCK, TOKENS
 from signaling.http.openapi import all_endpoints
 from signaling.identity.grants import Grants
+from signaling.storage.words import RoomType
 from tests.signaling.serving import served
 
 MAPPING = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text()
@@ -51,6 +53,17 @@ async def test_a_whole_session_goes_by_another_name(tmp_path: Path) -> None:
             assert (response.status, json.loads(body)["type"]) == (200, "pong")
         response, _ = await server.ask(f"{room}/leave", "POST", headers=session)
         assert response.status == 200
+
+
+def test_the_manual_says_what_is_called_a_voice_channel_a_call_or_a_party_and_has_each_type_of_room() -> None:
+    words = MAPPING.split("## Words")[1].split("## Messages")[0]
+    ours = {row.split("|")[1].strip(): row for row in words.splitlines() if row.startswith("|")}
+    assert "voice channel" in ours["room"]
+    assert "call" in ours
+    assert "room session" in ours["call"]
+    (types,) = [row for name, row in ours.items() if "room of type" in name]
+    assert "party chat" in types
+    assert [name for name in get_args(RoomType) if f"`{name}`" not in types] == []
 
 
 def test_the_manual_has_the_table_as_it_is() -> None:

@@ -1,3 +1,5 @@
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -78,11 +80,21 @@ async def test_a_room_that_nobody_keeps_has_no_rules(door: Door) -> None:
 
 
 async def test_the_rules_of_a_kept_room_are_found(door: Door) -> None:
-    await door.keep("lobby", owner="ana", is_private=True, is_moderated=True, max_participants=7, room_type="raid")
+    same: dict[str, Any] = {
+        "room_type": "raid",
+        "owner": "ana",
+        "guild_id": "wolves",
+        "max_participants": 7,
+        "duplicate_identity": "reject_new",
+        "is_private": True,
+        "is_moderated": True,
+        "quality_preset": "music",
+        "scheduled_end": START + timedelta(days=1),
+    }
+    history = {"message_history": {"keep": True, "days": 5}}
+    await door.keep("lobby", **same, password_hash="$argon2id$", settings=history)
     entry = await door.entry(door.house.line(door.house.token("ben")))
-    assert entry.policy == RoomPolicy(
-        version=1, owner="ana", is_private=True, is_moderated=True, max_participants=7, room_type="raid"
-    )
+    assert entry.policy == RoomPolicy(version=1, **same, has_password=True, message_days=5)
     assert entry.refusal is None
 
 
@@ -117,6 +129,27 @@ async def test_who_guesses_passwords_has_to_wait_and_costs_nothing_then(door: Do
     elsewhere = FakeLine("192.0.2.77")
     door.house.talk.open(elsewhere, door.house.now, door.house.token("zoe"))
     assert (await door.entry(elsewhere, password="sesame")).password
+
+
+async def test_passwords_that_are_tried_at_once_are_no_more_guesses_than_one_by_one(door: Door) -> None:
+    """Not even the right one is answered, once too many were wrong while it was looked at."""
+    await door.keep("lobby", password_hash="whatever")
+    lines = [door.house.line(door.house.token(f"guest-{number}")) for number in range(30)]
+    all_looked_at, all_told = asyncio.Barrier(len(lines)), asyncio.Event()
+
+    async def verify(password: str, _kept: str) -> bool:
+        await all_looked_at.wait()
+        if password == "sesame":
+            await all_told.wait()
+        return password == "sesame"
+
+    door.passwords.verify = verify  # type: ignore[method-assign]
+    right = asyncio.create_task(door.entry(lines[0], password="sesame"))
+    wrong = await asyncio.gather(*(door.entry(line, password="simsim") for line in lines[1:]))
+    all_told.set()
+    codes = Counter(entry.refusal and entry.refusal.code for entry in (*wrong, await right))
+    assert codes == {"password_wrong": 10, "rate_limited": 20}
+    assert (await right).password is False
 
 
 async def test_who_may_not_come_at_all_costs_no_look_up(door: Door) -> None:

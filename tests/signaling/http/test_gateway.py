@@ -3,6 +3,7 @@ from unittest.mock import Mock
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from structlog.testing import capture_logs
 
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
@@ -64,6 +65,26 @@ async def test_time_is_kept_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> No
         await looked.wait()
         await closed.wait()
     await gateway.close()
+
+
+async def test_what_fails_once_does_not_stop_the_clock_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.0)
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET), clock=Clock(now=lambda: 0.0))
+    ticks: list[float] = []
+    twice = asyncio.Event()
+
+    def advance(now: float) -> None:
+        ticks.append(now)
+        if len(ticks) == 1:
+            raise ZeroDivisionError
+        twice.set()
+
+    monkeypatch.setattr(gateway, "advance", advance)
+    with capture_logs() as logs:
+        gateway.start(FakeMedia())
+        await asyncio.wait_for(twice.wait(), 5)
+        await gateway.close()
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["time_limits_failed"]
 
 
 def test_the_peer_address_is_the_sockets() -> None:

@@ -17,10 +17,11 @@ OWN = {
 
 async def test_every_answer_has_the_security_headers(tmp_path):
     async with served(tmp_path) as server:
-        for path in ("/live", "/none", "/"):
+        for path in ("/live", "/none", "/", "/admin", "/docs", "/api/v1/rooms", "/parley.js"):
             response, _ = await server.ask(path)
             headers = response.headers
             assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["X-Frame-Options"] == "DENY"
             assert headers["Referrer-Policy"] == "no-referrer"
             assert "microphone=(self)" in headers["Permissions-Policy"]
             assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
@@ -94,6 +95,16 @@ async def test_an_address_with_nul_goes_nowhere(tmp_path, path):
     async with served(tmp_path) as server:
         response, body = await server.ask(path)
         assert (response.status, b'"bad_message"' in body) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/config", "/api/v1/rooms", "/auth/token", "/health/batch", "/metrics"])
+async def test_cors_is_closed_by_default(tmp_path, path):
+    async with served(tmp_path) as server:
+        asked = {"Origin": "https://game.example", "Access-Control-Request-Method": "POST"}
+        for method in ("OPTIONS", "GET"):
+            response, _ = await server.ask(path, method, headers=asked)
+            assert not [name for name in response.headers if name.startswith("Access-Control-")]
+            assert response.status != 204
 
 
 async def test_cors_is_closed_but_for_allowed_origins(tmp_path):

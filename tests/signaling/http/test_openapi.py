@@ -1,6 +1,10 @@
 import json
 from pathlib import Path
 
+import jsonschema_rs
+import pytest
+import schemathesis
+
 from signaling.http.openapi import all_endpoints, as_text, document
 
 DOCS = Path(__file__).parents[3] / "docs" / "openapi.json"
@@ -10,6 +14,14 @@ def test_the_committed_document_is_the_generated_one():
     assert DOCS.read_text() == as_text(), "run python scripts/write_reference.py"
 
 
+def test_it_is_what_the_specification_of_openapi_3_1_asks_for():
+    schemathesis.openapi.from_dict(document()).validate()
+    wrong = document()
+    wrong["paths"]["/live"]["get"]["responses"] = {}
+    with pytest.raises(jsonschema_rs.ValidationError):
+        schemathesis.openapi.from_dict(wrong).validate()
+
+
 def test_every_route_is_in_it_with_its_errors_as_problems():
     spec = document()
     assert spec["openapi"] == "3.1.0"
@@ -17,6 +29,12 @@ def test_every_route_is_in_it_with_its_errors_as_problems():
         operation = spec["paths"][row.path][row.method.lower()]
         assert set(map(str, row.answers)) <= set(operation["responses"])
         assert "application/problem+json" in operation["responses"]["500"]["content"]
+
+
+def test_a_route_that_is_limited_says_so_and_a_probe_does_not():
+    paths = document()["paths"]
+    limited = {path for path, rows in paths.items() if all("429" in row["responses"] for row in rows.values())}
+    assert paths.keys() - limited == {"/live", "/ready", "/health", "/metrics", "/openapi.json"}
 
 
 def test_every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own():
@@ -49,3 +67,29 @@ def test_a_route_that_takes_an_idempotency_key_says_so_and_one_with_a_limit_of_i
     assert {"409", "422"} <= tokens["responses"].keys()
     assert tokens["description"] == "At most 120 requests a minute."
     assert "parameters" not in document()["paths"]["/auth/token"]["post"]
+
+
+def test_every_list_is_a_page_of_items():
+    whole = {"/api/v1/api-keys", "/api/v1/webhooks"}
+    paged = 0
+    for row in all_endpoints():
+        for model in row.answers.values():
+            if isinstance(model, str) or "items" not in model.model_fields or row.path == "/api/v1/events":
+                continue
+            assert model.model_fields.keys() == {"items", "next_cursor"}, row.path
+            taken = set() if row.query is None else {"limit", "cursor"} & row.query.model_fields.keys()
+            assert (taken == {"limit", "cursor"}) is (row.path not in whole), row.path
+            paged += 1
+    assert paged > 10
+
+
+def test_whatever_can_be_stale_says_how_to_name_the_version():
+    """RFC 9110 section 13.1.1, RFC 6585 section 3."""
+    paths = document()["paths"]
+    for row in all_endpoints():
+        named = paths[row.path][row.method.lower()].get("parameters", [])
+        match = [one for one in named if one["name"] == "If-Match"]
+        assert bool(match) is ("stale" in row.errors or "precondition_failed" in row.errors), row.path
+        if match:
+            assert match[0].get("required", False) is ("precondition_required" in row.errors), row.path
+        assert row.method not in ("PATCH", "PUT") or match, row.path

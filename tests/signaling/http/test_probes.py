@@ -1,6 +1,8 @@
 import json
+from types import SimpleNamespace
 
 from signaling.errors import StorageUnavailable
+from signaling.http import probes
 from signaling.http.app_keys import DATABASE, READINESS
 from tests.signaling.serving import served
 
@@ -20,7 +22,7 @@ async def test_ready_says_each_check_with_state_and_age(tmp_path):
             response, body = await server.ask(path)
             answer = json.loads(body)
             assert (response.status, answer["status"]) == (200, "ready")
-            assert set(answer["checks"]) == {"media_socket", "accepting", "loop_lag", "database"}
+            assert set(answer["checks"]) == {"media_socket", "accepting", "loop_lag", "database", "disk"}
             assert all(check["state"] == "ok" and check["age_seconds"] >= 0 for check in answer["checks"].values())
 
 
@@ -35,6 +37,21 @@ async def test_not_ready_is_503_with_the_same_body(tmp_path):
         server.app[READINESS].draining = True
         _, body = await server.ask("/ready")
         assert json.loads(body)["checks"]["accepting"]["state"] == "failing"
+
+
+async def test_a_full_disk_is_not_ready_and_a_folder_that_is_not_there_yet_is_on_its_parents(tmp_path, monkeypatch):
+    assert probes.free_bytes(tmp_path / "not" / "yet") > 0
+    async with served(tmp_path) as server:
+        monkeypatch.setattr(probes.shutil, "disk_usage", lambda _folder: SimpleNamespace(free=0))
+        response, body = await server.ask("/ready")
+        assert (response.status, json.loads(body)["checks"]["disk"]["detail"]) == (503, "0 MiB free")
+
+        def gone(_folder):
+            raise OSError("gone")
+
+        monkeypatch.setattr(probes.shutil, "disk_usage", gone)
+        assert json.loads((await server.ask("/ready"))[1])["checks"]["disk"]["state"] == "failing"
+        assert (await server.ask("/live"))[0].status == 200
 
 
 async def test_metrics_tell_of_media_signaling_and_http(tmp_path):

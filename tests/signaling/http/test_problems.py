@@ -53,12 +53,20 @@ async def test_a_refusal_is_a_problem_as_rfc_9457_describes():
     }
 
 
+async def test_rfc_6585_section_4_who_is_too_fast_always_hears_when_to_come_again():
+    async def handler(_request):
+        raise ClientMistake("rate_limited")
+
+    response, _ = await answer(handler)
+    assert (response.status, response.headers["Retry-After"]) == (429, "1")
+
+
 async def test_a_mistake_of_the_protocol_has_the_same_shape():
     async def handler(_request):
         raise ClientMistake("room_full")
 
     response, body = await answer(handler)
-    assert (response.status, body["code"]) == (409, "room_full")
+    assert (response.status, body["code"], "Retry-After" in response.headers) == (409, "room_full", False)
 
 
 async def test_our_own_mistakes_tell_nothing():

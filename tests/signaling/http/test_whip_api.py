@@ -221,6 +221,20 @@ async def test_it_is_a_participant_like_any_other(tmp_path: Path) -> None:
         assert (response.status, '"code":"token_invalid"' in text) == (401, True), "a kicked token is good for nothing"
 
 
+async def test_who_is_moved_keeps_the_resource(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        operator, studio = person(server, "op", role="operator"), Client(server)
+        await studio.post()
+        order = {"action": "move", "identity": "studio", "room": "attic"}
+        assert await operator.status("POST", "/api/v1/rooms/den/moderation", order) == 200
+        server.app[GATEWAY].advance(server.app[CLOCK].now())
+        assert (await studio.patch(RESTART, If_Match="*"))[0].status == 200
+        house = server.app[GATEWAY].conversation
+        assert [room.id for room in house.rooms] == ["attic"]
+        assert (await studio.send("DELETE", studio.resource))[0].status == 200
+        assert house.rooms.population == 0
+
+
 async def test_a_room_with_a_password_wants_a_token_that_is_invited(tmp_path: Path) -> None:
     async with served(tmp_path) as server:
         owner = person(server, "ana", room_create=True)
@@ -243,6 +257,16 @@ async def test_it_ends_with_its_media(tmp_path: Path) -> None:
         gateway.advance(server.app[CLOCK].now())
         assert seen(ana, "participant-left")[-1]["reason"] == "media_failure"
         assert (await studio.send("DELETE", studio.resource))[0].status == 404
+
+
+async def test_rfc_9725_section_4_5_under_high_load_nobody_is_taken_and_told_when_to_come_again(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        studio = Client(server)
+        await studio.post()
+        server.media.lag = 5.0
+        response, text = await Client(server, identity="ben").post()
+        assert (response.status, '"code":"overloaded"' in text, "Retry-After" in response.headers) == (503, True, True)
+        assert (await studio.patch(RESTART, If_Match="*"))[0].status == 200, "who is there stays"
 
 
 async def test_the_server_takes_nobody_when_it_goes_down(tmp_path: Path) -> None:

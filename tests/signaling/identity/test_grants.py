@@ -19,3 +19,18 @@ def test_unknown_grants_are_ignored_and_known_ones_have_exact_types() -> None:
 def test_a_claim_says_only_what_is_not_so_by_itself() -> None:
     assert Grants.for_room("r").as_claim() == {"room": "r", "roomJoin": True}
     assert Grants.for_room("r", admin=True).as_claim() == {"room": "r", "roomJoin": True, "roomAdmin": True}
+
+
+@pytest.mark.parametrize(
+    ("sources", "heard"),
+    [(None, True), ([], True), (["microphone"], True), (["camera", "microphone"], True), (["camera"], False)],
+)
+def test_who_may_publish_other_sources_only_is_not_heard(sources: list[str] | None, heard: bool) -> None:
+    grants = Grants.model_validate({"room": "r", "canPublish": True, "canPublishSources": sources})
+    assert grants.can_publish is heard
+    assert Grants.model_validate(grants.as_claim()) == grants
+
+
+def test_sources_are_a_list() -> None:
+    with pytest.raises(ValidationError):
+        Grants.model_validate({"canPublishSources": "microphone"})

@@ -11,6 +11,7 @@ from signaling.identity.names import (
     ROOM_ID,
     check_identity,
     clean_name,
+    clean_title,
     clean_user_agent,
 )
 
@@ -33,6 +34,18 @@ from signaling.identity.names import (
 )
 def test_display_names_are_cleaned(given_name: str, cleaned: str) -> None:
     assert clean_name(given_name) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("given_title", "cleaned"), [("  Ana's\x00 den\n", "Ana's den"), ("x" * 65, "x" * 65), ("\u200b", "")]
+)
+def test_the_name_of_a_thing_is_cleaned_and_not_cut(given_title: str, cleaned: str) -> None:
+    assert clean_title(given_title) == cleaned
+
+
+@given(st.text(max_size=LONGEST_NAME // 4))
+def test_a_title_that_fits_is_a_name(text: str) -> None:
+    assert clean_title(text) == clean_name(text) == clean_name(clean_title(text))
 
 
 @given(st.text())

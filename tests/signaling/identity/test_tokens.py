@@ -1,5 +1,5 @@
 import contextlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -127,6 +127,35 @@ def test_a_token_of_an_existing_tool_is_taken(header: dict[str, str]) -> None:
     found = TOKENS.verify(forge(header, claims(video={"room": "lobby", "roomJoin": True, "agent": 1}, iat=...)), NOW)
     assert found.grants.room_join
     assert found.issued_at is None
+
+
+LIVEKIT_ADMIN = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJuYW1lIjoiQW5hIiwibWV0YWRhdGEiOiJtIiwidmlkZW8iOnsicm9vbUFkbWl"
+    "uIjp0cnVlLCJyb29tSm9pbiI6dHJ1ZSwicm9vbSI6ImxvYmJ5IiwiY2FuUHVibGlzaCI6dHJ1ZSwiY2FuU3Vic2NyaWJlIjpmYWx"
+    "zZSwiY2FuUHVibGlzaERhdGEiOnRydWUsImNhblB1Ymxpc2hTb3VyY2VzIjpbIm1pY3JvcGhvbmUiXX0sImF0dHJpYnV0ZXMiOns"
+    "idGVhbSI6InJlZCJ9LCJzdWIiOiJhbmEiLCJpc3MiOiJBUElrZXkiLCJuYmYiOjE3OTUyNTM3NjIsImV4cCI6MTgyNjc4OTc2Mn0"
+    ".CNXcJqtxfOc0UAdyar4h_42_iJGU4NtF8CY559ls0dQ"
+)
+LIVEKIT_AGENT = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJraW5kIjoiYWdlbnQiLCJ2aWRlbyI6eyJyb29tSm9pbiI6dHJ1ZSwicm9vbSI"
+    "6ImxvYmJ5IiwiY2FuUHVibGlzaCI6dHJ1ZSwiY2FuU3Vic2NyaWJlIjp0cnVlLCJjYW5QdWJsaXNoRGF0YSI6dHJ1ZX0sInJvb21"
+    "Db25maWciOnsibWF4UGFydGljaXBhbnRzIjoyfSwic3ViIjoiYmVuIiwiaXNzIjoiQVBJa2V5IiwibmJmIjoxNzk1MjUzNzYyLCJ"
+    "leHAiOjE4MjY3ODk3NjJ9.yMaKWS99cDnxWrI3Xb-EIEyIhqHpi8-QVrfRCPoDTw4"
+)
+"""Made with `AccessToken` of livekit-api 1.2.2: one with all that it can say, one of an agent."""
+
+
+def test_tokens_of_livekits_own_tool_are_taken() -> None:
+    then = datetime.fromtimestamp(1795253762 + 60, UTC)
+    admin = TOKENS.verify(LIVEKIT_ADMIN, then)
+    assert (admin.identity, admin.name, admin.role, admin.metadata) == ("ana", "Ana", "moderator", "m")
+    assert admin.grants == Grants(room="lobby", room_join=True, room_admin=True, can_subscribe=False)
+    agent = TOKENS.verify(LIVEKIT_AGENT, then)
+    assert (agent.identity, agent.role, agent.grants) == ("ben", "member", Grants.for_room("lobby"))
+    issuer = Tokens(SECRET, issuer="APIkey")
+    assert issuer.verify(LIVEKIT_AGENT, then).identity == "ben"
+    with pytest.raises(ClientMistake):
+        TOKENS.verify(LIVEKIT_AGENT[:-4] + "AAAA", then)
 
 
 def test_what_is_issued_is_what_is_verified() -> None:

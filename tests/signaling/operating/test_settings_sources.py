@@ -1,5 +1,6 @@
 import pytest
 
+from signaling.operating.settings import load_settings
 from signaling.operating.settings_sources import Written, from_environment, from_flags, from_mapping, unused_variables
 
 FIELDS = ("host", "port", "media_port", "stun_servers")
@@ -9,6 +10,13 @@ def test_a_bare_name_works_and_the_prefixed_one_wins():
     found, unknown = from_environment({"SERVER_PORT": "1", "SERVER_HOST": "h", "PARLEY_HOST": "p"}, FIELDS)
     assert found == {"port": Written("1", "SERVER_PORT"), "host": Written("p", "PARLEY_HOST")}
     assert not unknown
+
+
+@pytest.mark.parametrize(("bare", "value"), [("RATE_LIMIT_RPM", 7), ("CORS_ORIGINS", ("https://game.example",))])
+def test_bare_names_of_the_field_reach_their_setting(bare, value):
+    written = value if isinstance(value, int) else ",".join(value)
+    settings = load_settings(environment={bare: str(written), "PARLEY_DEV": "1"})
+    assert value in (settings.rate_limit_rpm, settings.allowed_origins)
 
 
 def test_of_several_bare_names_the_first_one_of_the_table_wins():

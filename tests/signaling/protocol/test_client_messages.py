@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from signaling.errors import ClientMistake
 from signaling.protocol.client_messages import CLIENT_MESSAGES, BadRequest, Ping, Signal, parse_client_message
+from tests.support.wrong_types import wrong_values
 
 GOOD = {
     "auth": {"token": "a.b.c"},
@@ -98,6 +99,15 @@ def test_a_good_message_is_read(kind: str) -> None:
     assert type(request.payload) is CLIENT_MESSAGES[kind]
 
 
+@pytest.mark.parametrize("kind", GOOD)
+def test_no_field_of_a_message_takes_a_value_of_another_type(kind: str) -> None:
+    """Nor `false` for a number, nor a number for a text; and no message takes a field that it has not."""
+    wrong = [*wrong_values(CLIENT_MESSAGES[kind]), *([] if kind == "signal" else [("unknown", 1)])]
+    for name, value in wrong:
+        with pytest.raises(BadRequest):
+            parse_client_message(as_text(kind, {**GOOD[kind], name: value}))  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize(("kind", "payload"), BAD)
 def test_a_bad_payload_is_refused_with_its_field_and_never_its_value(kind: str, payload: dict[str, object]) -> None:
     with pytest.raises(BadRequest) as caught:
@@ -146,3 +156,12 @@ def test_no_mutation_of_a_good_message_raises_past_the_parser(data: st.DataObjec
     mutated = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 4)) :]
     with contextlib.suppress(ClientMistake):
         parse_client_message(mutated)
+
+
+def test_no_message_says_who_sends_it() -> None:
+    """Who somebody is, and what they may, comes from the token alone."""
+    telling = {"identity", "user", "user_id", "sub", "from", "sender", "role", "participant", "grants"}
+    for kind, model in CLIENT_MESSAGES.items():
+        names = {field.alias or name for name, field in model.model_fields.items()}
+        assert not names & telling, kind
+        assert (kind == "signal") is (model.model_config.get("extra") != "forbid"), kind

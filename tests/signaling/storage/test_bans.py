@@ -153,3 +153,16 @@ async def test_a_ban_is_found_by_its_id_while_it_holds_and_after(database):
         lifted = await bans.lift(connection, one.id, "ana", at(5))
         assert await bans.find(connection, one.id) == lifted
         assert await bans.find(connection, "none") is None
+
+
+async def test_whatever_happens_to_bans_changes_their_tally(database):
+    one = ban()
+    async with database.transaction() as connection:
+        seen = [await bans.tally(connection)]
+        await bans.add(connection, one)
+        seen.append(await bans.tally(connection))
+        await bans.lift(connection, one.id, "ana", at(1))
+        seen.append(await bans.tally(connection))
+        await bans.forget(connection, at(9))
+        assert seen == [(0, 0), (1, 0), (1, 1)]
+        assert await bans.tally(connection) == (0, 0)

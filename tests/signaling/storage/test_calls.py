@@ -144,6 +144,19 @@ async def test_a_crash_leaves_nobody_in_a_call(database):
         assert (await media_sessions.of_participant(connection, people[0].id))[0].state == "closed"
 
 
+async def test_a_crash_in_the_middle_of_a_move_leaves_no_peer_connection_open(database):
+    async with database.transaction() as connection:
+        call = await calls.start(connection, a_call())
+        person = a_presence(call)
+        await calls.join(connection, person)
+        await media_sessions.begin(connection, MediaSession(id=new_id(), participant_id=person.id, created_at=at(0)))
+        await calls.leave(connection, person.id, "migration", at(5))
+        orphans = await calls.close_orphans(connection, "one", at(7))
+        assert orphans.participants == ()
+        (closed,) = await media_sessions.of_participant(connection, person.id)
+        assert (closed.state, closed.ended_at) == ("closed", at(7))
+
+
 async def test_many_orphans_are_closed_at_once(database):
     async with database.transaction() as connection:
         call = await calls.start(connection, a_call())

@@ -46,6 +46,7 @@ def everything():
         Change("media.connected", {"session_id": session.id, "utc": at(1), "transport": "udp"}),
         of_record("moderation.event", act),
         of_record("message.keep", said),
+        Change("media.move", {"session_id": session.id, "participant_id": person.id}),
         Change(
             "media.end", {"session_id": session.id, "utc": at(3), "reason": "closed_by_peer", "sent_received": [1, 2]}
         ),

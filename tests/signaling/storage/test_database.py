@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from signaling.errors import ERRORS, StorageUnavailable
 from signaling.operating.refusals import Refusal
+from signaling.storage import database as module
 from signaling.storage import migrate
 from signaling.storage.database import Database
 from signaling.storage.database_settings import choose_database
@@ -140,7 +141,7 @@ async def test_a_folder_that_cannot_be_had_is_said(tmp_path):
     assert "PARLEY_DATA_DIR" in caught.value.remedy
 
 
-@pytest.mark.parametrize("harm", ["middle", "head", "other"])
+@pytest.mark.parametrize("harm", ["middle", "head", "tail", "cut", "other"])
 async def test_a_damaged_file_is_refused_with_a_remedy(file, harm):
     async with opened(file) as database:
         await migrate.upgrade(database)
@@ -149,6 +150,10 @@ async def test_a_damaged_file_is_refused_with_a_remedy(file, harm):
         data[4096:] = os.urandom(len(data) - 4096)
     elif harm == "head":
         data[100:200] = bytes(100)
+    elif harm == "tail":
+        data[-4096:] = os.urandom(4096)
+    elif harm == "cut":
+        del data[-4096:]
     else:
         data = bytearray(b"This is a letter, and no database at all. " * 100)
     file.path.write_bytes(data)
@@ -156,6 +161,7 @@ async def test_a_damaged_file_is_refused_with_a_remedy(file, harm):
         async with opened(file):
             pass
     assert "backup" in caught.value.remedy
+    assert "\n" not in caught.value.why
     assert str(file.path) in caught.value.what
 
 
@@ -305,6 +311,18 @@ async def test_a_database_that_hangs_is_told_within_the_time_limit(tmp_path, pos
             assert time.monotonic() - begun < 10.0
     finally:
         await proxy.close()
+
+
+async def test_a_postgresql_that_is_too_old_is_refused_with_a_remedy(tmp_path, postgres, monkeypatch):
+    settings = choose_database(postgres.new_database(), tmp_path, statement_seconds=5.0)
+    async with opened(settings):
+        pass
+    monkeypatch.setattr(module, "LEAST_POSTGRESQL", 99)
+    with pytest.raises(Refusal, match="too old") as caught:
+        async with opened(settings):
+            pass
+    assert "works with 99" in caught.value.why
+    assert "DATABASE_URL" in caught.value.remedy
 
 
 async def test_nobody_there_is_an_outage(tmp_path, free_tcp_port):

@@ -19,10 +19,10 @@ from tests.support.house import eventually
 class Start:
     """One start of a server on this database."""
 
-    def __init__(self, database, folder, seconds=0.0, seed=1):
+    def __init__(self, database, folder, seconds=0.0, seed=1, node="one"):
         self.seconds = seconds
         self.database = database
-        self.keeping = Keeping(database, folder, "one", Clock(utc=lambda: at(self.seconds)), seeded(seed))
+        self.keeping = Keeping(database, folder, node, Clock(utc=lambda: at(self.seconds)), seeded(seed))
         self.deny_list = self.keeping.deny_list
 
     async def __aenter__(self):
@@ -101,6 +101,45 @@ async def test_who_is_kept_out_is_so_after_a_restart(database, tmp_path):
         assert denied.unban("ana", "lobby", "boss")
     async with Start(database, tmp_path, 20.0, seed=3) as third:
         assert third.deny_list.find_ban("ana", "lobby", at(20)) is None
+
+
+async def test_who_is_kept_out_by_one_server_is_so_on_every_other_that_shares_the_database(
+    database, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keeping, "FOLLOW_SECONDS", 0.001)
+    (tmp_path / "two").mkdir()
+    async with Start(database, tmp_path) as one, Start(database, tmp_path / "two", seed=2, node="two") as two:
+        two.deny_list.take_news()
+        one.deny_list.ban(ban(identity="ana", since=at(0), reason="noise"))
+        await eventually(lambda: two.deny_list.find_ban("ana", "lobby", at(1)), 20.0)
+        assert two.deny_list.take_news()
+        one.deny_list.withdraw(claims(jti="kicked"), at(0))
+        await eventually(lambda: two.deny_list.denial(claims(jti="kicked", sub="eve"), at(1)), 20.0)
+        assert two.deny_list.unban("ana", "lobby", "boss")
+        await eventually(lambda: one.deny_list.find_ban("ana", "lobby", at(1)) is None, 20.0)
+
+
+async def test_an_outage_lets_nobody_in_and_what_was_missed_is_read_after_it(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "FOLLOW_SECONDS", 0.001)
+    looks = 0
+    really = keeping.bans.tally
+
+    async def away(connection):
+        nonlocal looks
+        looks += 1
+        if looks < 4:
+            raise StorageUnavailable("away")
+        return await really(connection)
+
+    async with Start(database, tmp_path) as start:
+        start.deny_list.ban(ban(identity="ana", since=at(0)))
+        monkeypatch.setattr(keeping.bans, "tally", away)
+        async with database.transaction() as connection:
+            kept = keeping.bans.Ban(id="x", created_by="y", created_at=at(0), identity="ben")
+            await keeping.bans.add(connection, kept)
+        await eventually(lambda: start.deny_list.find_ban("ben", None, at(1)), 20.0)
+        assert looks >= 4
+        assert start.deny_list.find_ban("ana", "lobby", at(1))
 
 
 async def test_what_has_expired_is_deleted(database, tmp_path):

@@ -40,6 +40,24 @@ async def test_one_that_never_was_connected_has_failed(database, person):
         assert found.state == "failed"
 
 
+async def test_whoever_is_moved_keeps_the_peer_connection(database, person):
+    session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(0))
+    async with database.transaction() as connection:
+        await media_sessions.begin(connection, session)
+        await media_sessions.connected(connection, session.id, at(1), "udp")
+        await calls.leave(connection, person.id, "migration", at(5))
+        (open_still,) = await media_sessions.of_participant(connection, person.id)
+        assert (open_still.state, open_still.ended_at) == ("connected", None)
+        there = a_presence(await calls.start(connection, a_call("hall", 5)), seconds=5)
+        await calls.join(connection, there)
+        assert [await media_sessions.move(connection, session.id, there.id) for _ in range(2)] == [True, True]
+        assert await media_sessions.of_participant(connection, person.id) == []
+        await calls.leave(connection, there.id, "client_initiated", at(9))
+        assert not await media_sessions.move(connection, session.id, person.id)
+        (ended,) = await media_sessions.of_participant(connection, there.id)
+        assert (ended.state, ended.connected_at, ended.ended_at) == ("closed", at(1), at(9))
+
+
 async def test_its_bytes_are_taken_also_after_its_person_has_left(database, person):
     session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(0))
     async with database.transaction() as connection:

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect, text
 
+from signaling.operating import db_command
 from signaling.operating.refusals import Refusal
+from signaling.operating.settings import Settings
 from signaling.storage import migrate
 from signaling.storage.database_settings import choose_database
 from signaling.storage.tables import METADATA
@@ -148,3 +150,12 @@ async def test_a_database_that_is_not_there_is_a_refusal(tmp_path, free_tcp_port
     with pytest.raises(Refusal, match="does not answer") as caught:
         await migrate.prepare(settings)
     assert "DATABASE_URL" in caught.value.remedy
+
+
+def test_the_commands_look_and_upgrade_on_both(kind, tmp_path, request):
+    url = "" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
+    settings = Settings(data_dir=tmp_path, database_url=url)
+    if url:
+        assert db_command.look(settings)["state"] == "empty"
+    assert db_command.upgrade(settings)["state"] == "current"
+    assert db_command.look(settings)["state"] == "current"

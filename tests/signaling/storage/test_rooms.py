@@ -212,13 +212,3 @@ async def test_temporary_rooms_go_when_they_have_been_empty_long_enough(database
     assert await gone(260) == ["new", "used"]
     assert await gone(260, 1) == ["new"]
     assert await gone(10_000) == ["new", "slow", "used"]
-
-
-async def test_rooms_whose_time_has_come(database):
-    await a_room(database, "a", scheduled_end=at(10))
-    await a_room(database, "b", scheduled_end=at(20))
-    await a_room(database, "c")
-    async with database.reading() as connection:
-        assert [room.id for room in await rooms.due_to_end(connection, at(9))] == []
-        assert [room.id for room in await rooms.due_to_end(connection, at(10))] == ["a"]
-        assert [room.id for room in await rooms.due_to_end(connection, at(20), 1)] == ["a"]

@@ -12,6 +12,7 @@ async def test_a_token_is_known_until_it_would_have_expired(database):
             return [one async for one in withdrawn_tokens.holding(connection, at(seconds))]
 
         assert await known(59) == [short, long]
+        assert await withdrawn_tokens.tally(connection) == 2
         assert await known(60) == [long]
         assert await withdrawn_tokens.forget(connection, at(60)) == 1
         assert await withdrawn_tokens.forget(connection, at(60)) == 0

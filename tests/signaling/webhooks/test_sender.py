@@ -8,6 +8,7 @@ import pytest
 import standardwebhooks
 
 from signaling.errors import ClientMistake
+from signaling.webhooks import sender as module
 from signaling.webhooks.sender import Sender
 from signaling.webhooks.signing import new_secret
 from tests.signaling.storage.samples import seeded
@@ -151,6 +152,19 @@ async def test_the_socket_is_refused_however_the_host_is_spelled(host):
         # aiohttp itself takes no numbers but four decimal ones.
         assert isinstance(caught.value, aiohttp.InvalidURL) or caught.value.os_error.errno == errno.EACCES
         assert receiver.started == 0
+
+
+async def test_a_name_whose_look_up_takes_too_long_holds_nobody_up(monkeypatch):
+    async def never(*_args, **_named):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.01)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    async with Sender(seconds=0.05, allow_private=False) as sender:
+        async with asyncio.timeout(10):
+            await sender.check("https://slow.example/")
+            outcome = await sender.send("https://slow.example/", (SECRET,), MESSAGE, 0)
+    assert outcome.result == "failed"
 
 
 async def test_a_name_that_does_not_resolve_passes_the_check_and_fails_at_the_attempt(monkeypatch):
