@@ -99,10 +99,10 @@ async def lift_ban(request: web.Request) -> web.StreamResponse:
 
 
 async def audit(request: web.Request) -> web.StreamResponse:
-    """Who did what to whom in a room."""
-    await enter(request, "audit.read")
+    """Who did what to whom in a room, or in all of them and on the whole server."""
+    await _place(request, "audit.read", "server_audit.read")
     query = read_query(request, AuditQuery)
-    wanted = query.wanted(request.match_info["id"])
+    wanted = query.wanted(request.match_info.get("id"))
     async with request.app[DATABASE].reading() as connection:
         page = await moderation.page(connection, wanted, PageRequest(query.limit, query.cursor))
     return json_answer(AuditPage(items=[AuditView.of(one) for one in page.items], next_cursor=page.next_cursor))
@@ -198,4 +198,5 @@ ENDPOINTS = (
     Endpoint(
         "GET", f"{_ROOM}/audit", audit, "Read who did what in a room.", {200: AuditPage}, None, AuditQuery, _ERRORS
     ),
+    Endpoint("GET", "/api/v1/audit", audit, "Read who did what anywhere.", {200: AuditPage}, None, AuditQuery, _ERRORS),
 )

@@ -132,8 +132,8 @@ class AuditQuery(TimeQuery):
     actor: str | None = Field(None, max_length=LONGEST_IDENTITY)
     target: str | None = Field(None, max_length=LONGEST_IDENTITY)
 
-    def wanted(self, room_id: str) -> ModerationFilter:
-        """The filter."""
+    def wanted(self, room_id: str | None) -> ModerationFilter:
+        """The filter; without a room, all of them and the server."""
         return ModerationFilter(room_id, self.target, self.actor, self.action, self.since, self.until)
 
 

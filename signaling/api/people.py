@@ -9,6 +9,8 @@ from signaling.api.people_models import (
     CallView,
     HistoryPage,
     HistoryQuery,
+    MediaSessionsPage,
+    MediaSessionView,
     PageQuery,
     ParticipantsPage,
     PresenceView,
@@ -19,7 +21,7 @@ from signaling.http.problems import read_query, refuse
 from signaling.http.routes import Endpoint, json_answer
 from signaling.identity.permissions import may
 from signaling.identity.room_access import in_room
-from signaling.storage import calls, history, rooms
+from signaling.storage import calls, history, media_sessions, rooms
 from signaling.storage.pages import PageRequest
 
 _ROOM = "/api/v1/rooms/{id}"
@@ -43,6 +45,19 @@ async def past_participants(request: web.Request) -> web.StreamResponse:
     return json_answer(
         HistoryPage(items=[PresenceView.of(one, full=full) for one in page.items], next_cursor=page.next_cursor)
     )
+
+
+async def media_sessions_of(request: web.Request) -> web.StreamResponse:
+    """The peer connections that somebody had during one stay."""
+    asker, _ = await enter(request, "participant.history")
+    room_id, participant_id = request.match_info["id"], request.match_info["participant"]
+    async with request.app[DATABASE].reading() as connection:
+        person = await calls.find_person(connection, participant_id)
+        if person is None or person.room_id != room_id:
+            refuse("no_such_participant")
+        found = await media_sessions.of_participant(connection, participant_id)
+    full = may(asker.holder, "audit.read", room=room_id)
+    return json_answer(MediaSessionsPage(items=[MediaSessionView.of(one, full=full) for one in found]))
 
 
 async def past_calls(request: web.Request) -> web.StreamResponse:
@@ -70,10 +85,19 @@ async def one_call(request: web.Request) -> web.StreamResponse:
 
 _ERRORS = (*bearer.ERRORS, "storage_unavailable")
 _WAS, _CALLS = "See who was in a room, and when.", "List the calls of a room."
+_MEDIA = "See the peer connections that somebody had in a call."
 _WHO = f"{_ROOM}/participants"
 ENDPOINTS = (
     Endpoint("GET", _WHO, participants, "See who is in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS),
     Endpoint("GET", f"{_WHO}/history", past_participants, _WAS, {200: HistoryPage}, None, HistoryQuery, _ERRORS),
+    Endpoint(
+        "GET",
+        f"{_WHO}/{{participant}}/media-sessions",
+        media_sessions_of,
+        _MEDIA,
+        {200: MediaSessionsPage},
+        errors=(*_ERRORS, "no_such_participant"),
+    ),
     Endpoint("GET", f"{_ROOM}/calls", past_calls, _CALLS, {200: CallsPage}, None, PageQuery, _ERRORS),
     Endpoint("GET", "/api/v1/calls/{id}", one_call, "See a call.", {200: CallView}, errors=(*_ERRORS, "not_found")),
 )

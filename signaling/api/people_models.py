@@ -5,12 +5,14 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sfu.offer import CandidateType
 from signaling.call.rooms import Room
 from signaling.protocol.server_messages import LeaveReason
 from signaling.storage.calls import Call, Presence
 from signaling.storage.cursors import Place, decode_cursor, encode_cursor
 from signaling.storage.history import PeopleFilter
-from signaling.storage.words import CallEnd, CallState, PersonRole
+from signaling.storage.media_sessions import MediaSession, Transport
+from signaling.storage.words import CallEnd, CallState, MediaState, PersonRole
 
 
 class PageQuery(BaseModel):
@@ -126,6 +128,39 @@ class HistoryPage(BaseModel):
     model_config = ConfigDict(extra="forbid")
     items: list[PresenceView]
     next_cursor: str | None
+
+
+class MediaSessionView(BaseModel):
+    """One peer connection: when it began, stood and was over, why, and the bytes that the server counted each way."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    participant_id: str
+    state: MediaState
+    transport: Transport | None
+    candidate_type: CandidateType | None = Field(description="Of the client (RFC 8445); null before it was reached.")
+    created_at: datetime
+    connected_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+    bytes_sent: int
+    bytes_received: int
+    user_agent: str | None = Field(description="Only for who may read the audit trail of the room.")
+
+    @classmethod
+    def of(cls, session: MediaSession, *, full: bool) -> Self:
+        """What is told of it; `full` with the client's software."""
+        fields = {name: getattr(session, name) for name in cls.model_fields}
+        return cls(**(fields if full else fields | {"user_agent": None}))
+
+
+class MediaSessionsPage(BaseModel):
+    """Somebody's peer connections in one call, the oldest first; of very many the newest 200."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[MediaSessionView]
+    next_cursor: None = None
 
 
 class CallView(BaseModel):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Act:
     """One act. `permission` is its row in the table, `action` its word in messages.
 
-    `room_id` is None for the whole server; `seconds` is how long it lasts, None until it is undone.
+    `room_id` is None for the whole server; `seconds` is how long it lasts, None until it is undone; `to_room` is where
+    a move goes.
     """
 
     actor: Asker
@@ -28,6 +29,7 @@ class Act:
     room_id: str | None
     seconds: int | None = None
     reason: str | None = None
+    to_room: str | None = None
 
     def until(self, utc: datetime) -> datetime | None:
         """When it ends by itself, if it is done at `utc`."""
@@ -67,6 +69,7 @@ def record(house: "Conversation", act: Act, target: str) -> None:
             target=target,
             reason=act.reason,
             until=act.until(utc),
+            to_room=act.to_room,
             actor_hidden=act.actor.hidden,
         )
     )

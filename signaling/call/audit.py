@@ -15,7 +15,8 @@ class AuditEvent:
     """One act that was done. `action` is one of `permissions.ACTIONS`; times are aware UTC.
 
     `actor` and `target` are identities; `room` is None for the whole server; `until` is when the act ends by itself,
-    None where it does not. `actor_hidden` says that the others in the room do not see who it was.
+    None where it does not; `to_room` is where a move went. `actor_hidden` says that the others in the room do not see
+    who it was.
     """
 
     at: datetime
@@ -27,6 +28,7 @@ class AuditEvent:
     target: str
     reason: str | None = None
     until: datetime | None = None
+    to_room: str | None = None
     actor_hidden: bool = False
 
 
@@ -40,6 +42,7 @@ def log_act(event: AuditEvent) -> None:
         actor_role=event.actor_role,
         client=event.address,
         target=event.target,
+        to_room=event.to_room,
         reason=event.reason,
         until=None if event.until is None else event.until.isoformat(timespec="seconds"),
     )

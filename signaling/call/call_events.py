@@ -59,6 +59,7 @@ def moderation_action(act_id: str, act: AuditEvent, call_id: str | None) -> Chan
         "actor": None if act.actor_hidden else act.actor,
         "actor_role": act.actor_role,
         "target": act.target,
+        "to_room": act.to_room,
         "reason": act.reason,
         "until": None if act.until is None else rfc3339(act.until),
         "at": rfc3339(act.at),

@@ -223,6 +223,7 @@ class KeptChronicle:
             "participant_id": None if seat is None else seat.row_id,
             "reason": event.reason or "",
             "expires_at": event.until,
+            "details": {} if event.to_room is None else {"room": event.to_room},
         }
         changes = [Change("moderation.event", values)]
         if seat is None or not seat.hidden:

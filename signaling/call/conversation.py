@@ -19,6 +19,7 @@ from signaling.call.media_port import MediaPort
 from signaling.call.membership import authenticate
 from signaling.call.moderation import lift_expired
 from signaling.call.mute_memory import MuteMemory
+from signaling.call.pace import keeps_pace
 from signaling.call.records import Records
 from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, RoomDirectory
@@ -101,9 +102,7 @@ class Conversation:
         if session is None:
             return None
         self.counters["messages_in"] += 1
-        verdict = session.guard.check(now)
-        if verdict != "pass":
-            self._refuse_flood(session, verdict)
+        if not keeps_pace(self, carrier, now):
             return None
         try:
             return parse_client_message(text)
@@ -238,15 +237,6 @@ class Conversation:
             session.step(request.type)
         if reply is not None and (reply is not OK or request.id is not None):
             session.send(reply, request.id)
-
-    def _refuse_flood(self, session: Session, verdict: str) -> None:
-        if verdict == "tell":
-            self.refuse(session, ClientMistake("rate_limited", details=self._rate()))
-        elif verdict == "close":
-            self.refuse(session, ClosingMistake("rate_limited", details=self._rate()))
-
-    def _rate(self) -> dict[str, object]:
-        return {"messages_per_second": self.settings.messages_per_second, "burst": self.settings.message_burst}
 
     def _refresh_token(self, session: Session, now: float) -> None:
         """Hand over a fresh token when four fifths of the old one's time have passed, to whom it would admit."""

@@ -21,7 +21,8 @@ def depart(house: "Conversation", person: Participant, reason: LeaveReason, now:
     session = house.audience.session(person.id)
     house.rooms.remove(person)
     house.audience.vacate(person.id)
-    _remember_mutes(house, person)
+    remember_mutes(house, person)
+    house.timed_flags.forget(person.id)
     house.records.chronicle.left(person.id, reason, house.utc())
     if session is not None:
         session.media(False, now)
@@ -31,21 +32,22 @@ def depart(house: "Conversation", person: Participant, reason: LeaveReason, now:
     return message
 
 
-def _remember_mutes(house: "Conversation", person: Participant) -> None:
-    """What a moderator has set holds for the identity, not for the stay."""
+def remember_mutes(house: "Conversation", person: Participant) -> None:
+    """Somebody has left, or is about to: what a moderator has set holds for the identity, not for the stay."""
     flags = {"mute": person.flags.mute, "deaf": person.flags.deaf}
     ends = {flag: house.timed_flags.ends(person.id, flag) for flag in TIMED_FLAGS if flags[flag]}
-    house.timed_flags.forget(person.id)
     house.mutes_of_absent.keep(person.room_id, person.identity, ends)
     if house.rooms.find(person.room_id) is None:
         house.mutes_of_absent.call_ended(person.room_id)
 
 
 def return_mutes(house: "Conversation", person: Participant, now: float) -> None:
-    """What a moderator had set of somebody who comes back is set again."""
+    """What a moderator had set of somebody who comes back is set again. Of two ends of a flag the later one counts."""
+    flags = {"mute": person.flags.mute, "deaf": person.flags.deaf}
     ends = house.mutes_of_absent.take(person.room_id, person.identity, now)
     for flag, at in ends.items():
-        house.timed_flags.set(person.id, flag, at)
+        other = house.timed_flags.ends(person.id, flag) if flags[flag] else at
+        house.timed_flags.set(person.id, flag, None if at is None or other is None else max(at, other))
     if person.change_flags(**dict.fromkeys(ends, True)):
         house.media.set_flags(person.id, person.media_flags)
 

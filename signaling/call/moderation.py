@@ -64,7 +64,7 @@ def act_in_room(
     act = _act(actor, room_id, order)
     if order.action == "move":
         assert order.room is not None
-        move(house, act, target, order.room, _rules_there(house, order.room, found))
+        move(house, act, target, order.room, _rules_there(house, order.room, found), now)
     else:
         check(act, target.role)
         house.audience.tell(target.id, notice(house, act))
@@ -114,6 +114,7 @@ def _act(actor: Asker, room_id: str, order: Moderate) -> Act:
         room_id=room_id,
         seconds=order.duration,
         reason=order.reason,
+        to_room=order.room,
     )
 
 

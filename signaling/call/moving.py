@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from signaling.call.acting import Act, check, notice
 from signaling.call.admission import is_admitted
+from signaling.call.departure import remember_mutes, return_mutes
 from signaling.call.floor import adopt, review
 from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, Room
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from signaling.protocol.session import Session
 
 
-def move(house: "Conversation", act: Act, target: Participant, room_id: str, policy: RoomPolicy | None) -> None:
+def move(
+    house: "Conversation", act: Act, target: Participant, room_id: str, policy: RoomPolicy | None, now: float
+) -> None:
     """Take `target` to the room, under the rules that were found for it (None: nobody keeps it).
 
-    Neither its password nor that it is private stands in the way: a moderator brings them. In the new room the server
-    gives the grant: a member's, unless the room says otherwise or the token was for it. Raises ClientMistake:
-    `forbidden`, `banned` (from there), `room_full`, `room_closed`, `duplicate_identity`; `not_found` for a room that
-    would have to be made first.
+    Neither its password nor that it is private stands in the way: a moderator brings them. Mutes of moderators go
+    along, and hold where they were set whenever the person is there. In the new room the server gives the grant: a
+    member's, unless the room says otherwise or the token was for it. Raises ClientMistake: `forbidden`, `banned` (from
+    there), `room_full`, `room_closed`, `duplicate_identity`; `not_found` for a room that would have to be made first.
     """
     check(act, target.role)
     former = house.rooms.find(target.room_id)
@@ -44,7 +47,9 @@ def move(house: "Conversation", act: Act, target: Participant, room_id: str, pol
         raise ClientMistake("duplicate_identity", "the person is in that room from elsewhere")
     house.audience.tell(target.id, notice(house, act))
     _leave(house, former, target)
+    remember_mutes(house, target)
     room = house.rooms.transfer(target, room_id, rules)
+    return_mutes(house, target, now)
     if house.rooms.find(former.id) is None:
         house.mutes_of_absent.call_ended(former.id)
     session.home, session.claims = session.home or session.claims, claims

@@ -12,6 +12,7 @@ from signaling.http.headers import client_address
 from signaling.http.probes import Ready, look, verdict
 from signaling.http.problems import read_body, refuse
 from signaling.http.routes import Endpoint, json_answer
+from signaling.http.websocket import take_sips
 from signaling.limits import address_key
 from signaling.operating.health_watch import HealthWatch
 from signaling.operating.readiness import CHECKS
@@ -50,10 +51,12 @@ async def watch(request: web.Request) -> web.StreamResponse:
         compress=False,
         heartbeat=request.app[GATEWAY].conversation.settings.heartbeat_seconds,
         timeout=_CLOSE_SECONDS,
+        autoping=False,
     )
     watchers.enter(address)
     try:
         await socket.prepare(request)
+        take_sips(request)
         with request.app[GATEWAY].carrying():
             await _tell(request, socket)
     except (ConnectionError, TimeoutError):
@@ -81,11 +84,16 @@ async def _tell(request: web.Request, socket: web.WebSocketResponse) -> None:
             message = await socket.receive(timeout=LOOK_SECONDS)
         except TimeoutError:
             continue
-        if message.type is not WSMsgType.TEXT:
+        if message.type not in (WSMsgType.TEXT, WSMsgType.PING, WSMsgType.PONG):
             await socket.close()
             return
         try:
-            asked, request_id = True, one.read(message.data, now())
+            if message.type is WSMsgType.TEXT:
+                asked, request_id = True, one.read(message.data, now())
+                continue
+            one.count(now())
+            if message.type is WSMsgType.PING:
+                await socket.pong(message.data)
         except ClientMistake as mistake:
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=mistake.code.encode())
             return

@@ -4,6 +4,7 @@ The rules are in the conversation; here are only bytes and the ways in which a c
 """
 
 import asyncio
+import socket
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Protocol
@@ -12,6 +13,7 @@ import structlog
 from aiohttp import WebSocketError, WSMsgType, web
 
 from signaling.call.conversation import Conversation
+from signaling.call.pace import keeps_pace
 from signaling.errors import ERRORS, ClientMistake
 from signaling.http.gateway_settings import GatewaySettings
 from signaling.identity.names import clean_user_agent
@@ -33,6 +35,10 @@ SUBPROTOCOL = "parley.v1"
 TOKEN_PREFIX = "parley.token."  # noqa: S105 - the name of an entry, not a token
 
 _CLOSE_TIMEOUT = 2.0
+_SIP = 65536
+"""Bytes that the kernel keeps of what a client sends. aiohttp works on all that it has read at once, thousands of tiny
+frames before anybody else's turn, so it is given little at a time.
+"""
 _UNNAMED_CLOSE = 1011
 """RFC 6455 section 7.4.1, for a reason that should not have ended a connection."""
 
@@ -53,6 +59,13 @@ def requested_token(request: web.Request) -> str | None:
     if len(tokens) > 1:
         raise ClientMistake("bad_message", "more than one token among the subprotocols")
     return tokens[0] if tokens else None
+
+
+def take_sips(request: web.Request) -> None:
+    """From now on the kernel hands over little at a time of what this client sends."""
+    one = None if request.transport is None else request.transport.get_extra_info("socket")
+    if one is not None:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SIP)
 
 
 class WebSocketCarrier:
@@ -92,6 +105,8 @@ class WebSocketCarrier:
             compress=False,
             heartbeat=settings.heartbeat_seconds,
             timeout=_CLOSE_TIMEOUT,
+            # Pings count as messages do: aiohttp would answer as many as come.
+            autoping=False,
         )
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
@@ -134,6 +149,7 @@ class WebSocketCarrier:
         """
         token = requested_token(self._request)
         await self._ws.prepare(self._request)
+        take_sips(self._request)
         writer = asyncio.create_task(self._write(), name="websocket writer")
         try:
             await self._talk(conversation, now, token, look_up)
@@ -165,6 +181,11 @@ class WebSocketCarrier:
             self._reading = True
             message = await self._ws.receive()
             self._reading = False
+            if message.type in (WSMsgType.PING, WSMsgType.PONG):
+                # RFC 6455 section 5.5.2; heartbeats are aiohttp's, and know of every frame that comes.
+                if keeps_pace(conversation, self, now()) and message.type is WSMsgType.PING:
+                    await self._ws.pong(message.data)
+                continue
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
                     self._counters["closed_too_large"] += 1

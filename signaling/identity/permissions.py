@@ -58,6 +58,7 @@ ACTIONS: Mapping[str, Action] = {
     "server_ban.list": Action("operator", "See who is banned from the whole server.", "server"),
     "server_ban.create": Action("operator", "Ban somebody from the whole server.", "server", to_somebody=True),
     "server_ban.lift": Action("operator", "Lift such a ban.", "server"),
+    "server_audit.read": Action("operator", "Read who did what, in all rooms and on the server.", "server"),
     "invite.create": Action("moderator", "Invite somebody."),
     "invite.list": Action("moderator", "See the invites of the room."),
     "invite.revoke": Action("moderator", "Withdraw an invite."),

@@ -25,14 +25,18 @@ class HealthWatch:
 
     def read(self, text: str, now: float) -> RequestId:
         """The id of a `ping`, None where it has none. Raises ClientMistake for all else, and for too many."""
-        if self._guard.check(now) != "pass":
-            raise ClientMistake("rate_limited")
+        self.count(now)
         kind, request_id, payload = read_envelope(text)
         if kind != "ping":
             raise ClientMistake("unknown_type")
         if payload:
             raise ClientMistake("bad_message", "ping has no fields here")
         return request_id
+
+    def count(self, now: float) -> None:
+        """One more question, or frame of another kind. Raises ClientMistake (`rate_limited`)."""
+        if self._guard.check(now) != "pass":
+            raise ClientMistake("rate_limited")
 
     def has_news(self, states: Mapping[str, CheckState]) -> bool:
         """Whether a check holds that did not, or the other way round, since it was last told."""

@@ -14,6 +14,8 @@ from signaling.storage.pages import insert_once
 from signaling.storage.room_tables import media_sessions as table
 from signaling.storage.row_types import columns_of, load, values_of
 
+Transport = Literal["udp", "tcp"]
+MOST_TOLD = 200
 UNTOLD = "untold"
 """The reason of a session that was closed because its person left."""
 
@@ -26,7 +28,7 @@ class MediaSession:
     participant_id: str
     created_at: datetime
     state: words.MediaState = "connecting"
-    transport: Literal["udp", "tcp"] | None = None
+    transport: Transport | None = None
     candidate_type: CandidateType | None = None
     user_agent: str | None = None
     connected_at: datetime | None = None
@@ -45,7 +47,7 @@ async def connected(
     connection: AsyncConnection,
     session_id: str,
     utc: datetime,
-    transport: Literal["udp", "tcp"],
+    transport: Transport,
     candidate_type: CandidateType | None = None,
 ) -> bool:
     """Write that media goes; whether it is news."""
@@ -81,7 +83,8 @@ async def end(
 
 
 async def of_participant(connection: AsyncConnection, participant_id: str) -> list[MediaSession]:
-    """The peer connections of one person in one call, in order."""
+    """The peer connections of one person in one call, in order; of very many the newest `MOST_TOLD`."""
     query = select(*columns_of(table, MediaSession)).where(table.c.participant_id == participant_id)
-    rows = (await connection.execute(query.order_by(table.c.created_at, table.c.id))).mappings()
-    return [load(MediaSession, row) for row in rows]
+    newest = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(MOST_TOLD)
+    rows = (await connection.execute(newest)).mappings().all()
+    return [load(MediaSession, row) for row in reversed(rows)]

@@ -49,4 +49,4 @@ if __name__ == "__main__":
     end = threading.Event()
     threading.Thread(target=obey, args=(end,), daemon=True).start()
     named = dict(zip(("authorization", "cert_file", "key_file"), (sys.argv[2], *sys.argv[4:]), strict=True))
-    publish(sys.argv[1], float(sys.argv[3]), named, end)
+    publish(sys.argv[1], float(sys.argv[3]), {**named, "handshake_timeout": "20000"}, end)

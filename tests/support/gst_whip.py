@@ -4,7 +4,7 @@
     python3 gst_whip.py listen <url> <token>
 
 It says on standard error, a line each, what was answered; `listen` writes what it hears to standard output, as mono
-16-bit samples at 48 kHz. A line `restart` on standard input restarts ICE; its end ends the session.
+16-bit samples at 48 kHz. The end of standard input ends the session.
 """
 
 import sys

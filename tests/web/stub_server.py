@@ -88,6 +88,10 @@ class Stub:
         if payload["room"] == "locked":
             await session.send("error", {"code": "password_required", "message": "This room has a password."}, id_)
             return
+        if payload["room"] == "barred":
+            told = {"code": "banned", "message": "You are banned.", "details": {"until": TEN_DAYS_LATER}}
+            await session.send("error", told, id_)
+            return
         room = self.rooms.setdefault(payload["room"], {})
         flags = dict.fromkeys(("self_mute", "self_deaf", "mute", "deaf", "suppressed", "held"), False)
         who = {"id": session.id, "identity": f"stub-{session.name}", "name": session.name, "joined_at": JOINED_AT}

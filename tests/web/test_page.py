@@ -154,6 +154,13 @@ def test_a_removal_is_told_in_plain_words(
     expect(page.locator("#ended-words")).to_have_text(re.compile(words))
 
 
+def test_whoever_is_still_banned_is_told_until_when(stub: tuple[str, str], open_page: OpenPage) -> None:
+    page = open_page(f"{stub[0]}/#room=barred", locale="en-GB", timezone_id="UTC")
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_role("button", name="Join the room").click()
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"You are banned.* It ends at \d+ \w+ \d{4}, 12:34\."))
+
+
 def test_a_mute_is_told_with_its_reason_and_its_end(stub: tuple[str, str], open_page: OpenPage) -> None:
     page = open_page(f"{stub[0]}/#room=hush", locale="en-GB", timezone_id="UTC")
     enter(page, "Ana")

@@ -152,6 +152,8 @@ async def test_a_ban_from_the_server_holds_in_all_rooms(tmp_path):
         assert [line.closed for line in lines] == ["banned", "banned"]
         assert await person(server, "ana").code("GET", "/api/v1/rooms") == (403, "banned")
         assert (await operator.ask("GET", SERVER_BANS))[1]["items"] == [ban]
+        trail = (await operator.ask("GET", "/api/v1/audit"))[1]["items"]
+        assert [(act["action"], act["target"], act["room_id"]) for act in trail] == [("server_ban.create", "ana", None)]
         assert (await operator.ask("GET", BANS))[1]["items"] == []
         assert await operator.status("DELETE", f"{BANS}/{ban['id']}") == 404
         assert await operator.status("DELETE", f"{SERVER_BANS}/{ban['id']}") == 204
@@ -257,6 +259,7 @@ async def test_each_act_is_told_seen_written_and_an_event_with_who_why_and_until
         operator = person(server, role="operator")
         act = (await operator.ask("GET", f"{AUDIT}?action=participant.{action}"))[1]["items"][0]
         assert (act["actor_role"], act["target"], act["reason"]) == ("service", "ana", "noise")
+        assert act["details"] == ({"room": "attic"} if action == "move" else {})
         lasts = timedelta(seconds=60) if action in LASTING else None
         since, until = (act[name] and datetime.fromisoformat(act[name]) for name in ("created_at", "expires_at"))
         assert (until and until - since) == lasts
@@ -264,6 +267,7 @@ async def test_each_act_is_told_seen_written_and_an_event_with_who_why_and_until
         event = [one["data"] for one in events if one["type"] == "moderation.action"][-1]
         assert (event["id"], event["action"], event["actor"]) == (act["id"], act["action"], act["actor"])
         assert (event["target"], event["reason"], event["until"] is None) == ("ana", "noise", lasts is None)
+        assert event["to_room"] == act["details"].get("room")
 
 
 @pytest.mark.parametrize(("action", "status", "code"), [("kick", 401, "token_invalid"), ("ban", 403, "banned")])

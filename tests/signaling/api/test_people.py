@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
 from signaling.http.app_keys import DATABASE
-from signaling.storage import calls
+from signaling.storage import calls, media_sessions
 from signaling.storage.calls import Call, Presence
+from signaling.storage.media_sessions import MediaSession
 from tests.signaling.http.callers import enter, person, service
 from tests.signaling.serving import served
 
@@ -93,3 +94,30 @@ async def test_a_call_is_shown_to_who_may_see_the_history_of_its_room(tmp_path):
         ben = person(server, "ben", room_create=True)
         await ben.ask("POST", "/api/v1/rooms", {"name": "Den", "id": "den"})
         assert await ben.status("GET", "/api/v1/calls/c1") == 200
+
+
+async def test_the_peer_connections_of_a_stay(tmp_path):
+    async with served(tmp_path) as server:
+        await remember(server)
+        await remember(server, "other", "c2")
+        kept = [
+            MediaSession(id=f"m{number}", participant_id=who, created_at=START, user_agent="Browser/1.0")
+            for number, who in enumerate(("c10", "c11", "c20"))
+        ]
+        async with server.app[DATABASE].transaction() as connection:
+            for session in kept:
+                await media_sessions.begin(connection, session)
+            await media_sessions.connected(connection, "m0", START, "udp", "srflx")
+            await media_sessions.end(connection, "m0", START, "left", (10, 20))
+        moderator, owner = person(server, room="den", room_admin=True), person(server, role="owner", room="den")
+        of_ana = f"{DEN}/participants/c10/media-sessions"
+        _, page = await moderator.ask("GET", of_ana)
+        (ana,) = page["items"]
+        assert page["next_cursor"] is None
+        assert (ana["id"], ana["state"], ana["transport"], ana["candidate_type"]) == ("m0", "closed", "udp", "srflx")
+        assert (ana["end_reason"], ana["bytes_sent"], ana["bytes_received"]) == ("left", 10, 20)
+        assert ana["user_agent"] is None
+        assert (await owner.ask("GET", of_ana))[1]["items"][0]["user_agent"] == "Browser/1.0"
+        assert await person(server, room="den").status("GET", of_ana) == 403
+        for stranger in ("c20", "nobody"):
+            assert await owner.status("GET", f"{DEN}/participants/{stranger}/media-sessions") == 404

@@ -162,6 +162,29 @@ def test_mutes_go_along_and_the_floor_is_the_new_rooms() -> None:
     assert house.media.people[pid(ana)] == MuteFlags(mute=True, suppressed=True)
 
 
+def test_a_mute_holds_where_it_was_set_whichever_way_somebody_comes_back() -> None:
+    house, max_, (ana,) = lobby("ana")
+    mia = house.enter("mia", "attic", role="moderator")
+    house.say(max_, "moderate", {"action": "mute", "target": pid(ana)})
+    house.say(max_, "moderate", {"action": "deafen", "target": pid(ana), "duration": 60})
+    assert move(house, max_, pid(ana), ATTIC) == "ok"
+    for action in ("unmute", "undeafen"):
+        house.say(mia, "moderate", {"action": action, "target": pid(ana)})
+    assert house.media.people[pid(ana)] == MuteFlags()
+    house.say(mia, "moderate", {"action": "deafen", "target": pid(ana), "duration": 30})
+    assert move(house, mia, pid(ana), LOBBY, "lobby") == "ok"
+    assert house.media.people[pid(ana)] == MuteFlags(mute=True, deaf=True)
+    ana.take()
+    house.tick(59)
+    assert house.media.people[pid(ana)] == MuteFlags(mute=True, deaf=True), "the later end counts"
+    house.tick(1)
+    assert house.media.people[pid(ana)] == MuteFlags(mute=True)
+    assert move(house, max_, pid(ana), ATTIC) == "ok"
+    house.say(mia, "moderate", {"action": "unmute", "target": pid(ana)})
+    house.say(ana, "leave")
+    assert house.media.people[pid(house.enter("ana"))] == MuteFlags(mute=True)
+
+
 def test_who_owns_the_new_room_is_its_owner_and_who_comes_home_is_who_they_were() -> None:
     house = House()
     root = house.enter("root", role="operator")

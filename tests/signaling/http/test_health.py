@@ -76,6 +76,16 @@ async def test_whoever_says_something_else_or_asks_too_often_is_closed(tmp_path:
                 while (message := await ws.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
                     pass
                 assert message.data == 1008
+        for flood in ("ping", "pong"):
+            async with watching(server) as ws:
+                await told(ws)
+                for _ in range(PINGS_AT_ONCE + 1):
+                    await getattr(ws, flood)()
+                assert (await ws.receive(timeout=10)).data == 1008
+        async with watching(server, autoping=False) as ws:
+            await told(ws)
+            await ws.ping(b"are you there")
+            assert (await ws.receive(timeout=10)).data == b"are you there"
         async with watching(server) as ws:
             await told(ws)
             await ws.send_str("x" * 2000)

@@ -15,6 +15,8 @@ from signaling.http import http_carrier as module
 from signaling.http.app_keys import CLOCK, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
 from signaling.protocol.http_line import ALIVE_SECONDS, MOST_WAITING
+from tests.signaling.fakes import receive
+from tests.signaling.http.callers import enter
 from tests.signaling.serving import Served, served
 
 ROOM = "/api/v1/rooms/lobby"
@@ -377,6 +379,24 @@ async def test_a_mistake_of_ours_ends_this_line_and_no_other(tmp_path: Path, mon
                 assert (await ana.say("mute"))[0] == 500
                 assert '"code":"internal"' in await to_the_end(events)
         assert (await ben.say("ping"))[0] == 200
+
+
+async def test_whoever_is_removed_reads_why_and_then_the_stream_ends(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        ana, boss = Person(server, "ana"), enter(server, "boss", "lobby", role="owner")
+        _, answer = await ana.join()
+        kick = {"action": "kick", "target": answer["joined"]["participant"]["id"], "reason": "noise"}
+        async with ana.stream(answer["seq"]) as events:
+            order = json.dumps({"type": "moderate", "payload": kick})
+            receive(server.app[GATEWAY].conversation, boss, order, server.app[CLOCK].now())
+            said = await to_the_end(events)
+        assert [line for line in said.splitlines() if line.startswith("event: ")] == [
+            "event: moderated",
+            "event: participant-left",
+            "event: reconnect",
+        ]
+        assert '"action":"kick"' in said
+        assert '"reason":"noise"' in said
 
 
 async def test_people_are_told_when_the_server_goes_down(tmp_path: Path) -> None:

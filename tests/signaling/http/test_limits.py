@@ -18,6 +18,8 @@ async def test_the_api_is_limited_and_pages_and_probes_are_not(tmp_path):
         response, body = await server.ask("/api/v1/config")
         assert json.loads(body)["code"] == "rate_limited"
         assert 1 <= int(response.headers["Retry-After"]) <= 30
+        own_page = {"Origin": f"http://{server.host}"}
+        assert (await server.ask("/ws", headers=own_page))[0].status == 429, "new WebSockets count too"
         assert (await server.ask("/live"))[0].status == 200
         assert (await server.ask("/none"))[0].status == 404
 

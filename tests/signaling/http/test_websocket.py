@@ -5,16 +5,18 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
+from aiohttp.test_utils import make_mocked_request
 
 from signaling.call.conversation import Conversation
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway import Gateway, GatewaySettings
-from signaling.http.websocket import LookUp
+from signaling.http.websocket import LookUp, take_sips
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
 from signaling.protocol.client_messages import Auth, Request
@@ -173,6 +175,42 @@ async def test_a_flood_is_told_and_closed_with_1008() -> None:
                 await ws.send_str("x")
         assert await closing(ws) == 1008
         assert site.gateway.counters()["errors_rate_limited"] == 2
+
+
+async def test_rfc_6455_section_5_5_2_a_ping_is_answered(site: Site) -> None:
+    ws, _ = await site.enter("ana", autoping=False)
+    await ws.ping(b"are you there")
+    async with asyncio.timeout(10):
+        answer = await ws.receive()
+    assert (answer.type, answer.data) == (WSMsgType.PONG, b"are you there")
+    await ws.pong(b"nobody asked")
+    await say(ws, "ping")
+    await take(ws, "pong")
+
+
+@pytest.mark.parametrize("kind", [WSMsgType.PING, WSMsgType.PONG])
+async def test_a_flood_of_frames_without_a_message_is_told_and_closed_too(kind: WSMsgType) -> None:
+    async with running(message_burst=20) as site:
+        ws, _ = await site.enter("ana")
+        other, _ = await site.enter("ben")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(10_000):
+                await (ws.ping() if kind is WSMsgType.PING else ws.pong())
+        assert await closing(ws) == 1008
+        assert site.gateway.counters()["errors_rate_limited"] == 2
+        await say(other, "ping")
+        await take(other, "pong")
+
+
+def test_of_what_a_client_sends_little_is_taken_at_a_time() -> None:
+    """All that was read at once is worked on before anybody else has a turn."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        transport = Mock(get_extra_info={"socket": ours}.get)
+        before = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        take_sips(make_mocked_request("GET", "/ws", transport=transport))
+        # The kernel doubles it, for what it keeps beside the data.
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 4 * 8192 < before
 
 
 async def test_an_exception_in_one_session_ends_it_and_touches_no_other(site: Site) -> None:

@@ -39,7 +39,7 @@ EXPECTED: dict[str, str] = {
     "operator": """
         room.create room.list token.issue event.read webhook.list webhook.create webhook.update webhook.delete
         webhook.test apikey.list apikey.create apikey.revoke
-        server_ban.list server_ban.create server_ban.lift
+        server_ban.list server_ban.create server_ban.lift server_audit.read
     """,
 }
 """What each role may besides what the one before may."""

@@ -44,10 +44,11 @@ def test_a_ping_asks_and_nothing_else_does() -> None:
         assert caught.value.code == code
 
 
-def test_too_many_questions_are_refused() -> None:
+def test_too_many_questions_are_refused_and_frames_of_another_kind_count_too() -> None:
     watch = HealthWatch(0.0)
-    for _ in range(PINGS_AT_ONCE):
+    for _ in range(PINGS_AT_ONCE - 1):
         watch.read('{"type":"ping"}', 0.0)
+    watch.count(0.0)
     with pytest.raises(ClientMistake) as caught:
         watch.read('{"type":"ping"}', 0.0)
     assert caught.value.code == "rate_limited"

@@ -1,7 +1,7 @@
 import pytest
 
 from signaling.storage import calls, media_sessions
-from signaling.storage.media_sessions import UNTOLD, MediaSession
+from signaling.storage.media_sessions import MOST_TOLD, UNTOLD, MediaSession
 from tests.signaling.storage.samples import a_call, a_presence, at, new_id
 
 
@@ -69,3 +69,12 @@ async def test_its_bytes_are_taken_also_after_its_person_has_left(database, pers
         assert await media_sessions.end(connection, session.id, at(6), "closed_by_peer", (10, 20))
         (found,) = await media_sessions.of_participant(connection, person.id)
         assert (found.ended_at, found.end_reason, found.bytes_sent) == (at(5), "closed_by_peer", 10)
+
+
+async def test_of_very_many_the_newest_are_told_in_order(database, person):
+    async with database.transaction() as connection:
+        for number in range(MOST_TOLD + 3):
+            session = MediaSession(id=f"m{number:04}", participant_id=person.id, created_at=at(number))
+            await media_sessions.begin(connection, session)
+        found = await media_sessions.of_participant(connection, person.id)
+    assert [one.id for one in found] == [f"m{number:04}" for number in range(3, MOST_TOLD + 3)]
