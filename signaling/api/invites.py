@@ -221,6 +221,7 @@ ENDPOINTS = (
         body=InviteToken,
         errors=(*_SHOWN, "not_found"),
         per_minute=60,
+        anonymous=True,
     ),
     Endpoint(
         "POST",
@@ -232,6 +233,7 @@ ENDPOINTS = (
         errors=(*_SHOWN, "not_found", "room_closed"),
         repeatable=True,
         per_minute=60,
+        anonymous=True,
     ),
     Endpoint(
         "POST",
@@ -242,5 +244,6 @@ ENDPOINTS = (
         body=InviteToken,
         errors=_SHOWN,
         per_minute=60,
+        anonymous=True,
     ),
 )

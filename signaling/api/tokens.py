@@ -72,5 +72,6 @@ ENDPOINTS = (
         body=KeyExchange,
         errors=_ERRORS,
         per_minute=60,
+        anonymous=True,
     ),
 )

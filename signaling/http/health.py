@@ -12,7 +12,7 @@ from signaling.http.headers import client_address
 from signaling.http.probes import Ready, look, verdict
 from signaling.http.problems import read_body, refuse
 from signaling.http.routes import Endpoint, json_answer
-from signaling.http.websocket import take_sips
+from signaling.http.websocket import close_unread
 from signaling.limits import address_key
 from signaling.operating.health_watch import HealthWatch
 from signaling.operating.readiness import CHECKS
@@ -56,7 +56,6 @@ async def watch(request: web.Request) -> web.StreamResponse:
     watchers.enter(address)
     try:
         await socket.prepare(request)
-        take_sips(request)
         with request.app[GATEWAY].carrying():
             await _tell(request, socket)
     except (ConnectionError, TimeoutError):
@@ -95,7 +94,7 @@ async def _tell(request: web.Request, socket: web.WebSocketResponse) -> None:
             if message.type is WSMsgType.PING:
                 await socket.pong(message.data)
         except ClientMistake as mistake:
-            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=mistake.code.encode())
+            await close_unread(request, socket, WSCloseCode.POLICY_VIOLATION, mistake.code)
             return
 
 

@@ -264,6 +264,7 @@ ENDPOINTS = (
         body=MessageBody,
         errors=_MESSAGES,
         headers=(SESSION_HEADER,),
+        anonymous=True,
     ),
     Endpoint(
         "POST",

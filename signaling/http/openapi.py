@@ -26,11 +26,22 @@ from signaling.http import probes as http_probes
 from signaling.http.limits import LIMITED_PREFIXES
 from signaling.http.problems import CONTENT_TYPE, Problem
 from signaling.http.routes import Endpoint
+from signaling.protocol.http_messages import SESSION_HEADER
 from signaling.version import VERSION
 
 _REFERENCE = "#/components/schemas/{model}"
 MATCH, NEEDS_MATCH = "If-Match", "precondition_required"
 """The header that names a version, and the error of a route that wants it."""
+BEARER, SESSION = "bearer", "session"
+_SCHEMES = {
+    BEARER: {"type": "http", "scheme": "bearer", "description": "A token (JWT), or the API key of a service."},
+    SESSION: {
+        "type": "apiKey",
+        "in": "header",
+        "name": SESSION_HEADER,
+        "description": "`<session>.<secret>`, both from the answer to `join`.",
+    },
+}
 EVERYWHERE = ("bad_message", "internal", "misdirected")
 """Errors that any route can give."""
 
@@ -72,7 +83,7 @@ def document(endpoints: Iterable[Endpoint] | None = None) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": dict(paths),
-        "components": {"schemas": schemas["$defs"]},
+        "components": {"schemas": schemas["$defs"], "securitySchemes": _SCHEMES},
     }
 
 
@@ -107,6 +118,9 @@ def _operation(row: Endpoint) -> dict[str, Any]:
         "summary": row.summary,
         "responses": dict(sorted(responses.items())),
     }
+    if "unauthenticated" in row.errors:
+        shown: dict[str, list[str]] = {SESSION if SESSION_HEADER in row.headers else BEARER: []}
+        operation["security"] = [shown, {}] if row.anonymous else [shown]
     if parameters := _parameters(row):
         operation["parameters"] = parameters
     if row.per_minute is not None:

@@ -21,7 +21,7 @@ class Endpoint:
     bodies, or nothing for no body; `body` is a model, or a media type, too. Each field of `query` is a parameter. A
     route that is `repeatable` takes an `Idempotency-Key`; one with `per_minute` is limited to that many requests a
     minute of whoever asks, besides the limit that holds for all routes together. `headers` are read besides those that
-    all routes share.
+    all routes share. Of the routes that ask who one is, an `anonymous` one also takes who does not say it.
     """
 
     method: str
@@ -35,6 +35,7 @@ class Endpoint:
     repeatable: bool = False
     per_minute: int | None = None
     headers: tuple[str, ...] = ()
+    anonymous: bool = False
 
 
 def add_endpoints(app: web.Application, endpoints: Iterable[Endpoint]) -> None:

@@ -4,7 +4,8 @@ The rules are in the conversation; here are only bytes and the ways in which a c
 """
 
 import asyncio
-import socket
+import contextlib
+import struct
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Protocol
@@ -35,10 +36,8 @@ SUBPROTOCOL = "parley.v1"
 TOKEN_PREFIX = "parley.token."  # noqa: S105 - the name of an entry, not a token
 
 _CLOSE_TIMEOUT = 2.0
-_SIP = 65536
-"""Bytes that the kernel keeps of what a client sends. aiohttp works on all that it has read at once, thousands of tiny
-frames before anybody else's turn, so it is given little at a time.
-"""
+_UNREAD_SECONDS = 1.0
+"""How long whoever floods has for reading why they are closed."""
 _UNNAMED_CLOSE = 1011
 """RFC 6455 section 7.4.1, for a reason that should not have ended a connection."""
 
@@ -61,11 +60,16 @@ def requested_token(request: web.Request) -> str | None:
     return tokens[0] if tokens else None
 
 
-def take_sips(request: web.Request) -> None:
-    """From now on the kernel hands over little at a time of what this client sends."""
-    one = None if request.transport is None else request.transport.get_extra_info("socket")
-    if one is not None:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SIP)
+async def close_unread(request: web.Request, ws: web.WebSocketResponse, code: int, reason: str) -> None:
+    """End the connection of whoever floods: say why, and read no more, so that the flood stays in the network.
+
+    To close as others are closed means to read all that comes, thousands of tiny frames before anybody else's turn.
+    """
+    with contextlib.suppress(ConnectionError):
+        await ws.send_frame(struct.pack("!H", code) + reason.encode(), WSMsgType.CLOSE)
+        await asyncio.sleep(_UNREAD_SECONDS)
+    if request.transport is not None:
+        request.transport.abort()
 
 
 class WebSocketCarrier:
@@ -80,6 +84,7 @@ class WebSocketCarrier:
         "_closing",
         "_counters",
         "_cut",
+        "_frames",
         "_queue",
         "_queued_bytes",
         "_reading",
@@ -113,6 +118,7 @@ class WebSocketCarrier:
         self._wake: asyncio.Future[None] | None = None
         self._closing: str | None = None
         self._reading = False
+        self._frames = 0
         self._cut: asyncio.TimerHandle | None = None
 
     def deliver(self, frame: bytes) -> None:
@@ -149,13 +155,15 @@ class WebSocketCarrier:
         """
         token = requested_token(self._request)
         await self._ws.prepare(self._request)
-        take_sips(self._request)
         writer = asyncio.create_task(self._write(), name="websocket writer")
         try:
             await self._talk(conversation, now, token, look_up)
             if self._closing is not None:
                 await asyncio.wait((writer,))
-                await self._close_connection()
+                if self._closing == "rate_limited" and self._frames > self._settings.message_burst:
+                    await close_unread(self._request, self._ws, ERRORS[self._closing].close_code or 0, self._closing)
+                else:
+                    await self._close_connection()
         finally:
             conversation.lost(self, now())
             self._settle()
@@ -181,6 +189,7 @@ class WebSocketCarrier:
             self._reading = True
             message = await self._ws.receive()
             self._reading = False
+            self._frames += 1
             if message.type in (WSMsgType.PING, WSMsgType.PONG):
                 # RFC 6455 section 5.5.2; heartbeats are aiohttp's, and know of every frame that comes.
                 if keeps_pace(conversation, self, now()) and message.type is WSMsgType.PING:

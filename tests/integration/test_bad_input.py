@@ -6,6 +6,7 @@ comes, the answer is one that is documented, nothing is a mistake of ours, and t
 
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -162,7 +163,7 @@ async def attacked(folder: Any, url: str) -> AsyncIterator[Attacker]:
 def filled(path: str) -> str:
     """The path with the room and made-up ids."""
     name = "den" if path.startswith(ROOM_IN_PATH) else "nothing"
-    return path.replace("{id}", name).replace("{ban}", "none").replace("{invite}", "none").replace("{resource}", "none")
+    return re.sub(r"\{\w+\}", "none", path.replace("{id}", name))
 
 
 def names_of(path: str) -> list[str]:

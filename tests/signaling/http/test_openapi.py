@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import jsonschema_rs
@@ -6,6 +7,7 @@ import pytest
 import schemathesis
 
 from signaling.http.openapi import all_endpoints, as_text, document
+from tests.signaling.serving import served
 
 DOCS = Path(__file__).parents[3] / "docs" / "openapi.json"
 
@@ -67,6 +69,31 @@ def test_a_route_that_takes_an_idempotency_key_says_so_and_one_with_a_limit_of_i
     assert {"409", "422"} <= tokens["responses"].keys()
     assert tokens["description"] == "At most 120 requests a minute."
     assert "parameters" not in document()["paths"]["/auth/token"]["post"]
+
+
+def test_each_route_says_how_to_say_who_one_is():
+    """A token or a key, the session of plain HTTP, either one or nobody; and nothing where nobody asks."""
+    paths = document()["paths"]
+    for row in all_endpoints():
+        told = paths[row.path][row.method.lower()].get("security")
+        assert bool(told) is ("unauthenticated" in row.errors), row.path
+    assert paths["/api/v1/rooms"]["get"]["security"] == [{"bearer": []}]
+    assert paths["/api/v1/rooms/{id}/events"]["get"]["security"] == [{"session": []}]
+    assert paths["/api/v1/rooms/{id}/signal"]["post"]["security"] == [{"session": []}, {}]
+    assert paths["/api/v1/invites/accept"]["post"]["security"] == [{"bearer": []}, {}]
+    assert paths["/auth/token"]["post"]["security"] == [{"bearer": []}, {}]
+    schemes = document()["components"]["securitySchemes"]
+    assert (schemes["bearer"]["scheme"], schemes["session"]["name"]) == ("bearer", "Parley-Session")
+
+
+async def test_what_wants_a_token_refuses_who_shows_none(tmp_path):
+    async with served(tmp_path) as server:
+        for path, operations in document()["paths"].items():
+            for method, operation in operations.items():
+                if operation.get("security", [{}])[-1]:
+                    response, body = await server.ask(re.sub(r"\{\w+\}", "x", path), method.upper())
+                    # Which WHIP resources there are is no more than a guess, to whoever asks (RFC 9725 section 4.1).
+                    assert response.status == (404 if "{resource}" in path else 401), (method, path, body)
 
 
 def test_every_list_is_a_page_of_items():

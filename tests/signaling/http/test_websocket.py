@@ -5,18 +5,16 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from unittest.mock import Mock
 
 import orjson
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
-from aiohttp.test_utils import make_mocked_request
 
 from signaling.call.conversation import Conversation
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
 from signaling.http.gateway import Gateway, GatewaySettings
-from signaling.http.websocket import LookUp, take_sips
+from signaling.http.websocket import LookUp
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
 from signaling.protocol.client_messages import Auth, Request
@@ -200,17 +198,6 @@ async def test_a_flood_of_frames_without_a_message_is_told_and_closed_too(kind: 
         assert site.gateway.counters()["errors_rate_limited"] == 2
         await say(other, "ping")
         await take(other, "pong")
-
-
-def test_of_what_a_client_sends_little_is_taken_at_a_time() -> None:
-    """All that was read at once is worked on before anybody else has a turn."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        transport = Mock(get_extra_info={"socket": ours}.get)
-        before = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        take_sips(make_mocked_request("GET", "/ws", transport=transport))
-        # The kernel doubles it, for what it keeps beside the data.
-        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 4 * 8192 < before
 
 
 async def test_an_exception_in_one_session_ends_it_and_touches_no_other(site: Site) -> None:
