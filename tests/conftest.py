@@ -21,7 +21,7 @@ GRACE = 0.5
 """Seconds for tasks and threads that were told to end; what is told nothing does not end in that time either."""
 
 CHROMIUM_FOLDERS = ("e2e", "web")
-"""Their tests start Chromium: all run in one worker, one after the other.
+"""Their tests start Chromium: those of a folder run in one worker, one after the other, in browsers that they share.
 
 But for modules with a group of their own: those that take long because a link is bad for long run beside the others.
 """
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder in ("e2e", "integration"):
             item.add_marker(folder)
         if folder in CHROMIUM_FOLDERS and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group("chromium"))
+            item.add_marker(pytest.mark.xdist_group(f"chromium-{folder}"))
 
 
 def pytest_collection_finish() -> None:
