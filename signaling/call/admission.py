@@ -1,14 +1,19 @@
 """Who is kept out: asked whenever a token is used, and again of all who are here when somebody is removed. Pure."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from signaling.call.departure import depart, dismiss
+from signaling.call.live_call import end_call
 from signaling.errors import ClientMistake
 from signaling.identity.claims import Claims
-from signaling.protocol.server_messages import LeaveReason, rfc3339
+from signaling.protocol.server_messages import EarlyEnd, LeaveReason, rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from signaling.call.conversation import Conversation
+    from signaling.call.rooms import Room
     from signaling.protocol.session import Session
 
 
@@ -46,22 +51,30 @@ def empty_room(house: "Conversation", room_id: str, now: float) -> None:
     house.rooms.close(room_id, now)
     house.records.deny_list.forget_room(room_id)
     room = house.rooms.find(room_id)
-    for person in [] if room is None else list(room):
-        session = house.audience.session(person.id)
-        if session is not None:
-            expel(house, session, "room_deleted", now)
+    if room is not None:
+        _end(house, room, "room_deleted", lambda session: expel(house, session, "room_deleted", now))
 
 
 def close_ended(house: "Conversation", now: float) -> None:
     """The time that was set for a room's end has come: its call ends, and whoever is in it is told."""
     utc = house.utc()
     for room in [room for room in house.rooms if room.policy.has_ended(utc)]:
-        house.records.chronicle.time_is_up(room.id)
-        for person in list(room):
-            session = house.audience.session(person.id)
+        _end(house, room, "scheduled_end", lambda session: _close(house, session, now))
+
+
+def _end(house: "Conversation", room: "Room", reason: EarlyEnd, send_away: "Callable[[Session], None]") -> None:
+    """The call is over for all of them: whatever goes wrong with one keeps nobody else in it."""
+    end_call(house, room, reason)
+    sessions = [house.audience.session(person.id) for person in room]
+    with ExitStack() as everybody:
+        for session in reversed(sessions):
             if session is not None:
-                session.send(depart(house, person, "removed", now))
-                dismiss(house, session, "room_closed", "room_closed")
+                everybody.callback(send_away, session)
+
+
+def _close(house: "Conversation", session: "Session", now: float) -> None:
+    session.send(depart(house, house.person(session), "removed", now))
+    dismiss(house, session, "room_closed", "room_closed")
 
 
 def expel_denied(house: "Conversation", now: float) -> None:

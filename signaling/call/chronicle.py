@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from sfu.offer import CandidateType
 from signaling.call import call_events
 from signaling.call.audit import AuditEvent, log_act
+from signaling.call.live_call import LiveCall
 from signaling.call.rooms import Participant
 from signaling.ids import RandomBytes, uuid7
 from signaling.protocol.server_messages import LeaveReason
@@ -22,20 +23,16 @@ from signaling.storage.spool_format import Change
 
 _JUST_LEFT = 64
 """Seats that are remembered for the act that has emptied them."""
-_CALL_ENDS = {"room_deleted": "room_deleted", "server_shutdown": "server_shutdown"}
 
 
 class Chronicle(Protocol):
     """Takes what happens, as it happens. It does not wait, and it does not raise. Times are aware UTC."""
 
-    def joined(self, person: Participant, address: str, user_agent: str) -> None:
-        """Somebody has come into its room, from this address and with this software."""
+    def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
+        """Somebody has come into the call of its room, from this address and with this software."""
 
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
         """Somebody has left; nothing for who is not in. After `migration` the same participant may join again."""
-
-    def time_is_up(self, room_id: str) -> None:
-        """The scheduled end of the room has come: for that reason its call ends, once the last has left."""
 
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """An offer of this person has begun a new peer connection."""
@@ -56,13 +53,10 @@ class Chronicle(Protocol):
 class LoggedChronicle:
     """Keeps nothing. Acts are lines of the server's log, as with every chronicle."""
 
-    def joined(self, person: Participant, address: str, user_agent: str) -> None:
+    def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
         """See `Chronicle`."""
 
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
-        """See `Chronicle`."""
-
-    def time_is_up(self, room_id: str) -> None:
         """See `Chronicle`."""
 
     def media_began(self, participant_id: str, utc: datetime) -> None:
@@ -83,12 +77,12 @@ class LoggedChronicle:
 
 
 @dataclass(slots=True)
-class _Call:
-    id: str
-    started_at: datetime
+class _Written:
+    """What has been written of a call: how many are in, and whether events tell of it."""
+
+    call: LiveCall
     people: int = 0
     told: bool = False
-    time_is_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +103,16 @@ class KeptChronicle:
         self._put = put
         self._node = node
         self._random = random
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, _Written] = {}
         self._seats: dict[str, _Seat] = {}
         self._just_left: deque[_Seat] = deque(maxlen=_JUST_LEFT)
         self._moving: dict[str, _Seat] = {}
         self._media: dict[str, str] = {}
 
-    def joined(self, person: Participant, address: str, user_agent: str) -> None:
+    def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
         """See `Chronicle`."""
         utc = person.joined_at
-        call, changes = self._call(person, utc)
+        written, changes = self._begin(person, call)
         # Whoever was moved here is the same participant, and this is another row; they may be without a line just now.
         former = self._moving.get(person.id)
         row_id = person.id if former is None else uuid7(utc, self._random)
@@ -128,10 +122,10 @@ class KeptChronicle:
         self._seats[person.id] = _Seat(
             row_id, person.room_id, person.identity, came_from, software, person.hidden, told
         )
-        call.people += 1
+        written.people += 1
         values = {
             "id": row_id,
-            "call_id": call.id,
+            "call_id": written.call.id,
             "room_id": person.room_id,
             "node": self._node,
             "identity": person.identity,
@@ -145,7 +139,7 @@ class KeptChronicle:
         if former is not None and person.id in self._media:
             changes.append(Change("media.move", {"session_id": self._media[person.id], "participant_id": row_id}))
         if not person.hidden:
-            changes.append(call_events.participant_joined(person.room_id, call.id, told, utc))
+            changes.append(call_events.participant_joined(person.room_id, written.call.id, told, utc))
         self._put(changes)
 
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
@@ -157,23 +151,20 @@ class KeptChronicle:
         if reason == "migration":
             self._moving[participant_id] = seat
         self._just_left.append(seat)
-        call = self._calls[seat.room_id]
-        call.people -= 1
+        written = self._calls[seat.room_id]
+        call = written.call
+        written.people -= 1
+        # Who leaves because the call has ended leaves as it ends, and not a moment later.
+        utc = call.ended_at or utc
         values = {"participant_id": seat.row_id, "reason": reason, "utc": utc}
         changes = [Change("participant.leave", values)]
         if not seat.hidden:
             place = (seat.room_id, call.id)
             changes.append(call_events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
-        if not call.people:
+        if not written.people:
             del self._calls[seat.room_id]
-            why = "scheduled_end" if call.time_is_up else _CALL_ENDS.get(reason, "empty")
-            changes += self._ended(seat.room_id, call, why, utc)
+            changes += self._ended(seat.room_id, written, utc)
         self._put(changes)
-
-    def time_is_up(self, room_id: str) -> None:
-        """See `Chronicle`."""
-        if room_id in self._calls:
-            self._calls[room_id].time_is_up = True
 
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """See `Chronicle`."""
@@ -199,17 +190,15 @@ class KeptChronicle:
 
     def message_kept(self, message: Message) -> None:
         """See `Chronicle`. No event tells of it."""
-        call = self._calls.get(message.room_id)
-        kept = replace(message, call_id=None if call is None else call.id)
+        kept = replace(message, call_id=self._call_id(message.room_id))
         self._put([Change("message.keep", values_of(kept))])
 
     def acted(self, event: AuditEvent) -> None:
         """See `Chronicle`."""
         log_act(event)
         act_id = self._new_id(event.at)
-        call = self._calls.get(event.room or "")
         seat = self._seat_of(event.room, event.target)
-        call_id = None if call is None else call.id
+        call_id = self._call_id(event.room or "")
         values = {
             "id": act_id,
             "action": event.action,
@@ -230,25 +219,30 @@ class KeptChronicle:
             changes.append(call_events.moderation_action(act_id, event, call_id))
         self._put(changes)
 
-    def _call(self, person: Participant, utc: datetime) -> tuple[_Call, list[Change]]:
-        """The call that is on in somebody's room, and what there is to write where it begins, or begins to be told."""
+    def _begin(self, person: Participant, call: LiveCall) -> tuple[_Written, list[Change]]:
+        """What is known of the call that somebody is in, and what there is to write where it begins, or its telling."""
         changes: list[Change] = []
-        call = self._calls.get(person.room_id)
-        if call is None:
-            call = self._calls[person.room_id] = _Call(self._new_id(utc), utc)
-            values = {"id": call.id, "room_id": person.room_id, "node": self._node, "started_at": utc}
+        written = self._calls.get(person.room_id)
+        if written is None:
+            written = self._calls[person.room_id] = _Written(call)
+            values = {"id": call.id, "room_id": person.room_id, "node": self._node, "started_at": call.started_at}
             changes.append(Change("call.start", values))
-        if not (person.hidden or call.told):
-            call.told = True
-            changes.append(call_events.call_started(person.room_id, call.id, call.started_at))
-        return call, changes
+        if not (person.hidden or written.told):
+            written.told = True
+            changes.append(call_events.call_started(person.room_id, written.call.id, written.call.started_at))
+        return written, changes
 
-    def _ended(self, room_id: str, call: _Call, reason: str, utc: datetime) -> list[Change]:
+    def _ended(self, room_id: str, written: _Written, utc: datetime) -> list[Change]:
+        call, reason = written.call, written.call.reason or "empty"
         changes = [Change("call.end", {"call_id": call.id, "reason": reason, "utc": utc})]
-        if call.told:
+        if written.told:
             times = (call.started_at, utc)
             changes.append(call_events.call_ended(self._new_id(utc), room_id, call.id, times, reason))
         return changes
+
+    def _call_id(self, room_id: str) -> str | None:
+        written = self._calls.get(room_id)
+        return None if written is None else written.call.id
 
     def _seat_of(self, room_id: str | None, identity: str) -> _Seat | None:
         """Where somebody is, or was until this act; in any room where the act is on the whole server."""

@@ -15,6 +15,7 @@ from signaling.call.floor import lift_due
 from signaling.call.handlers import HANDLERS
 from signaling.call.join_gate import JoinGate
 from signaling.call.lines import release_line
+from signaling.call.live_call import end_call
 from signaling.call.media_port import MediaPort
 from signaling.call.membership import authenticate
 from signaling.call.moderation import lift_expired
@@ -61,7 +62,8 @@ class Conversation:
         self.timed_flags = TimedFlags()
         self.mutes_of_absent = MuteMemory()
         self.rooms = RoomDirectory(
-            RoomPolicy(max_participants=settings.max_participants, duplicate_identity=settings.duplicate_identity)
+            RoomPolicy(max_participants=settings.max_participants, duplicate_identity=settings.duplicate_identity),
+            random,
         )
         self.audience = Audience()
         self.sessions: dict[str, Session] = {}
@@ -168,9 +170,11 @@ class Conversation:
                 depart(self, person, "connection_timeout", now)
 
     def shut_down(self) -> None:
-        """Tell everybody that the server goes down, and close all lines. For the history all calls end here."""
-        for person in [person for room in self.rooms for person in room]:
-            self.records.chronicle.left(person.id, "server_shutdown", self.utc())
+        """Tell everybody that the server goes down, and close all lines. All calls end here."""
+        for room in self.rooms:
+            end_call(self, room, "server_shutdown")
+            for person in room:
+                self.records.chronicle.left(person.id, "server_shutdown", self.utc())
         message = Outgoing("reconnect", {"action": "reconnect", "reason": "server_shutdown"})
         for session in list(self.sessions.values()):
             if session.carrier is not None:

@@ -13,7 +13,7 @@ from signaling.call.departure import depart, dismiss, return_mutes
 from signaling.call.floor import adopt
 from signaling.call.quality_presets import audio_view
 from signaling.call.room_policy import RoomPolicy
-from signaling.call.rooms import Participant
+from signaling.call.rooms import Participant, Room
 from signaling.errors import ClientMistake
 from signaling.identity.claims import Claims
 from signaling.identity.grants import RANK, Role
@@ -90,7 +90,7 @@ def join(house: "Conversation", session: "Session", request: Request, now: float
         session.standing = standing
         house.audience.seat(person.id, session)
         return_mutes(house, person, now)
-        _record(house, session, person)
+        _record(house, session, person, room)
         house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
         return joined(house, person)
     except BaseException:
@@ -99,10 +99,10 @@ def join(house: "Conversation", session: "Session", request: Request, now: float
         raise
 
 
-def _record(house: "Conversation", session: "Session", person: Participant) -> None:
+def _record(house: "Conversation", session: "Session", person: Participant, room: Room) -> None:
     assert session.carrier is not None
     house.counters["joins"] += 1
-    house.records.chronicle.joined(person, session.carrier.address, session.carrier.user_agent)
+    house.records.chronicle.joined(person, room.call, session.carrier.address, session.carrier.user_agent)
 
 
 def joined(house: "Conversation", person: Participant) -> Outgoing:
@@ -113,6 +113,7 @@ def joined(house: "Conversation", person: Participant) -> Outgoing:
         "joined",
         {
             "room": room.id,
+            "call": room.call.view(),
             "participant": person.view(),
             "participants": room.views(person),
             "ice_servers": list(house.settings.ice_servers),

@@ -48,7 +48,7 @@ def move(
     house.audience.tell(target.id, notice(house, act))
     _leave(house, former, target)
     remember_mutes(house, target)
-    room = house.rooms.transfer(target, room_id, rules)
+    room = house.rooms.transfer(target, room_id, rules, house.utc())
     return_mutes(house, target, now)
     if house.rooms.find(former.id) is None:
         house.mutes_of_absent.call_ended(former.id)
@@ -98,14 +98,13 @@ def _enter(house: "Conversation", session: "Session", person: Participant, room:
     """As a join, for somebody whose seat and connection go on; a fresh token opens the new room to them."""
     assert session.standing is not None
     person.role = session.standing.role
-    person.joined_at = house.utc()
     person.change_flags(suppressed=room.suppresses(person))
     carrier = session.carrier
     address, agent = ("", "") if carrier is None else (carrier.address, carrier.user_agent)
-    house.records.chronicle.joined(person, address, agent)
+    house.records.chronicle.joined(person, room.call, address, agent)
     session.refresh_at = float("-inf")
-    participants = room.views(person)
-    session.send(Outgoing("moved", {"room": room.id, "participant": person.view(), "participants": participants}))
+    told = {"room": room.id, "call": room.call.view(), "participant": person.view(), "participants": room.views(person)}
+    session.send(Outgoing("moved", told))
     house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
     house.media.move_participant(person.id, room.id, person.media_flags)
     review(house, room, person)

@@ -10,9 +10,12 @@ from datetime import datetime
 from typing import Literal, cast
 
 from sfu.flags import MuteFlags
+from signaling.call.live_call import LiveCall
 from signaling.call.room_policy import RoomPolicy
+from signaling.chance import SYSTEM_CHANCE
 from signaling.errors import ClientMistake
 from signaling.identity.grants import Role
+from signaling.ids import RandomBytes, uuid7
 from signaling.protocol.server_messages import ParticipantView, rfc3339
 from signaling.protocol.states import step_participant
 
@@ -80,6 +83,7 @@ class Room:
     def __init__(self, room_id: str, policy: RoomPolicy) -> None:
         self.id = room_id
         self.policy = policy
+        self._call: LiveCall | None = None
         self._people: dict[str, Participant] = {}
         self._floor: dict[str, bool] = {}
         self._floor_ends: dict[str, float] = {}
@@ -89,6 +93,18 @@ class Room:
 
     def __iter__(self) -> Iterator[Participant]:
         return iter(self._people.values())
+
+    @property
+    def call(self) -> LiveCall:
+        """The call that is on here. Only of a room that somebody has entered."""
+        assert self._call is not None
+        return self._call
+
+    def enter(self, person: Participant, random: RandomBytes) -> None:
+        """Somebody is here, since its `joined_at`; where no call is on, one begins with them."""
+        if self._call is None or self._call.ended_at is not None:
+            self._call = LiveCall(uuid7(person.joined_at, random), person.joined_at)
+        self._people[person.id] = person
 
     def get(self, participant_id: str) -> Participant:
         """The participant. Raises ClientMistake (`no_such_participant`)."""
@@ -144,11 +160,12 @@ CLOSED_SECONDS = 60.0
 
 class RoomDirectory:
     """The rooms of this server where somebody is. One comes into being with its first participant, and ends with its
-    last. `default_policy` is that of rooms that nobody keeps.
+    last, and so does its call. `default_policy` is that of rooms that nobody keeps.
     """
 
-    def __init__(self, default_policy: RoomPolicy | None = None) -> None:
+    def __init__(self, default_policy: RoomPolicy | None = None, random: RandomBytes = SYSTEM_CHANCE) -> None:
         self.default_policy = default_policy or RoomPolicy()
+        self._random = random
         self._rooms: dict[str, Room] = {}
         self._people: dict[str, Participant] = {}
         self._closed: dict[str, float] = {}
@@ -183,13 +200,13 @@ class RoomDirectory:
             raise ClientMistake("duplicate_identity")
         participant.step("admitted")
         participant.change_flags(suppressed=room.suppresses(participant))
-        room._people[participant.id] = participant
+        room.enter(participant, self._random)
         self._rooms[room.id] = room
         self._people[participant.id] = participant
         return room
 
-    def transfer(self, participant: Participant, room_id: str, policy: RoomPolicy) -> Room:
-        """Take somebody from one room to another; an empty one ends. Raises ClientMistake as `admit`."""
+    def transfer(self, participant: Participant, room_id: str, policy: RoomPolicy, utc: datetime) -> Room:
+        """Take somebody from one room to another, at `utc`; an empty one ends. Raises ClientMistake as `admit`."""
         room = self.prospect(room_id, policy)
         if room.check_place(participant.identity) is not None:
             raise ClientMistake("duplicate_identity")
@@ -197,8 +214,8 @@ class RoomDirectory:
         del former._people[participant.id]
         if not former:
             del self._rooms[former.id]
-        participant.room_id = room_id
-        room._people[participant.id] = participant
+        participant.room_id, participant.joined_at = room_id, utc
+        room.enter(participant, self._random)
         self._rooms[room_id] = room
         return room
 

@@ -30,6 +30,8 @@ LeaveReason = Literal[
     "media_failure",
     "idle",
 ]
+EarlyEnd = Literal["room_deleted", "scheduled_end", "server_shutdown"]
+"""Why a call ends while people are in it."""
 
 
 @with_config(_CLOSED)
@@ -111,10 +113,22 @@ class AudioWishes(TypedDict):
 
 
 @with_config(_CLOSED)
+class LiveCallView(TypedDict):
+    """The call that is on in the room, or ends there, by the id that its history has. Times are RFC 3339, UTC."""
+
+    id: str
+    state: Literal["active", "ended"]
+    started_at: str
+    ended_at: NotRequired[str]
+    reason: NotRequired[EarlyEnd]
+
+
+@with_config(_CLOSED)
 class Joined(TypedDict):
     """The whole state of the room; `participants` has the client itself too."""
 
     room: str
+    call: LiveCallView
     participant: ParticipantView
     participants: list[ParticipantView]
     ice_servers: list[IceServer]
@@ -218,8 +232,16 @@ class Moved(TypedDict):
     """This client is in another room now: as `joined`, with the same peer connection."""
 
     room: str
+    call: LiveCallView
     participant: ParticipantView
     participants: list[ParticipantView]
+
+
+@with_config(_CLOSED)
+class CallStateChanged(TypedDict):
+    """The call ends, for all who are in the room."""
+
+    call: LiveCallView
 
 
 @with_config(_CLOSED)
@@ -281,6 +303,7 @@ SERVER_MESSAGES: dict[str, Any] = {
     "dtmf": PressedKey,
     "moderated": Moderated,
     "moved": Moved,
+    "call-state-changed": CallStateChanged,
     "token": FreshToken,
     "endpoint-gone": EndpointGone,
     "resume-lost": Nothing,

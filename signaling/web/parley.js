@@ -84,11 +84,7 @@ const MICROPHONE_ERRORS = /** @type {Record<string, [string, string]>} */ ({
 
 /** What went wrong. `code` is stable: the server's codes, and the SDK's own (`connection_lost`, `microphone_denied`...). */
 export class ParleyError extends Error {
-  /**
-   * @param {string} code
-   * @param {string} message
-   * @param {unknown} [details]
-   */
+  /** @param {string} code @param {string} message @param {unknown} [details] */
   constructor(code, message, details) {
     super(message);
     this.name = "ParleyError";
@@ -362,7 +358,7 @@ class HttpSocket {
 
 /** The line to the server: envelopes, replies, sequence numbers, liveness; and the session that outlives a connection. */
 class Signaling {
-  /** @type {any} a WebSocket, or an HttpSocket in its place */ #socket = null;
+  /** @type {any} a WebSocket or an HttpSocket */ #socket = null;
   /** @type {Map<string, {resolve: (payload: any) => void, reject: (error: ParleyError) => void, timer: number}>} */
   #pending = new Map();
   /** @type {{resolve: (payload: any) => void, reject: (error: ParleyError) => void} | null} */ #opening = null;
@@ -566,7 +562,8 @@ class Signaling {
  * | event | detail |
  * |---|---|
  * | `state` | `{state, signaling, media, reason?}`: `connecting`, `connected`, `reconnecting` or `disconnected` |
- * | `joined`, `moved` | `{room, participant, participants}`: again after a rejoin; taken elsewhere by a moderator |
+ * | `joined`, `moved` | `{room, call, participant, participants}`: again after a rejoin; taken elsewhere by a moderator |
+ * | `call-state-changed` | `{call}`: it ends |
  * | `participant-joined`, `participant-updated` | `{participant}` |
  * | `participant-left` | `{participant, reason}` |
  * | `slots`, `speakers` | `{slots}`, `{speakers}` loudest first |
@@ -584,6 +581,7 @@ export class Client extends EventTarget {
   /** @type {Slot[]} */ slots = [];
   /** @type {Speaker[]} */ speakers = [];
   /** @type {Payload} */ limits = {};
+  /** @type {Payload} */ call = {};
   /** @type {Microphone} */ microphone;
   #id = "";
   #token = "";
@@ -767,11 +765,7 @@ export class Client extends EventTarget {
     this.#applyGains();
   }
 
-  /**
-   * To everybody, or to one person.
-   * @param {string} body
-   * @param {{to?: string, topic?: string}} [options]
-   */
+  /** To everybody, or to one person. @param {string} body @param {{to?: string, topic?: string}} [options] */
   sendMessage(body, { to, topic = "chat" } = {}) {
     return this.signaling.request("message", { to, topic, body });
   }
@@ -786,11 +780,7 @@ export class Client extends EventTarget {
     return this.signaling.request("signal", { ...payload, to });
   }
 
-  /**
-   * @param {string} action
-   * @param {string} target
-   * @param {string} [reason]
-   */
+  /** @param {string} action @param {string} target @param {string} [reason] */
   moderate(action, target, reason) {
     return this.signaling.request("moderate", { action, target, reason });
   }
@@ -882,14 +872,17 @@ export class Client extends EventTarget {
   #hear(type, payload) {
     if (this.#ended) return;
     switch (type) {
-      case "joined":
-        this.#joined(payload);
+      case "call-state-changed":
+        this.call = payload.call;
         break;
+      case "joined":
       case "moved":
+        this.call = payload.call;
         this.room = this.signaling.room = payload.room;
       // falls through
       case "participants":
         this.participants = new Map(payload.participants.map((/** @type {Participant} */ one) => [one.id, one]));
+        if (type === "joined") this.#joined(payload);
         break;
       case "participant-joined":
       case "participant-updated":
@@ -909,8 +902,7 @@ export class Client extends EventTarget {
         this.#token = payload.token;
         break;
       case "endpoint-gone":
-        this.#renewMedia();
-        return;
+        return void this.#renewMedia();
       case "reconnect":
         return this.#reconnect(payload);
       case "error":
@@ -928,12 +920,11 @@ export class Client extends EventTarget {
   }
 
   /** @param {Payload} payload */
-  #joined({ participant, participants, ice_servers, limits }) {
+  #joined({ participant, ice_servers, limits }) {
     const again = participant.id === this.#id;
     this.#id = participant.id;
-    this.#iceServers = ice_servers ?? [];
-    this.limits = limits ?? {};
-    this.participants = new Map(participants.map((/** @type {Participant} */ one) => [one.id, one]));
+    this.#iceServers = ice_servers;
+    this.limits = limits;
     this.#setSpeakers([]);
     this.#applyWishes();
     if (!again || !this.#media?.connected) this.#renewMedia();
@@ -1023,10 +1014,7 @@ export class Client extends EventTarget {
     return this.#negotiate(false);
   }
 
-  /**
-   * One offer and its answer; never two at a time.
-   * @param {boolean} iceRestart
-   */
+  /** One offer and its answer; never two at a time. @param {boolean} iceRestart */
   #negotiate(iceRestart) {
     const media = this.#media;
     this.#turn = this.#turn.then(async () => {
@@ -1105,10 +1093,9 @@ export class Client extends EventTarget {
   #show(reason) {
     const signaling = this.signaling.up && !this.#ended;
     const media = Boolean(this.#media?.connected) && !this.#ended;
-    const before = this.state;
     if (this.#ended) this.state = "disconnected";
     else if (signaling && media) this.state = "connected";
-    else if (before !== "connecting") this.state = "reconnecting";
+    else if (this.state !== "connecting") this.state = "reconnecting";
     const shown = `${this.state} ${signaling} ${media}`;
     if (shown === this.#shown) return;
     this.#shown = shown;

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -18,6 +19,7 @@ import pytest
 
 from signaling.operating.settings import Settings
 from signaling.operating.token_command import TokenOrder, make_token
+from signaling.protocol.server_messages import rfc3339
 from signaling.storage.spool_format import decode_lines
 from tests.support.client import QUIET, ServerRefused, VoiceClient
 from tests.support.house import eventually
@@ -49,7 +51,8 @@ class Site:
         self.data = folder / "data"
         self.database_url = url
         given = {"DATABASE_URL": url} if url else {}
-        self.server = ServerProcess(folder, settings={"PARLEY_JOINS_PER_MINUTE": "1000", **given})
+        limits = {"PARLEY_JOINS_PER_MINUTE": "1000", "PARLEY_RATE_LIMIT_RPM": "100000"}
+        self.server = ServerProcess(folder, settings={**limits, **given})
 
     async def __aenter__(self) -> "Site":
         await asyncio.to_thread(self.server.start)
@@ -110,6 +113,22 @@ class Site:
         client.id = joined["participant"]["id"]
         return client
 
+    async def until_kept(self, calls: list[str], token: str) -> None:
+        """Wait until these are the calls of the kitchen: they are written a moment after they are told."""
+        async with asyncio.timeout(30):
+            while [one["id"] for one in (await self.ask("GET", "rooms/kitchen/calls", token))["items"]] != calls:
+                pass
+
+    async def ask(self, method: str, path: str, token: str, **more: str) -> Any:
+        """What the interface over HTTP answers to the bearer of this token; `more` are headers."""
+        headers = {"Authorization": f"Bearer {token}", **more}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(method, f"{self.server.url}/api/v1/{path}") as answer,
+        ):
+            assert answer.ok, await answer.text()
+            return await answer.json()
+
     async def refused(self, token: str) -> str:
         """The code with which a token is refused, or `welcome`."""
         async with aiohttp.ClientSession() as session:
@@ -117,6 +136,12 @@ class Site:
             async with session.ws_connect(f"{self.server.url}/ws", protocols=protocols) as line:
                 message = await line.receive_json(timeout=10)
                 return str(message["payload"].get("code", message["type"]))
+
+
+def told_call(client: VoiceClient, kind: str = "joined") -> dict[str, Any]:
+    """The call that the only message of this type tells of."""
+    (call,) = [payload["call"] for type_, payload in client.received if type_ == kind]
+    return dict(call)
 
 
 def longest_gap(client: VoiceClient, frequency: float, since: float) -> float:
@@ -167,6 +192,42 @@ async def test_a_call_is_kept_from_its_first_to_its_last(tmp_path: Path, url: st
     # An independent client (aiortc), whose offer names its candidates; and the software that it says it is.
     assert {(one.candidate_type, bool(one.user_agent)) for one in kept.media} == {("host", True)}
     assert [event.event for event in kept.events[:2]] == ["call.started", "participant.joined"]
+
+
+async def test_the_call_that_people_are_told_of_is_the_one_that_is_kept(tmp_path: Path, url: str) -> None:
+    site, told = Site(tmp_path, url), []
+    await site.__aenter__()
+    owner = site.token("boss", role="owner")
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            ana, ben = [await site.sit(stack, name) for name in ("ana", "ben")]
+            call = told_call(ana)
+            told.append(call["id"])
+            cem = await site.ask("POST", "rooms/kitchen/join", site.token("cem"))
+            assert told_call(ben) == cem["joined"]["call"] == call
+            await site.until_kept(told[::-1], owner)
+            shown = await site.ask("GET", f"calls/{call['id']}", owner)
+            assert shown["state"] == "active"
+            assert rfc3339(datetime.fromisoformat(shown["started_at"])) == call["started_at"]
+            if len(told) == 1:
+                line = f"{cem['session']}.{cem['secret']}"
+                await site.ask("POST", "rooms/kitchen/leave", site.token("cem"), **{"Parley-Session": line})
+                await asyncio.gather(ana.leave(), ben.leave())
+        await asyncio.to_thread(site.server.stop)
+        over = told_call(ana, "call-state-changed")
+        types = [type_ for type_, _ in ana.received]
+        assert types.index("call-state-changed") < types.index("reconnect")
+        assert over == {**call, "state": "ended", "reason": "server_shutdown", "ended_at": over["ended_at"]}
+    async with site, AsyncExitStack() as stack:
+        told.append(told_call(await site.sit(stack, "ana"))["id"])
+    kept = await site.kept()
+    check_whole(kept)
+    assert [row.id for row in kept.calls] == told
+    assert len(set(told)) == 3
+    assert [row.end_reason for row in kept.calls] == ["empty", "server_shutdown", "server_shutdown"]
+    ended_at = kept.calls[1].ended_at
+    assert ended_at is not None
+    assert rfc3339(ended_at) == over["ended_at"]
 
 
 async def test_a_database_that_crashes_in_mid_call_costs_no_audio_and_no_history(

@@ -101,7 +101,8 @@ class Stub:
         room[session.id] = session
         people = [one.view for one in room.values()]
         limits = {"slots": 8, "max_participants": 50} | ({"message_days": 7} if payload["room"] == "kept" else {})
-        state = {"room": payload["room"], "participant": session.view, "participants": people}
+        call = {"id": f"call-{payload['room']}", "state": "active", "started_at": JOINED_AT}
+        state = {"room": payload["room"], "call": call, "participant": session.view, "participants": people}
         await session.send("joined", {**state, "ice_servers": [], "limits": limits}, id_)
 
     def room_of(self, session: Session) -> dict[str, Session]:

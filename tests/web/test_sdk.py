@@ -86,6 +86,19 @@ def test_a_server_that_forgot_everything_is_joined_anew(page: Page) -> None:
     assert page.evaluate("tokens") == 1, "the token that is known is used again"
 
 
+def test_says_which_call_is_on_and_when_it_ends(page: Page) -> None:
+    page.evaluate(START, "calls")
+    call = page.evaluate("client.call")
+    assert (call["id"], call["state"]) == ("call-calls", "active")
+    over = page.evaluate("""() => {
+        const told = next("call-state-changed");
+        const call = {...client.call, state: "ended", reason: "room_deleted"};
+        client.signaling.onMessage("call-state-changed", {call});
+        return told;
+    }""")
+    assert over["call"] == page.evaluate("client.call") == {**call, "state": "ended", "reason": "room_deleted"}
+
+
 def test_whoever_was_moved_speaks_of_the_other_room_over_plain_http_too(page: Page) -> None:
     page.evaluate(START, "first")
     page.evaluate("""() => {

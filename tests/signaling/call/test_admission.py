@@ -1,8 +1,9 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from signaling.call.admission import check_admission, empty_room, expel, expel_denied, is_admitted
+from signaling.call.admission import check_admission, close_ended, empty_room, expel, expel_denied, is_admitted
 from signaling.call.room_policy import RoomPolicy
 from signaling.errors import ClientMistake
 from signaling.identity.deny_list import Ban
@@ -139,20 +140,45 @@ def test_a_room_that_is_no_more_is_emptied_and_no_other() -> None:
     assert [room.id for room in house.talk.rooms] == ["other"]
 
 
-def test_when_the_time_of_a_room_is_over_its_call_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_time_of_a_room_is_over_its_call_ends() -> None:
     house = House()
     ana, ben = house.people("ana", "ben")
     room = house.talk.rooms.find("lobby")
     assert room is not None
     room.policy = RoomPolicy(version=1, scheduled_end=START + timedelta(seconds=60))
-    ended: list[str] = []
-    monkeypatch.setattr(house.audit, "time_is_up", ended.append)
     elsewhere = house.enter("dan", "hall")
     house.tick(59)
     assert ana.closed is None
     house.tick(2)
     assert [line.closed for line in (ana, ben, elsewhere)] == ["room_closed", "room_closed", None]
-    assert ended == ["lobby"]
+    assert room.call.reason == "scheduled_end"
+    assert "call-state-changed" not in elsewhere.types
     told = [frame["payload"] for frame in ana.take() if frame["type"] == "reconnect"]
     assert told == [{"action": "disconnect", "reason": "room_closed"}]
+    assert house.talk.rooms.find("lobby") is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda house: empty_room(house.talk, "lobby", house.now), lambda house: close_ended(house.talk, house.now)],
+)
+def test_a_call_that_is_over_keeps_nobody_whatever_goes_wrong_with_one(
+    end: Callable[[House], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House()
+    people = [pid(line) for line in house.people("ana", "ben", "cem")]
+    room = house.talk.rooms.find("lobby")
+    assert room is not None
+    remove = house.media.remove_participant
+
+    def fails_once(participant_id: str) -> None:
+        remove(participant_id)
+        if participant_id == people[0]:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(house.media, "remove_participant", fails_once)
+    room.policy = RoomPolicy(version=1, scheduled_end=START)
+    with pytest.raises(ZeroDivisionError):
+        end(house)
+    assert house.media.removed == people, "one after the other, in the order in which they came"
     assert house.talk.rooms.find("lobby") is None

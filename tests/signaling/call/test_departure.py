@@ -34,10 +34,11 @@ def test_coming_and_going_is_written_down() -> None:
     house.talk.records = Records(chronicle=book)
     ana = house.enter("ana")
     who = pid(ana)
-    person = house.talk.rooms.participant(who)
+    person, room = house.talk.rooms.participant(who), house.talk.rooms.find("lobby")
+    assert room is not None
     house.say(ana, "leave")
     assert book.mock_calls == [
-        call.joined(person, "192.0.2.1", "Tests/1.0"),
+        call.joined(person, room.call, "192.0.2.1", "Tests/1.0"),
         call.left(who, "client_initiated", house.utc()),
     ]
 

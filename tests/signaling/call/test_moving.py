@@ -53,6 +53,9 @@ def test_who_is_moved_has_left_here_and_is_there_with_the_same_id_and_connection
     told = {frame["type"]: frame["payload"] for frame in ana.take()}
     assert told["moderated"]["action"] == "move"
     assert told["moved"]["room"] == "attic"
+    attic = house.talk.rooms.find("attic")
+    assert attic is not None
+    assert told["moved"]["call"] == attic.call.view()
     assert told["moved"]["participant"]["id"] == ana_id == pid(ana)
     assert {view["identity"] for view in told["moved"]["participants"]} == {"ana", "cleo"}
     assert ben.take("participant-left") == {"participant": ana_id, "reason": "migration"}

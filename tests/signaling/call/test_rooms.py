@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from sfu.flags import MuteFlags
@@ -8,8 +10,8 @@ from tests.signaling.fakes import START
 
 
 def person(identity: str, room: str = "lobby", **changes: object) -> Participant:
-    fields: dict[str, object] = {"id": f"id-{identity}", "name": identity.title(), "role": "member"}
-    return Participant(identity=identity, room_id=room, joined_at=START, **(fields | changes))  # type: ignore[arg-type]
+    fields: dict[str, object] = {"id": f"id-{identity}", "name": identity.title(), "role": "member", "joined_at": START}
+    return Participant(identity=identity, room_id=room, **(fields | changes))  # type: ignore[arg-type]
 
 
 def test_a_room_begins_with_its_first_and_ends_with_its_last() -> None:
@@ -21,6 +23,41 @@ def test_a_room_begins_with_its_first_and_ends_with_its_last() -> None:
     rooms.remove(ana)
     rooms.remove(ana)
     assert (ana.state, len(rooms), rooms.population) == ("disconnected", 0, 0)
+
+
+def test_a_call_is_on_from_the_first_to_the_last_whoever_is_first_and_last() -> None:
+    rooms = RoomDirectory()
+    spy, ana = person("spy", hidden=True), person("ana", joined_at=START + timedelta(seconds=5))
+    assert rooms.prospect("lobby") is not rooms.admit(spy)
+    room = rooms.admit(ana)
+    call = room.call
+    assert (call.started_at, call.ended_at) == (START, None)
+    rooms.remove(spy)
+    assert room.call is call
+    rooms.remove(ana)
+    assert rooms.admit(person("ana")).call.id != call.id
+
+
+def test_whoever_comes_after_the_end_of_a_call_begins_another() -> None:
+    rooms = RoomDirectory()
+    room = rooms.admit(person("ana"))
+    first = room.call
+    first.end("server_shutdown", START)
+    rooms.admit(person("ben"))
+    assert (room.call.id != first.id, room.call.ended_at) == (True, None)
+
+
+def test_whoever_is_taken_elsewhere_comes_into_the_call_there_or_begins_one() -> None:
+    rooms = RoomDirectory()
+    ana, ben = person("ana"), person("ben")
+    former = rooms.admit(ana).call
+    rooms.admit(ben)
+    then = START + timedelta(seconds=9)
+    attic = rooms.transfer(ana, "attic", RoomPolicy(), then)
+    assert (attic.call.started_at, ana.joined_at) == (then, then)
+    assert rooms.transfer(ben, "attic", RoomPolicy(), then + timedelta(seconds=1)).call is attic.call
+    assert former.id != attic.call.id
+    assert [room.id for room in rooms] == ["attic"]
 
 
 def test_a_full_room_takes_nobody() -> None:
