@@ -27,8 +27,8 @@ run: environment ## Start a server for this machine and print its link
 dev: environment ## As run, restarting whenever a source changes
 	@exec $(BIN)/python scripts/restart_on_change.py $(BIN)/parley serve --dev $(ARGS)
 
-test: setup ## Run every test, on two workers
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: setup ## Run every test, on three workers: much of it waits for real time to pass
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 lint: development ## Check style, types and import directions
 	$(BIN)/ruff check $(PYTHON_SOURCES)

@@ -122,8 +122,9 @@ async def test_tokens_are_judged_by_the_wall_clock_with_little_leeway(server: Se
 async def test_a_token_is_refreshed_in_time_and_good_by_the_new_clock(
     server: ServerProcess, clock: WallClock, seconds: int
 ) -> None:
-    async with client(server, "Ana", 440, "--ttl", "4s") as ana, client(server, "Ben", 700) as ben:
+    async with client(server, "Ben", 700) as ben, client(server, "Ana", 440, "--ttl", "12s") as ana:
         await stepped(clock, seconds, ana, server)
+        assert "token" not in {type_ for type_, _ in ana.received}, "the fresh one is to be made by the new clock"
         await ana.until(lambda: [one for one in ana.received if one[0] == "token"], "a fresh token")
         fresh = [payload["token"] for type_, payload in ana.received if type_ == "token"]
         assert len(fresh) == 1

@@ -30,6 +30,23 @@ TURNS = 2
 """Each room is made and deleted so often, under the same id."""
 
 
+class Unsteady:
+    """Fails half of the time: which attempts at which event of which room, the seed says, in whatever order they come.
+
+    With this seed 33 of 65 attempts fail, and none of them more than three times in a row.
+    """
+
+    SEED = 79
+
+    def __init__(self) -> None:
+        self._chances: dict[tuple[str, int], Random] = {}
+
+    def __call__(self, event: dict[str, Any]) -> int:
+        place = (event["room"], event["seq"])
+        chance = self._chances.setdefault(place, Random(f"{self.SEED} {event['room']} {event['seq']}"))
+        return 500 if chance.random() < 0.5 else 200
+
+
 def parley(server: ServerProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **server.settings}
     return subprocess.run([PARLEY, *arguments], env=environment, capture_output=True, text=True, check=False)
@@ -103,9 +120,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 def test_all_arrives_in_order_at_a_receiver_that_fails_half_of_the_time(
     tmp_path: Path, database: dict[str, str]
 ) -> None:
-    chance = Random(11)
     with (
-        receiver_thread(answer=lambda _event: 200 if chance.random() < 0.5 else 500) as receiver,
+        receiver_thread(answer=Unsteady()) as receiver,
         receiver_thread() as steady,
         ServerProcess(tmp_path, settings=SETTINGS | database) as server,
     ):
@@ -120,7 +136,7 @@ def test_all_arrives_in_order_at_a_receiver_that_fails_half_of_the_time(
         check(receiver.accepted(), receiver.requests, events, made["secret"])
         check(steady.accepted(), steady.requests, created, other["secret"])
         failed = [one for one in receiver.requests if one.status == 500]
-        assert len(failed) > len(events) // 4
+        assert len(failed) >= len(events)
 
 
 @pytest.mark.timeout(180)

@@ -197,7 +197,7 @@ class VoiceClient:
         return {one["name"]: one for one in people.values()}
 
     async def open(self) -> None:
-        """Connect to signaling, and be welcome there; in no room yet."""
+        """Connect to signaling, and be welcome there; in no room yet. Raises ServerRefused."""
         self._http = aiohttp.ClientSession()
         if self.token is None:
             wanted = {"name": self.name, "room": self.room}
@@ -208,7 +208,10 @@ class VoiceClient:
         protocols = ("parley.v1", f"parley.token.{self.token}")
         self._socket = await self._http.ws_connect(f"{self.url}/ws", protocols=protocols)
         self._own(self._read())
-        await self.until(lambda: any(type_ == "welcome" for type_, _ in self.received), "welcome")
+        await self.until(lambda: self.received, "an answer to the token")
+        type_, payload = self.received[0]
+        if type_ == "error":
+            raise ServerRefused(payload["code"], payload["message"])
 
     async def _read(self) -> None:
         assert self._socket is not None
