@@ -185,27 +185,32 @@ class WebSocketCarrier:
             conversation.fail(self)
 
     async def _read(self, conversation: Conversation, now: Callable[[], float], look_up: LookUp | None) -> None:
-        while self._closing is None:
-            self._reading = True
-            message = await self._ws.receive()
-            self._reading = False
-            self._frames += 1
-            if message.type in (WSMsgType.PING, WSMsgType.PONG):
-                # RFC 6455 section 5.5.2; heartbeats are aiohttp's, and know of every frame that comes.
-                if keeps_pace(conversation, self, now()) and message.type is WSMsgType.PING:
-                    await self._ws.pong(message.data)
-                continue
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
-                    self._counters["closed_too_large"] += 1
-                return
-            text = message.data if message.type is WSMsgType.TEXT else b""
-            request = conversation.read(self, text, now())
-            if request is None:
-                continue
-            if look_up is not None and self.session is not None:
-                request = await look_up.prepare(conversation, self.session, request)
+        while self._closing is None and await self._take_one(conversation, now, look_up):
+            pass
+
+    async def _take_one(self, conversation: Conversation, now: Callable[[], float], look_up: LookUp | None) -> bool:
+        """Read one frame and act on it; whether more may come. Whoever waits for the next holds nothing of this one:
+        the offer of an idle client would be five kilobytes of text, and as much read.
+        """
+        self._reading = True
+        message = await self._ws.receive()
+        self._reading = False
+        self._frames += 1
+        if message.type in (WSMsgType.PING, WSMsgType.PONG):
+            # RFC 6455 section 5.5.2; heartbeats are aiohttp's, and know of every frame that comes.
+            if keeps_pace(conversation, self, now()) and message.type is WSMsgType.PING:
+                await self._ws.pong(message.data)
+            return True
+        if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            if isinstance(message.data, WebSocketError) and message.data.code == ERRORS["too_large"].close_code:
+                self._counters["closed_too_large"] += 1
+            return False
+        request = conversation.read(self, message.data if message.type is WSMsgType.TEXT else b"", now())
+        if request is not None and look_up is not None and self.session is not None:
+            request = await look_up.prepare(conversation, self.session, request)
+        if request is not None:
             conversation.act(self, request, now())
+        return True
 
     async def _write(self) -> None:
         """Send the queue as it fills; once `close` was called, send the rest and close."""
