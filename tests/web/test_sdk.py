@@ -20,6 +20,16 @@ START = """async (room) => {
     return client.me.name;
 }"""
 
+COUNT_SOCKETS = """() => {
+    window.sockets = 0;
+    window.WebSocket = class extends WebSocket {
+        constructor(...given) {
+            super(...given);
+            sockets += 1;
+        }
+    };
+}"""
+
 
 def wait_until(page: Page, condition: str) -> None:
     """As `wait_for_function`, which the security policy forbids."""
@@ -54,18 +64,18 @@ def test_offers_the_microphone_first_and_then_the_slots(page: Page) -> None:
 def test_a_lost_socket_resumes_and_hears_what_was_missed(
     page: Page, stub: tuple[str, str], open_page: OpenPage
 ) -> None:
-    page.evaluate(START, "resumes")
-    me = page.evaluate("client.me.id")
     other = open_page(f"{stub[0]}/blank")
-    other.evaluate(START, "resumes")
+    for one in (page, other):
+        one.evaluate(COUNT_SOCKETS)
+        one.evaluate(START, "resumes")
+    me = page.evaluate("client.me.id")
     other.evaluate("client.sendMessage('before')")
     page.evaluate("""() => { window.resumed = new Promise((resolve) => {
         window.heard = next("message", (detail) => detail.body === "after");
     }); }""")
     other.evaluate("() => { client.sendMessage('/drop').catch(() => {}); }")
-    wait_until(page, "client.signaling.up === false || events.length > 0")
-    wait_until(page, "client.signaling.up")
-    wait_until(other, "client.signaling.up")
+    for one in (page, other):
+        wait_until(one, "sockets === 2 && client.signaling.up")
     other.evaluate("client.sendMessage('after')")
     page.evaluate("heard")
     bodies = page.evaluate("events.filter(([name]) => name === 'message').map(([, body]) => body)")
