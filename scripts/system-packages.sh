@@ -35,10 +35,11 @@ apt_has() {
     [ -n "$candidate" ] && [ "$candidate" != "(none)" ] && [[ "$candidate" != *snap* ]]
 }
 
+# Nice to have: the tests do with Chromium itself, which takes them twice the CPU.
+lacks_headless_shell() { ! have_headless_shell && apt_has chromium-headless-shell; }
+
 missing() {
     have_chromium || echo chromium
-    # Only wanted where it can be had: the tests do with Chromium itself, which takes them twice the CPU.
-    have_headless_shell || ! apt_has chromium-headless-shell || echo chromium-headless-shell
     have_postgresql || echo postgresql
     have_redis || echo redis-server
     have_coturn || echo coturn
@@ -50,7 +51,6 @@ missing() {
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
-
 
 # While a file policy-rc.d answers 101, no package may start its service (Debian policy, invoke-rc.d).
 policy=/usr/sbin/policy-rc.d
@@ -79,15 +79,16 @@ install() {
             packages+=(chromium fonts-liberation)
         fi
     done
-    # On a machine that has never asked for the lists of packages, nobody could know of it before.
-    if [[ " $* " != *" chromium-headless-shell "* ]] && ! have_headless_shell && apt_has chromium-headless-shell; then
-        packages+=(chromium-headless-shell)
-    fi
     if [ ${#packages[@]} -gt 0 ]; then
         echo "Installing ${packages[*]} (apt)"
         hold_services
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${packages[@]}"
         keep_off "$@"
+    fi
+    if lacks_headless_shell; then
+        echo "Installing chromium-headless-shell (apt)"
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" chromium-headless-shell ||
+            echo "It could not be installed: the tests use Chromium itself, and take longer." >&2
     fi
     if ! have_chromium; then
         echo "No Chromium package here: installing Playwright's own build"
@@ -96,7 +97,7 @@ install() {
 }
 
 mapfile -t wanted < <(missing)
-[ ${#wanted[@]} -eq 0 ] && exit 0
+if [ ${#wanted[@]} -eq 0 ] && ! { may_install && lacks_headless_shell; }; then exit 0; fi
 
 if may_install; then
     install "${wanted[@]}" || echo "The installation did not succeed; see above." >&2
