@@ -1,11 +1,14 @@
 """What an SDP offer says, as frozen dataclasses. `sfu.sdp` fills them, `sfu.answer` and the endpoint read them."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 CandidateType = Literal["host", "srflx", "prflx", "relay"]
 OfferedSetup = Literal["actpass", "active", "passive", "holdconn"]
+
+MAX_CANDIDATES: Final = 30
+"""How many of a client's candidates are looked at; they are not needed, as addresses are learned from its checks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,8 @@ own addresses behind mDNS names: no name is ever looked up.
 
 from ipaddress import ip_address
 
-from sfu.offer import Candidate, CandidateType
+from sfu.offer import MAX_CANDIDATES, Candidate, CandidateType
 from sfu.stun import Address
-
-MAX_CANDIDATES = 30
-"""How many are kept of one client; the rest is accepted and passed over."""
 
 
 class RemoteCandidates:
@@ -21,7 +18,10 @@ class RemoteCandidates:
         self._named: dict[tuple[str, int], Candidate] = {}
 
     def learn(self, candidate: Candidate) -> None:
-        """Keep it. Of two for the same address the one of higher priority counts (RFC 8445 section 5.1.3)."""
+        """Keep it. Of two for the same address the one of higher priority counts (RFC 8445 section 5.1.3).
+
+        Past `MAX_CANDIDATES` they are passed over.
+        """
         try:
             key = (str(ip_address(candidate.address)), candidate.port)
         except ValueError:

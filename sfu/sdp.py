@@ -12,6 +12,7 @@ from typing import Final, cast, get_args
 
 from sfu.errors import BadOffer
 from sfu.offer import (
+    MAX_CANDIDATES,
     Candidate,
     CandidateType,
     Codec,
@@ -26,7 +27,6 @@ from sfu.offer import (
 
 MAX_BYTES: Final = 65_536
 MAX_MEDIA: Final = 64
-MAX_CANDIDATES: Final = 30
 MAX_MID: Final = 64
 AUDIO_PROFILES: Final = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF"})
 

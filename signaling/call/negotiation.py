@@ -1,5 +1,7 @@
 """Handlers for the peer connection: offer, ice-candidate. Pure."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from sfu.errors import BadOffer
@@ -22,10 +24,8 @@ def offer(house: "Conversation", session: "Session", request: Request, now: floa
     """
     del now
     person = house.person(session)
-    try:
+    with _clients_mistake():
         sdp = house.media.answer(person.id, cast(Offer, request.payload).sdp, _wishes(house, person))
-    except BadOffer as error:
-        raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
     return Outgoing("answer", {"sdp": sdp})
 
 
@@ -45,8 +45,15 @@ def ice_candidate(house: "Conversation", session: "Session", request: Request, n
     person = house.person(session)
     candidate = cast(IceCandidate, request.payload).candidate
     if candidate:
-        try:
+        with _clients_mistake():
             house.media.add_candidate(person.id, candidate)
-        except BadOffer as error:
-            raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
     return OK
+
+
+@contextmanager
+def _clients_mistake() -> Iterator[None]:
+    """What the media server cannot take is the client's mistake; the finer code of the parser is in the details."""
+    try:
+        yield
+    except BadOffer as error:
+        raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None

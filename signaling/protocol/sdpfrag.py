@@ -7,14 +7,12 @@ import re
 from dataclasses import dataclass
 
 from sfu.errors import BadOffer
-from sfu.offer import IceParameters
+from sfu.offer import MAX_CANDIDATES, IceParameters
 from sfu.sdp import parse_candidate
 from signaling.errors import ClientMistake
 
 MEDIA_TYPE = "application/trickle-ice-sdpfrag"
 MOST_BYTES = 65_536
-MOST_CANDIDATES = 30
-"""How many candidates are looked at; they are not needed, as addresses are learned from the checks (RFC 8445)."""
 
 _LINE = re.compile(r"[am]=[^\x00\r\n]+")
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
@@ -97,7 +95,7 @@ def _ice(lines: list[str]) -> IceParameters | None:
 
 
 def _candidates(lines: list[str]) -> tuple[str, ...]:
-    found = [f"candidate:{value}" for value in _values(lines, "candidate") if value][:MOST_CANDIDATES]
+    found = [f"candidate:{value}" for value in _values(lines, "candidate") if value][:MAX_CANDIDATES]
     for candidate in found:
         try:
             parse_candidate(candidate)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sfu.remote_candidates import MAX_CANDIDATES, RemoteCandidates
+from sfu.offer import MAX_CANDIDATES
+from sfu.remote_candidates import RemoteCandidates
 from sfu.sdp import parse_candidate
 
 

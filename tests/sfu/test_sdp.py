@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfu.errors import BadOffer
-from sfu.offer import Candidate, Codec, Direction, Extension, Fingerprint, IceParameters, Offer
-from sfu.sdp import MAX_BYTES, MAX_CANDIDATES, MAX_MEDIA, parse_candidate, parse_offer
+from sfu.offer import MAX_CANDIDATES, Candidate, Codec, Direction, Extension, Fingerprint, IceParameters, Offer
+from sfu.sdp import MAX_BYTES, MAX_MEDIA, parse_candidate, parse_offer
 from tests.fuzz.mutators import mutate_lines
 from tests.sfu.offers import FINGERPRINT, NAMES, TRANSPORT, one_line, read
 

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfu.offer import IceParameters
+from sfu.offer import MAX_CANDIDATES, IceParameters
 from sfu.sdp import parse_offer
 from signaling.errors import ClientMistake
 from signaling.protocol.sdpfrag import (
     MOST_BYTES,
-    MOST_CANDIDATES,
     fragment_of,
     parse_fragment,
     restarted,
@@ -76,7 +75,7 @@ def test_a_fragment_has_its_size() -> None:
         parse_fragment(b"a=x\n" * (MOST_BYTES // 4 + 1))
     assert refused.value.code == "too_large"
     many = [f"a=candidate:{one} 1 udp 1 192.0.2.1 9 typ host\n" for one in range(100)]
-    assert len(parse_fragment("".join(many).encode()).candidates) == MOST_CANDIDATES
+    assert len(parse_fragment("".join(many).encode()).candidates) == MAX_CANDIDATES
 
 
 @given(st.one_of(st.binary(max_size=300), st.lists(st.sampled_from([*RESTART.splitlines(True), ANSWER])).map("".join)))

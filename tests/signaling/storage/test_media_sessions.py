@@ -14,6 +14,14 @@ async def person(database):
     return person
 
 
+async def connect(connection, person):
+    """A peer connection that stands."""
+    session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(0))
+    await media_sessions.begin(connection, session)
+    await media_sessions.connected(connection, session.id, at(1), "udp")
+    return session
+
+
 async def test_a_peer_connection_from_beginning_to_end(database, person):
     session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(0), user_agent="Firefox")
     async with database.transaction() as connection:
@@ -41,10 +49,8 @@ async def test_one_that_never_was_connected_has_failed(database, person):
 
 
 async def test_whoever_is_moved_keeps_the_peer_connection(database, person):
-    session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(0))
     async with database.transaction() as connection:
-        await media_sessions.begin(connection, session)
-        await media_sessions.connected(connection, session.id, at(1), "udp")
+        session = await connect(connection, person)
         await calls.leave(connection, person.id, "migration", at(5))
         (open_still,) = await media_sessions.of_participant(connection, person.id)
         assert (open_still.state, open_still.ended_at) == ("connected", None)
@@ -59,10 +65,8 @@ async def test_whoever_is_moved_keeps_the_peer_connection(database, person):
 
 
 async def test_its_bytes_are_taken_also_after_its_person_has_left(database, person):
-    session = MediaSession(id=new_id(), participant_id=person.id, created_at=at(0))
     async with database.transaction() as connection:
-        await media_sessions.begin(connection, session)
-        await media_sessions.connected(connection, session.id, at(1), "udp")
+        session = await connect(connection, person)
         await calls.leave(connection, person.id, "client_initiated", at(5))
         (left,) = await media_sessions.of_participant(connection, person.id)
         assert (left.state, left.ended_at, left.end_reason) == ("closed", at(5), UNTOLD)
