@@ -21,8 +21,8 @@ from bench.floor import PAYLOAD, Address, session, sleep_until
 from bench.peer import Habits, Peer
 from bench.peer_rtp import read_packet
 from bench.peer_sdp import Line, Shape
-from sfu.flags import MuteFlags
 from sfu.observer import MediaObserver
+from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
 

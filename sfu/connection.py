@@ -5,10 +5,11 @@ Every change of the engine is followed by `pump`, which carries out what it says
 
 import secrets
 from collections.abc import Set
-from typing import TYPE_CHECKING
+from random import Random
+from typing import Protocol
 
-from sfu.answer import AnswerParameters, HostCandidate, SlotStream, build_answer, choose_setup, negotiate
-from sfu.dtls import DtlsSession
+from sfu.answer import AnswerParameters, HostCandidate, Setup, SlotStream, build_answer, choose_setup, negotiate
+from sfu.dtls import Certificate, DtlsSession
 from sfu.endpoint import (
     Arriving,
     Endpoint,
@@ -22,27 +23,52 @@ from sfu.endpoint import (
     StreamEnded,
 )
 from sfu.ice import AddressBound, CredentialsForgotten, IceLite, SelectedMoved, Source, make_credentials
+from sfu.mmsg import PinnedSockaddr
+from sfu.observer import MediaObserver
 from sfu.offer import Fingerprint, Offer
 from sfu.opus import OpusWishes
+from sfu.peer import Peer
 from sfu.reports import Reports
-from sfu.room import Room
+from sfu.room import MediaRoom
 from sfu.slot import Route
 from sfu.srtp import SrtpContext
 from sfu.stun import BindingRequest
-from sfu.switchboard import Peer
+from sfu.switchboard import Switchboard
 
-if TYPE_CHECKING:
-    from sfu.answer import Setup
-    from sfu.mmsg import PinnedSockaddr
-    from sfu.server import MediaServer
+
+class ConnectionHost(Protocol):
+    """What a connection needs of the server. `epoch` is what is added to `now()` to get Unix time."""
+
+    observer: MediaObserver
+    switchboard: Switchboard
+    certificate: Certificate
+    chance: Random
+    epoch: float
+
+    @property
+    def most_slots(self) -> int:
+        """How many slots one connection may have."""
+
+    @property
+    def candidates(self) -> list[HostCandidate]:
+        """The addresses that an answer names, the first one first."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+    def schedule(self, connection: "Connection") -> None:
+        """Wake the connection at the deadline of its endpoint."""
+
+    def connection_gone(self, connection: "Connection", reason: str) -> None:
+        """The connection has ended by itself."""
 
 
 class Connection:
     """One endpoint with everything that it needs of the process."""
 
-    def __init__(self, server: "MediaServer", room: Room, participant_id: str, offer: Offer, now: float) -> None:
+    def __init__(self, host: ConnectionHost, room: MediaRoom, participant_id: str, offer: Offer, now: float) -> None:
         """Begin for a first offer; `answer` makes the answer to it."""
-        self.server = server
+        self.host = host
         self.room = room
         self.participant = participant_id
         self.fingerprints = offer.fingerprints
@@ -53,11 +79,11 @@ class Connection:
         self._pinned: PinnedSockaddr | None = None
         self._peers: dict[Source, Peer] = {}
         self._names: set[str] = set()
-        chance = server.chance
-        reports = Reports(chance.randrange(1, 1 << 32), self.cname, server.epoch)
+        chance = host.chance
+        reports = Reports(chance.randrange(1, 1 << 32), self.cname, host.epoch)
         ice = IceLite(make_credentials(secrets.token_bytes), offer.ice, now)
         self.endpoint = Endpoint(participant_id, ice, reports, chance)
-        self.dtls = DtlsSession(server.certificate, self._send_record, self._connected, self._dtls_ended)
+        self.dtls = DtlsSession(host.certificate, self._send_record, self._connected, self._dtls_ended)
 
     @property
     def connected(self) -> bool:
@@ -82,25 +108,24 @@ class Connection:
             endpoint.restart_ice(offer.ice, make_credentials(secrets.token_bytes), now)
         self._setup = setup
         self._version += 1
-        endpoint.negotiate(offer, lines, self.server.settings.slots)
+        endpoint.negotiate(offer, lines, self.host.most_slots)
         for name in endpoint.ice.usernames():
             self._names.add(name)
-            self.server.switchboard.names[name] = self
+            self.host.switchboard.names[name] = self
         self._route_slots()
         self.room.set_slots(self.participant, endpoint.slots, now)
         self.pump()
         return build_answer(offer, self._parameters(setup, opus))
 
-    def _parameters(self, setup: "Setup", opus: OpusWishes) -> AnswerParameters:
-        server = self.server
+    def _parameters(self, setup: Setup, opus: OpusWishes) -> AnswerParameters:
         return AnswerParameters(
             session_id=self._session_id,
             version=self._version,
             ice=self.endpoint.ice.local,
-            fingerprint=Fingerprint("sha-256", server.certificate.fingerprint),
+            fingerprint=Fingerprint("sha-256", self.host.certificate.fingerprint),
             setup=setup,
             opus=opus,
-            candidates=[HostCandidate(address, server.port) for address in server.advertised],
+            candidates=self.host.candidates,
             slots={
                 slot.form.mid: SlotStream(slot.ssrc, f"slot-{slot.form.mid}", f"audio-{slot.form.mid}")
                 for slot in self.endpoint.slots
@@ -112,21 +137,21 @@ class Connection:
         """Carry out what the engine has decided."""
         for output in self.endpoint.drain():
             if isinstance(output, Send):
-                self.server.switchboard.send(output.data, output.to)
+                self.host.switchboard.send(output.data, output.to)
             else:
                 self._take(output)
-        self.server.schedule(self)
+        self.host.schedule(self)
 
     def check(self, request: BindingRequest, source: Source, now: float) -> None:
         """One connectivity check for us; an authentic one makes its source ours."""
         known = self._peers.get(source)
         if self.endpoint.check(request, source, now) and known is not None:
-            self.server.switchboard.claim(known)
+            self.host.switchboard.claim(known)
         self.pump()
 
     def _take(self, event: Event) -> None:
         """One event of the engine."""
-        server, now = self.server, self.server.now()
+        host, now = self.host, self.host.now()
         match event:
             case Record(data):
                 self.dtls.receive(data)
@@ -136,34 +161,34 @@ class Connection:
             case StreamEnded(stream):
                 self.room.remove_stream(self.participant, stream, now)
             case AddressBound(source, forgotten):
-                self._peers[source] = server.switchboard.bind(self, source)
+                self._peers[source] = host.switchboard.bind(self, source)
                 if forgotten is not None:
                     self._forget(forgotten)
             case SelectedMoved(source, previous):
                 self._move(source, previous)
             case CredentialsForgotten(ufrag):
                 self._names.discard(ufrag)
-                server.switchboard.names.pop(ufrag, None)
+                host.switchboard.names.pop(ufrag, None)
             case MidsKnown():
                 self.dtls.settle()
                 self.room.route_changed(self.participant)
             case Arriving(arriving):
-                server.observer.media_arriving(self.participant, arriving)
+                host.observer.media_arriving(self.participant, arriving)
             case Flooding():
-                server.observer.flooding(self.participant)
+                host.observer.flooding(self.participant)
             case Gone(reason):
-                server.connection_gone(self, reason)
+                host.connection_gone(self, reason)
 
     def _forget(self, source: Source) -> None:
         peer = self._peers.pop(source, None)
         if peer is not None:
-            self.server.switchboard.unbind(peer)
+            self.host.switchboard.unbind(peer)
 
     def _move(self, source: Source, previous: Source | None) -> None:
         """Send to `source` from now on; the first time, the handshake can begin."""
         for peer in self._peers.values():
             peer.selected = peer.source == source
-        self._pinned = self.server.switchboard.pin(source)
+        self._pinned = self.host.switchboard.pin(source)
         self._route_slots()
         self.room.route_changed(self.participant)
         if previous is None:
@@ -172,30 +197,30 @@ class Connection:
     def _send_record(self, data: bytes) -> None:
         selected = self.endpoint.ice.selected
         if selected is not None:
-            self.server.switchboard.send(data, selected)
+            self.host.switchboard.send(data, selected)
 
     def _connected(self, context: SrtpContext) -> None:
-        self.endpoint.connected(context, self.server.now())
+        self.endpoint.connected(context, self.host.now())
         self._route_slots()
         self.room.route_changed(self.participant)
         self.pump()
         selected = self.endpoint.ice.selected
         kind = None if selected is None else self.endpoint.candidates.type_of(selected.address)
-        self.server.observer.media_connected(self.participant, kind)
+        self.host.observer.media_connected(self.participant, kind)
 
     def _dtls_ended(self, reason: str) -> None:
-        self.server.connection_gone(self, reason)
+        self.host.connection_gone(self, reason)
 
     def _route_slots(self) -> None:
         """Give the slots their way to the wire, once address and keys are known."""
         selected, context, pinned = self.endpoint.ice.selected, self.endpoint.srtp, self._pinned
         if selected is None or context is None or pinned is None:
             return
-        route = Route(context.outbound, self.server.switchboard.sending(selected), pinned.address)
+        route = Route(context.outbound, self.host.switchboard.sending(selected), pinned.address)
         for slot in self.endpoint.slots:
             slot.route = route
 
-    def enter(self, room: Room, now: float) -> None:
+    def enter(self, room: MediaRoom, now: float) -> None:
         """Go on in another room, where the participant is already, as it has left the former one."""
         self.room = room
         for stream in self.endpoint.streams.values():
@@ -212,7 +237,7 @@ class Connection:
         endpoint.close()
         for output in endpoint.drain():
             if isinstance(output, Send):
-                self.server.switchboard.send(output.data, output.to)
+                self.host.switchboard.send(output.data, output.to)
         self.dtls.close()
         for source in list(self._peers):
             self._forget(source)

@@ -52,7 +52,7 @@ class EventFormat(NamedTuple):
     clock_rate: int
 
 
-class Event(NamedTuple):
+class KeyPress(NamedTuple):
     """What one packet tells of an event (RFC 4733 section 2.3): `duration` in ticks so far, `volume` in -dBm0."""
 
     code: int
@@ -64,14 +64,14 @@ class Event(NamedTuple):
         """The four octets of section 2.3; the reserved bit is 0 (section 2.3.3)."""
         return _PAYLOAD.pack(self.code, (_END if self.end else 0) | self.volume, self.duration)
 
-    def at_rate(self, ours: int, theirs: int) -> "Event":
+    def at_rate(self, ours: int, theirs: int) -> "KeyPress":
         """The same with its duration in another clock rate: never 0, which would mean a state, nor past the field."""
         if ours == theirs:
             return self
         return self._replace(duration=min(LONGEST_DURATION, max(1, self.duration * theirs // ours)))
 
 
-def parse_event(payload: Octets) -> Event:
+def parse_key_press(payload: Octets) -> KeyPress:
     """One DTMF event. Raises MalformedPacket for what is none.
 
     That is: another length (several events in one packet, section 2.5.1.5, are for tones shorter than a packet), codes
@@ -82,7 +82,7 @@ def parse_event(payload: Octets) -> Event:
     code, second, duration = _PAYLOAD.unpack(payload)
     if code >= len(TONES) or duration == 0:
         raise MalformedPacket(f"the telephone event {code} of duration {duration}")
-    return Event(code, bool(second & _END), second & _VOLUME_MASK, duration)
+    return KeyPress(code, bool(second & _END), second & _VOLUME_MASK, duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Step(NamedTuple):
     end: bool
     told: bool
 
-    def events(self, clock_rate: int) -> list[tuple[int, Event]]:
+    def events(self, clock_rate: int) -> list[tuple[int, KeyPress]]:
         """(ticks since the beginning at which the segment starts, what to say) in this clock rate, in order.
 
         One packet, and one more where a segment is full (section 2.5.1.3): it ends with the longest duration and
@@ -126,9 +126,9 @@ class Step(NamedTuple):
         ticks, before = max(1, round(self.elapsed * clock_rate)), round(self.before * clock_rate)
         segment, former = (ticks - 1) // LONGEST_DURATION, (before - 1) // LONGEST_DURATION
         start = segment * LONGEST_DURATION
-        found = [(start, Event(self.code, self.end, VOLUME, ticks - start))]
+        found = [(start, KeyPress(self.code, self.end, VOLUME, ticks - start))]
         if before and former < segment and before < start:
-            found.insert(0, (former * LONGEST_DURATION, Event(self.code, False, VOLUME, LONGEST_DURATION)))
+            found.insert(0, (former * LONGEST_DURATION, KeyPress(self.code, False, VOLUME, LONGEST_DURATION)))
         return found
 
 
@@ -224,7 +224,7 @@ class ToneReader:
         """Whether a tone has begun whose end has not been heard."""
         return self._open
 
-    def add(self, event: Event, timestamp: int, clock_rate: int, now: float) -> list[Tone]:
+    def add(self, event: KeyPress, timestamp: int, clock_rate: int, now: float) -> list[Tone]:
         """Take one packet; the tones that are known now, whole."""
         found: list[Tone] = []
         if self._code >= 0:
@@ -249,12 +249,12 @@ class ToneReader:
         """The tone whose end packets are all lost."""
         return self._close(now) if self._open and now - self._heard_at >= SILENT_SECONDS else []
 
-    def _begin(self, event: Event, timestamp: int, clock_rate: int) -> None:
+    def _begin(self, event: KeyPress, timestamp: int, clock_rate: int) -> None:
         self._code, self._timestamp, self._clock_rate = event.code, timestamp, clock_rate
         self._before = self._duration = 0
         self._open = True
 
-    def _continues(self, event: Event, ahead: int) -> bool:
+    def _continues(self, event: KeyPress, ahead: int) -> bool:
         """Senders count the step of a segment in the event's clock rate or in the voice's."""
         scaled = LONGEST_DURATION * 48_000 // self._clock_rate
         return self._open and event.code == self._code and ahead in (LONGEST_DURATION, scaled)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sfu.answer import Negotiated
-from sfu.demux import DTLS, RTCP, STUN, classify_datagram
 from sfu.errors import MalformedPacket, SrtpFailure
 from sfu.ice import (
     AddressBound,
@@ -33,6 +32,7 @@ from sfu.slot import Slot, SlotFormat
 from sfu.srtp import SrtpContext
 from sfu.stream import InboundStream
 from sfu.stun import BindingRequest, parse_request
+from sfu.udp import DTLS, RTCP, STUN, classify
 
 ARRIVING_SECONDS = 3.0
 """Without a packet for so long, media does not arrive any more. Opus DTX sends one every 0.4 s."""
@@ -140,7 +140,7 @@ class Endpoint:
         if self.gone:
             return
         try:
-            kind = classify_datagram(datagram)
+            kind = classify(datagram)
             if kind == STUN:
                 request = parse_request(datagram)
                 if request is not None:

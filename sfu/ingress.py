@@ -7,7 +7,7 @@ many costs a table look-up, not a search through libsrtp's list of streams.
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from sfu.dtmf import parse_event
+from sfu.dtmf import parse_key_press
 from sfu.errors import MalformedPacket, SrtpFailure
 from sfu.mmsg import ReceiveBatch
 from sfu.rtp import LEVEL_MASK, find_extension, parse_header
@@ -15,8 +15,8 @@ from sfu.srtp import unprotect_in_place
 from sfu.voice import estimate_level
 
 if TYPE_CHECKING:
+    from sfu.peer import Peer
     from sfu.stream import InboundStream
-    from sfu.switchboard import Peer
 
 MAX_STREAMS = 8
 """SSRCs that one endpoint may send."""
@@ -102,7 +102,7 @@ def _take_event(peer: "Peer", stream: "InboundStream | None", packet: memoryview
     if clock_rate is None:
         endpoint.drops["payload_type"] += 1
         return
-    event = parse_event(packet[start:end])
+    event = parse_key_press(packet[start:end])
     if stream is None:
         stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
         peer.connection.pump()

@@ -1,19 +1,18 @@
 """A room of the SFU: its participants, what they send, and who hears it. Pure; `now` is in monotonic seconds.
 
-A participant is not an endpoint: it may have none, or for a moment two. A room knows sources (inbound streams) and
-listeners (`sfu/listener.py`); its own first listener is the one that keeps the slots filled.
+A room knows sources (inbound streams) and listeners (`sfu/listener.py`); its own first listener is the one that keeps
+the slots filled.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sfu.dtmf import Tone
-from sfu.flags import MuteFlags
 from sfu.listener import Listener
 from sfu.observer import Speaker
+from sfu.participant import MediaParticipant
 from sfu.room_tones import RoomTones
-from sfu.selection import Candidate, assign, rank
+from sfu.selection import Candidate, MuteFlags, assign, rank
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
 from sfu.stream import InboundStream
@@ -36,30 +35,14 @@ class RoomChanges(NamedTuple):
     """Keys that somebody has pressed, in order."""
 
 
-@dataclass(slots=True, eq=False)
-class Participant:
-    """One person in the room: what they send, the slots through which they hear, what silences them."""
-
-    id: str
-    flags: MuteFlags
-    streams: list[InboundStream] = field(default_factory=list)
-    slots: list[Slot] = field(default_factory=list)
-    tables: dict[int, SlotTable] = field(default_factory=dict)
-
-    @property
-    def stream(self) -> InboundStream | None:
-        """The stream that is heard: the newest."""
-        return self.streams[-1] if self.streams else None
-
-
-class Room:
+class MediaRoom:
     """Who hears whom in one room. Every change is followed by `_reassign`; packets never decide anything."""
 
-    def __init__(self, room_id: str, restless: "set[Room] | None" = None) -> None:
+    def __init__(self, room_id: str, restless: "set[MediaRoom] | None" = None) -> None:
         """Begin empty. The room puts itself into `restless` when somebody's slots have changed."""
         self.id = room_id
         self._restless = set() if restless is None else restless
-        self.participants: dict[str, Participant] = {}
+        self.participants: dict[str, MediaParticipant] = {}
         self.listeners: list[Listener] = []
         self._dirty: set[str] = set()
         self._ranking: list[str] = []
@@ -72,9 +55,9 @@ class Room:
 
     # people
 
-    def add(self, participant_id: str, flags: MuteFlags, now: float) -> Participant:
+    def add(self, participant_id: str, flags: MuteFlags, now: float) -> MediaParticipant:
         """Somebody joins."""
-        participant = self.participants[participant_id] = Participant(participant_id, flags)
+        participant = self.participants[participant_id] = MediaParticipant(participant_id, flags)
         self._rank()
         self._reassign(now)
         return participant
@@ -241,7 +224,7 @@ class Room:
         self._ranking = rank((self._candidate(participant) for participant in people), incumbents)
 
     @staticmethod
-    def _candidate(participant: Participant) -> Candidate:
+    def _candidate(participant: MediaParticipant) -> Candidate:
         stream = participant.stream
         if stream is None or not participant.flags.may_speak:
             return Candidate(participant.id, False, 0.0, float("-inf"))
@@ -269,7 +252,7 @@ class Room:
             table.remove(slot)
         slot.participant = participant_id
 
-    def _bind_all(self, listener: Participant, speaking: InboundStream | None = None, now: float = 0.0) -> None:
+    def _bind_all(self, listener: MediaParticipant, speaking: InboundStream | None = None, now: float = 0.0) -> None:
         """Put streams into assigned slots that have none, and take them out where the listener may not hear.
 
         `speaking` has just begun at `now`: what they said before that is sent too.
@@ -290,7 +273,7 @@ class Room:
                 else:
                     table.add(slot)
 
-    def _end_stream(self, participant: Participant, stream: InboundStream, now: float) -> None:
+    def _end_stream(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
         """Undo what the room knows of a stream; the participant's newest other one takes its place."""
         if stream.handlers:
             self._tell_left(stream, now)
@@ -309,7 +292,7 @@ class Room:
             old.remove(slot)
             new.add(slot)
 
-    def _set_heard(self, participant: Participant, stream: InboundStream, now: float) -> None:
+    def _set_heard(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
         """Open or close the way from a stream to everybody who hears it."""
         if participant.flags.may_speak:
             table = participant.tables[stream.id]

@@ -1,25 +1,94 @@
-"""The keys that people press in a room: those that come by RTP, and those that are sent for them. Pure.
+"""The keys that participants press in a room: those that come by RTP, and those that the server sends for them. Pure.
 
-Whoever may not be heard presses none; whoever may not hear is sent none. `now` is in monotonic seconds.
+A participant who may not be heard presses none; one who may not hear is sent none. For keys that a participant presses
+without sending RTP, the server makes the events for every listener: in each slot in which the participant is now, an
+event takes sequence numbers between those of the voice, and the timestamp that the slot had when the tone began (RFC
+4733 sections 2.1 and 2.5.1.6). A slot that goes to another participant meanwhile hears no more of the tone; a slot that
+comes to the participant meanwhile hears the next tone. `now` is in monotonic seconds.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
-from sfu.dtmf import Event, Keys, Tone, ToneReader
-from sfu.keypad import Keypad
-from sfu.slot import Slot
-from sfu.stream import InboundStream
+from sfu.dtmf import MOST_WAITING, TONES, Dialler, KeyPress, Keys, Step, Tone, ToneReader
+from sfu.forward import ExtensionBlock, SendingSocket, Target, build_fan, forward
+from sfu.participant import MediaParticipant
+from sfu.slot import MARKER, Slot
+from sfu.stream import OPUS_CLOCK, InboundStream
+from sfu.voice import SILENCE
 
-if TYPE_CHECKING:
-    from sfu.room import Participant
+
+class _Packet(NamedTuple):
+    """One event packet for one slot; `timestamp` is the segment's."""
+
+    slot: Slot
+    payload_type: int
+    timestamp: int
+    event: KeyPress
+
+
+class Keypad:
+    """One participant's keys, and in which slots the present tone is heard."""
+
+    def __init__(self, participant: str) -> None:
+        """Begin with nothing pressed."""
+        self._participant = participant
+        self._dialler = Dialler()
+        self._began: dict[Slot, int] = {}
+        self.press = self._dialler.press
+        self.deadline = self._dialler.deadline
+
+    def has_room_for(self, keys: Keys) -> bool:
+        """Whether so many more may wait."""
+        return self._dialler.waiting + len(keys.tones) <= MOST_WAITING
+
+    def advance(self, slots: Collection[Slot], now: float) -> list[Tone]:
+        """Send what is due to those of `slots` whose receiver knows events; the tones that are over."""
+        told: list[Tone] = []
+        for step in self._dialler.advance(now):
+            if step.first:
+                self._began = {slot: slot.timestamp_at(step.begun) for slot in slots if slot.form.events}
+            self._send(step, [slot for slot in self._began if slot in slots])
+            if step.told:
+                told.append(Tone(self._participant, TONES[step.code], step.elapsed))
+        return told
+
+    def _send(self, step: Step, slots: Collection[Slot]) -> None:
+        by_payload: dict[bytes, list[tuple[SendingSocket, ExtensionBlock, Target]]] = {}
+        for slot in slots:
+            form = slot.form.events
+            assert form is not None
+            for offset, event in step.events(form.clock_rate):
+                timestamp = self._began[slot] + offset * OPUS_CLOCK // form.clock_rate
+                entry = _entry(_Packet(slot, form.payload_type, timestamp, event), step)
+                if entry is not None:
+                    by_payload.setdefault(event.payload(), []).append(entry)
+        marker = MARKER if step.first else 0
+        for payload, entries in by_payload.items():
+            forward(build_fan(entries), 0, 0, marker, SILENCE, payload)
+
+
+def _entry(packet: _Packet, step: Step) -> tuple[SendingSocket, ExtensionBlock, Target] | None:
+    """The packet for the packet step, under the slot's next number; None while there is no way to the receiver."""
+    slot = packet.slot
+    entry = slot.target(packet.payload_type)
+    if entry is None:
+        return None
+    socket, extension, target = entry
+    number = slot.insert(packet.timestamp, step.begun)
+    slot.tally.correct(1, len(packet.event.payload()))
+    return (
+        socket,
+        extension,
+        target._replace(sequence_offset=number, timestamp_offset=packet.timestamp, type_and_marker=packet.payload_type),
+    )
 
 
 class RoomTones:
     """Keys of all participants of one room. `changed` is called when there are tones to be told."""
 
-    def __init__(self, participants: "Mapping[str, Participant]", changed: Callable[[], None]) -> None:
+    def __init__(self, participants: Mapping[str, MediaParticipant], changed: Callable[[], None]) -> None:
         """Begin with nothing pressed."""
         self._participants = participants
         self._changed = changed
@@ -51,8 +120,8 @@ class RoomTones:
         """When the next of them is due; infinity when none is."""
         return min((keypad.deadline() for keypad in self._keypads.values()), default=math.inf)
 
-    def event(self, stream: InboundStream, event: Event, clock_rate: int, arrival: float) -> None:
-        """A telephone event has come of somebody who may be heard (`stream.EventHandler`)."""
+    def event(self, stream: InboundStream, event: KeyPress, clock_rate: int, arrival: float) -> None:
+        """A telephone event has come of somebody who may be heard (`stream.KeyPressHandler`)."""
         self._participants[stream.participant].tables[stream.id].event(event, clock_rate)
         reader = self._readers.setdefault(stream, ToneReader(stream.participant))
         self._note(reader.add(event, stream.packet.timestamp, clock_rate, arrival))

@@ -6,10 +6,38 @@ shuffle while people talk.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 INCUMBENT_DB = 6.0
 """How much louder a newcomer must be than somebody who is heard already, both speaking."""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteFlags:
+    """The five mute flags of a participant, kept apart as in Mumble, and hold. The media path enforces them.
+
+    `self_mute` and `self_deaf` are the participant's own; `mute` and `deaf` a moderator's; `suppressed` a rule's (not
+    on stage, out of range). A participant's own unmute never lifts a moderator's mute. `held` stops both directions
+    and leaves the five as they are.
+    """
+
+    self_mute: bool = False
+    self_deaf: bool = False
+    mute: bool = False
+    deaf: bool = False
+    suppressed: bool = False
+    held: bool = False
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether anybody may receive this participant's audio."""
+        return not (self.self_mute or self.mute or self.suppressed or self.held)
+
+    @property
+    def may_hear(self) -> bool:
+        """Whether this participant may receive anybody's audio."""
+        return not (self.self_deaf or self.deaf or self.held)
 
 
 class Candidate(NamedTuple):

@@ -8,30 +8,29 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sfu.addresses import local_addresses, preferred
+from sfu.answer import HostCandidate
 from sfu.connection import Connection
-from sfu.deadlines import Deadlines
+from sfu.deadlines import Cancellable, Deadlines, LoopLag, Timers
 from sfu.dtls import Certificate
 from sfu.dtmf import Keys
 from sfu.errors import MalformedPacket, UnknownParticipant
-from sfu.flags import MuteFlags
 from sfu.ice import Source
 from sfu.ingress import receive_rtp
-from sfu.lag import LoopLag
 from sfu.limits import SourceLimiter
 from sfu.mmsg import LANE, host_and_port
 from sfu.observer import MediaObserver, SlotAssignment
 from sfu.opus import USUAL, OpusWishes
-from sfu.room import Room
+from sfu.room import MediaRoom
 from sfu.sdp import parse_candidate, parse_offer
+from sfu.selection import MuteFlags
 from sfu.settings import MediaSettings
 from sfu.statistics import connection_statistics, octets_of
 from sfu.stun import parse_request
 from sfu.switchboard import Switchboard
-from sfu.tone_timer import ToneTimer
-from sfu.udp import MediaSocket, open_sockets
+from sfu.udp import PROTOCOLS, RTP, STUN, MediaSocket, classify, open_sockets
 
 TICK_SECONDS = 0.05
 """How often deadlines are looked at; none of them is nearer than that."""
@@ -48,21 +47,21 @@ class MediaServer:
         self.settings = settings
         self.observer = observer
         self.certificate: Certificate = Certificate.generateCertificate()
-        self.chance = random.SystemRandom()
+        self.chance: random.Random = random.SystemRandom()
         self.epoch = time.time() - time.monotonic()
         self.now = time.monotonic
         self.advertised: tuple[str, ...] = ()
         self.switchboard = Switchboard()
-        self._rooms: dict[str, Room] = {}
-        self._restless: set[Room] = set()
-        self._room_of: dict[str, Room] = {}
+        self._rooms: dict[str, MediaRoom] = {}
+        self._restless: set[MediaRoom] = set()
+        self._room_of: dict[str, MediaRoom] = {}
         self._connections: dict[str, Connection] = {}
         self._limiter = SourceLimiter()
         self._counts: Counter[str] = Counter()
         self._deadlines: Deadlines[Connection] = Deadlines()
         self._timer: asyncio.Handle | None = None
         self._lag = LoopLag()
-        self._tones = ToneTimer(self._advance_tones)
+        self._tones = Timers(self._advance_tones, _call_later)
         self._closing: set[asyncio.Task[None]] = set()
 
     # life
@@ -71,7 +70,7 @@ class MediaServer:
         """Bind the media port. Raises `PortUnavailable`."""
         settings = self.settings
         addresses = settings.bind or local_addresses(loopback=settings.loopback)
-        self.switchboard.sockets = open_sockets(preferred(addresses), settings.port, settings.socket_buffer)
+        self.switchboard = Switchboard(open_sockets(preferred(addresses), settings.port, settings.socket_buffer))
         self.advertised = settings.advertise or self.addresses
         self.certificate.prepare()
         loop = asyncio.get_running_loop()
@@ -91,7 +90,7 @@ class MediaServer:
         for sock in self.switchboard.sockets:
             loop.remove_reader(sock.descriptor)
             sock.close()
-        self.switchboard.sockets = []
+        self.switchboard = Switchboard()
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -103,17 +102,27 @@ class MediaServer:
         """The media port; 0 before `start`."""
         return self.switchboard.sockets[0].port if self.switchboard.sockets else 0
 
+    @property
+    def candidates(self) -> list[HostCandidate]:
+        """The candidates that answers name."""
+        return [HostCandidate(address, self.port) for address in self.advertised]
+
+    @property
+    def most_slots(self) -> int:
+        """How many slots one connection may have."""
+        return self.settings.slots
+
     def set_advertised(self, addresses: Sequence[str]) -> None:
         """The addresses that answers name from now on, the first one first."""
         self.advertised = tuple(dict.fromkeys(addresses))
 
     # people
 
-    def room(self, room_id: str) -> Room:
+    def room(self, room_id: str) -> MediaRoom:
         """The room of this id; made when there is none, gone when its last participant leaves."""
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = Room(room_id, self._restless)
+            room = self._rooms[room_id] = MediaRoom(room_id, self._restless)
         return room
 
     def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
@@ -141,7 +150,7 @@ class MediaServer:
             connection.enter(room, self.now())
             self._tell(room)
 
-    def _leave(self, room: Room, participant_id: str) -> None:
+    def _leave(self, room: MediaRoom, participant_id: str) -> None:
         room.remove(participant_id, self.now())
         self._tell(room)
         if not room.participants:
@@ -234,7 +243,7 @@ class MediaServer:
 
     # inside
 
-    def _room(self, participant_id: str) -> Room:
+    def _room(self, participant_id: str) -> MediaRoom:
         room = self._room_of.get(participant_id)
         if room is None:
             raise UnknownParticipant(participant_id)
@@ -256,13 +265,14 @@ class MediaServer:
     def _readable(self, sock: MediaSocket) -> None:
         """The socket has datagrams: take them in batches. This is where every packet comes in."""
         batch = sock.receive
-        peers, names, datagrams, lengths = sock.peers, batch.names, batch.datagrams, batch.lengths
+        peers = self.switchboard.peers[sock.index]
+        protocols, names, datagrams, lengths = PROTOCOLS, batch.names, batch.datagrams, batch.lengths
         for _ in range(BATCHES_A_WAKE_UP):
             count = batch.receive(sock.descriptor)
             now = self.now()
             for lane in range(count):
                 datagram = datagrams[lane]
-                if 128 <= datagram[0] <= 191 and not 192 <= datagram[1] <= 223 and lengths[lane]:
+                if protocols[datagram[0] << 8 | datagram[1]] == RTP and lengths[lane]:
                     peer = peers.get(names[lane].tobytes())
                     if peer is None:
                         self._counts["dropped_unknown_address"] += 1
@@ -283,10 +293,10 @@ class MediaServer:
         if size == 0 or size >= LANE:
             self._counts["dropped_size"] += 1
             return
-        if datagram[0] <= 3:
+        if classify(datagram) == STUN:
             self._receive_check(sock, datagram, name, now)
             return
-        peer = sock.peers.get(name)
+        peer = self.switchboard.peers[sock.index].get(name)
         if peer is None:
             self._counts["dropped_unknown_address"] += 1
             return
@@ -307,7 +317,7 @@ class MediaServer:
         if connection is None:
             self._counts["dropped_unknown_username"] += 1
             return
-        peer = sock.peers.get(name)
+        peer = self.switchboard.peers[sock.index].get(name)
         if peer is not None and peer.selected and peer.connection.participant != connection.participant:
             # A stranger's check under a false source address, or his own: who is spoken to there keeps it.
             self._counts["dropped_address_taken"] += 1
@@ -340,14 +350,14 @@ class MediaServer:
         else:
             self._timer = loop.call_soon(self._take_turn, work)
 
-    def _advance_tones(self, room: Room) -> float:
+    def _advance_tones(self, room: MediaRoom) -> float:
         """Send what is due of the tones in a room; seconds until more of it is."""
         now = self.now()
         room.tones.advance(now)
         self._tell(room)
         return room.tones.deadline() - now
 
-    def _tell(self, room: Room) -> None:
+    def _tell(self, room: MediaRoom) -> None:
         """Tell the observer whose slots have changed, and who speaks."""
         changes = room.take_changes()
         if changes.speakers is not None:
@@ -368,3 +378,7 @@ def _counts_of(connection: Connection) -> Counter[str]:
     counts["packets_in"] = endpoint.packets_in
     counts["octets_in"] = endpoint.octets_in
     return counts
+
+
+def _call_later(seconds: float, call: Callable[[], None]) -> Cancellable:
+    return asyncio.get_running_loop().call_later(seconds, call)

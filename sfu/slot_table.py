@@ -7,7 +7,7 @@ after a switch, a pause in which delay is given back) takes `_carefully`.
 import math
 from collections.abc import Iterable
 
-from sfu.dtmf import Event
+from sfu.dtmf import KeyPress
 from sfu.forward import ExtensionBlock, Fan, SendingSocket, Target, build_fan, forward
 from sfu.slot import Slot
 from sfu.stream import OPUS_CLOCK, InboundPacket, InboundStream
@@ -131,7 +131,7 @@ class SlotTable:
         if not self._settled:
             self.rebuild()
 
-    def event(self, event: Event, clock_rate: int) -> None:
+    def event(self, event: KeyPress, clock_rate: int) -> None:
         """Forward the stream's telephone event to the slots whose receiver knows them, under its payload type.
 
         Its duration is told in the receiver's clock rate; its timestamp stays on the voice's base (RFC 4733 section

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from quality.receive import ReceiveStatistics
 from quality.sequence import MAX_DROPOUT
-from sfu.dtmf import Event
+from sfu.dtmf import KeyPress
 from sfu.voice import VoiceActivity
 
 OPUS_CLOCK = 48000
@@ -44,7 +44,7 @@ class InboundPacket:
 
 
 PacketHandler = Callable[["InboundStream", InboundPacket, float], None]
-EventHandler = Callable[["InboundStream", Event, int, float], None]
+KeyPressHandler = Callable[["InboundStream", KeyPress, int, float], None]
 """Takes an event, the clock rate of its duration, and its arrival; the rest stands in the stream's packet."""
 
 
@@ -85,7 +85,7 @@ class InboundStream:
         self.packet = InboundPacket()
         self.handlers: tuple[PacketHandler, ...] = ()
         self.on_voice: Callable[[InboundStream, float], None] | None = None
-        self.on_event: EventHandler | None = None
+        self.on_event: KeyPressHandler | None = None
         self.ring: deque[tuple[int, int, int, bytes]] = deque(maxlen=RING_PACKETS)
         self.highest = first_sequence - 1
         self.highest_timestamp = first_timestamp
@@ -114,7 +114,7 @@ class InboundStream:
                 handle(self, packet, arrival)
             self.ring.append((sequence, packet.timestamp, packet.level, packet.payload))
 
-    def take_event(self, event: Event, clock_rate: int, arrival: float) -> None:
+    def take_event(self, event: KeyPress, clock_rate: int, arrival: float) -> None:
         """Handle a telephone event, whose numbers are in `self.packet`: no voice, so all that is known of it stays.
 
         The times of the newest voice stay too, as an event has the timestamp of its beginning. What was said before a

@@ -1,61 +1,50 @@
-"""Whose packets come from where, and the way to each: sockets, bound addresses, and our ICE username fragments.
+"""Which connection owns the packets from which address, and the way to each: sockets, peers, ICE username fragments.
 
-Only an authentic check binds an address. An address may be bound by a second connection later (a NAT that has given the
-port to somebody else); it is then that one's, until the first proves with a check of its own that it is still there.
+Only an authentic check binds an address. A second connection may bind the same address later (a NAT that has given the
+port to another client). It then owns the address, until a check of the first proves that it is still there.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from sfu.forward import SendingSocket
 from sfu.ice import Source
 from sfu.mmsg import PinnedSockaddr
-
-if TYPE_CHECKING:
-    from sfu.connection import Connection
-    from sfu.udp import MediaSocket
-
-
-class Peer:
-    """Whose packets come from one address: what the receive loop looks up. `selected` is where we send, too."""
-
-    __slots__ = ("connection", "endpoint", "selected", "source")
-
-    def __init__(self, connection: "Connection", source: Source) -> None:
-        """An authentic check has bound `source` to `connection`."""
-        self.connection = connection
-        self.endpoint = connection.endpoint
-        self.source = source
-        self.selected = False
+from sfu.peer import Peer, PeerOwner
+from sfu.udp import MediaSocket
 
 
 class Switchboard:
-    """The sockets with their tables of peers. `names` finds a connection by a username fragment of ours."""
+    """The sockets, and the peers of each by the kernel's form of their address.
 
-    def __init__(self) -> None:
-        """Begin without sockets."""
-        self.sockets: list[MediaSocket] = []
-        self.names: dict[str, Connection] = {}
+    `names` finds a connection by one of our username fragments.
+    """
 
-    def bind(self, connection: "Connection", source: Source) -> Peer:
+    def __init__(self, sockets: Sequence[MediaSocket] = ()) -> None:
+        """Begin without peers."""
+        self.sockets = sockets
+        self.peers: list[dict[bytes, Peer]] = [{} for _ in sockets]
+        self.names: dict[str, PeerOwner] = {}
+
+    def bind(self, connection: PeerOwner, source: Source) -> Peer:
         """Packets from `source` belong to `connection` from now on."""
-        sock, name = self._place(source)
-        peer = sock.peers[name] = Peer(connection, source)
+        peers, name = self._place(source)
+        peer = peers[name] = Peer(connection, source)
         return peer
 
     def claim(self, peer: Peer) -> None:
-        """An authentic check came from an address that `peer` had bound before, and which another may have since."""
-        sock, name = self._place(peer.source)
-        sock.peers[name] = peer
+        """An authentic check came from the address of `peer`, which another peer may have bound since."""
+        peers, name = self._place(peer.source)
+        peers[name] = peer
 
     def unbind(self, peer: Peer) -> None:
-        """Its packets do not come from there any more. What another has bound since stays theirs."""
-        sock, name = self._place(peer.source)
-        if sock.peers.get(name) is peer:
-            del sock.peers[name]
+        """Forget the address of `peer`, unless another peer has bound it since."""
+        peers, name = self._place(peer.source)
+        if peers.get(name) is peer:
+            del peers[name]
 
     def pin(self, source: Source) -> PinnedSockaddr:
         """The address for the packet step."""
-        return PinnedSockaddr(self._place(source)[1])
+        return PinnedSockaddr(self._name(source))
 
     def sending(self, source: Source) -> SendingSocket:
         """The socket through which `source` is reached."""
@@ -74,6 +63,8 @@ class Switchboard:
             "packets_out_failed": sum(one.failed for one in sending),
         }
 
-    def _place(self, source: Source) -> "tuple[MediaSocket, bytes]":
-        sock = self.sockets[source.socket]
-        return sock, sock.name_of(source.address[0], source.address[1])
+    def _place(self, source: Source) -> tuple[dict[bytes, Peer], bytes]:
+        return self.peers[source.socket], self._name(source)
+
+    def _name(self, source: Source) -> bytes:
+        return self.sockets[source.socket].name_of(source.address[0], source.address[1])

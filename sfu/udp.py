@@ -1,25 +1,49 @@
 """The media port: one non-blocking UDP socket for each local address, all on the same port.
 
 With a wildcard socket replies would leave from the wrong address, and one family must survive without the other, so
-each address has a socket of its own; an endpoint is answered on the socket that its check came in on. No rules here.
+each address has a socket of its own; an endpoint is answered on the socket that its check came in on. The one rule here
+is which protocol a datagram of the port belongs to.
 """
 
 import errno
 import socket
-from typing import TYPE_CHECKING
 
 from sfu.errors import PortUnavailable
 from sfu.forward import SendingSocket
 from sfu.mmsg import ReceiveBatch, SendBatch, sockaddr
 
-if TYPE_CHECKING:
-    from sfu.switchboard import Peer
+OTHER = 0
+STUN = 1
+DTLS = 2
+RTP = 3
+RTCP = 4
+
+
+def _protocol(first: int, second: int) -> int:
+    if 128 <= first <= 191:
+        return RTCP if 192 <= second <= 223 else RTP
+    return STUN if first <= 3 else DTLS if 20 <= first <= 63 else OTHER
+
+
+PROTOCOLS = bytes(_protocol(first, second) for first in range(256) for second in range(256))
+"""The protocol of a datagram whose first two octets are the index, big-endian.
+
+RFC 7983 section 7 reads the first octet; ZRTP, TURN and QUIC are OTHER. RFC 5761 section 4 reads the second one: 192 to
+223 are RTCP packet types, as RTP payload types 64 to 95 are not used with a marker bit under rtcp-mux.
+"""
 
 _FREE_PORT_TRIES = 20
 
 
+def classify(datagram: bytes | bytearray | memoryview) -> int:
+    """The protocol of a whole datagram. An empty one is OTHER; one octet of RTP is RTP, which its parser refuses."""
+    if not datagram:
+        return OTHER
+    return PROTOCOLS[datagram[0] << 8 | (datagram[1] if len(datagram) > 1 else 0)]
+
+
 class MediaSocket:
-    """One bound socket. `peers` says whose packets come from which address; only an authenticated check fills it."""
+    """One bound socket. Its `index` is that of its `Source`s and of its peers in the switchboard."""
 
     def __init__(self, index: int, bound: socket.socket, receive: ReceiveBatch, send: SendBatch) -> None:
         """Wrap a bound, non-blocking socket; the batches are shared by all sockets of a family."""
@@ -31,7 +55,6 @@ class MediaSocket:
         self.descriptor = bound.fileno()
         self.receive = receive
         self.sending = SendingSocket(self.descriptor, send)
-        self.peers: dict[bytes, Peer] = {}
 
     def send(self, data: bytes, to: tuple[str, int]) -> None:
         """Send one datagram; what the kernel does not take is counted."""

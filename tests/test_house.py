@@ -24,7 +24,6 @@ SHELLS = {
     "sfu/mmsg.py": "recvmmsg and sendmmsg through cffi",
     "sfu/server.py": "the loop, the timers and the sockets of the media server",
     "sfu/srtp.py": "libsrtp",
-    "sfu/tone_timer.py": "the timer of tones that the server sends",
     "sfu/udp.py": "the sockets of the media port",
     "signaling/http/app_keys.py": "aiohttp's typed keys of what the application holds",
     "signaling/app.py": "composes the server: aiohttp application and its cleanup contexts",
@@ -134,6 +133,8 @@ IMPURE_CALLS = re.compile(r"open|input|print|.*\.(read|write)_(text|bytes)")
 DECLARATIONS = {
     "sfu/errors.py": "classes with a code; raised in the tests of whatever raises them",
     "sfu/observer.py": "a protocol and its values",
+    "sfu/participant.py": "a record of the room; tested by way of it",
+    "sfu/peer.py": "a record and a protocol; tested by way of the switchboard",
     "signaling/storage/migrations/env.py": "what Alembic runs; tested by way of migrate",
     "signaling/storage/migrations/versions/v0001_rooms_and_calls.py": "a step; tested by way of migrate",
     "signaling/storage/migrations/versions/v0002_moderation_and_access.py": "a step; tested by way of migrate",

@@ -7,8 +7,8 @@ class JoinGate:
     """Shuts when the loop is later than `limit` seconds, and opens again once it is no later than half of that.
 
     The two marks keep it from flapping: each newcomer is work, and a loop just below the limit has no room for many.
-    What it is shown is smoothed already (`sfu/lag.py`), so that it needs no clock: after the load has gone, a lag of
-    `limit` takes some seconds to fall to half.
+    `LoopLag` of `sfu/deadlines.py` smooths what it is shown, so that it needs no clock: after the load has gone, a
+    lag of `limit` takes some seconds to fall to half.
     """
 
     OPENS_AT: Final = 0.5

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from sfu.dtmf import Keys
-from sfu.flags import MuteFlags
 from sfu.opus import USUAL, OpusWishes
+from sfu.selection import MuteFlags
 
 
 class MediaPort(Protocol):

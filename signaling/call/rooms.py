@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, cast
 
-from sfu.flags import MuteFlags
+from sfu.selection import MuteFlags
 from signaling.call.live_call import LiveCall
 from signaling.call.room_policy import RoomPolicy
 from signaling.chance import SYSTEM_CHANCE

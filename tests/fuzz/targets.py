@@ -16,7 +16,6 @@ from aioice import stun as codec
 
 from bench.peer_dtls import DtlsEnd, Identity
 from sfu.answer import AnswerParameters, HostCandidate, SlotStream, build_answer, choose_setup, negotiate
-from sfu.demux import RTP, classify_datagram
 from sfu.dtls_alert import AlertKeys, ends_association
 from sfu.endpoint import Endpoint
 from sfu.errors import BadOffer, MalformedPacket, SrtpFailure
@@ -41,6 +40,7 @@ from sfu.rtp import ONE_BYTE_PROFILE, RtpPacket, audio_level, elements, parse, p
 from sfu.rtp import build as build_rtp
 from sfu.sdp import parse_candidate, parse_offer
 from sfu.stun import error_response, parse_request, read_mapped_address, success_response
+from sfu.udp import RTP, classify
 from signaling.errors import ClientMistake
 from signaling.protocol.client_messages import parse_client_message
 from signaling.protocol.sdpfrag import parse_fragment, restarted
@@ -183,7 +183,7 @@ class _Member:
         if self.engine.gone or self.now > 20.0:
             self.renew()
         self.now += 0.01
-        kind = classify_datagram(datagram)
+        kind = classify(datagram)
         ends_association(datagram, self.keys)
         for source in (HERE, ELSEWHERE):
             if kind != RTP:

@@ -14,10 +14,10 @@ from bench.peer import Habits
 from bench.peer_dtls import DtlsEnd, Identity
 from bench.peer_rtp import Fields
 from bench.peer_sdp import Shape
-from sfu.flags import MuteFlags
 from sfu.ice import Source
 from sfu.ingress import MAX_STREAMS
 from sfu.mmsg import sockaddr
+from sfu.selection import MuteFlags
 from tests.support.house import eventually, hear_from, slot_of, talk
 
 ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"

@@ -7,8 +7,8 @@ from bench.peer_dtls import Identity
 from bench.peer_rtp import Fields
 from bench.peer_sdp import Line, Shape, browser_lines
 from sfu.errors import BadOffer
-from sfu.flags import MuteFlags
 from sfu.rtcp import Goodbye, ReceiverReport, SenderReport
+from sfu.selection import MuteFlags
 from tests.support.house import eventually, hear_from, slot_of, talk
 
 
@@ -104,7 +104,8 @@ async def test_another_fingerprint_is_a_new_endpoint(house):
 async def test_audio_goes_on_from_another_port_after_one_nominated_check(house):
     ana, ben = await pair(house)
     await talk(ben, ana, "1", [b"one"])
-    sock = house.server.switchboard.sockets[0]
+    switchboard = house.server.switchboard
+    (sock,), (peers,) = switchboard.sockets, switchboard.peers
     old = sock.name_of(*ana.socket.getsockname())
     ana.move().close()
     ana.send(b"from nowhere")
@@ -117,8 +118,8 @@ async def test_audio_goes_on_from_another_port_after_one_nominated_check(house):
     assert hear_from(ben, "1") == [b"two"]
     assert hear_from(ana, "1") == [b"one", b"three"]
     new = sock.name_of(*ana.socket.getsockname())
-    assert sock.peers[new].selected
-    assert not sock.peers[old].selected
+    assert peers[new].selected
+    assert not peers[old].selected
 
 
 async def test_without_nomination_sending_moves_once_the_old_address_is_silent(house):
@@ -139,14 +140,14 @@ async def test_without_nomination_sending_moves_once_the_old_address_is_silent(h
 
 async def test_only_the_last_addresses_are_remembered(house):
     ana, _ = await pair(house)
-    sock = house.server.switchboard.sockets[0]
+    (peers,) = house.server.switchboard.peers
     for _ in range(12):
         ana.move().close()
         responses = ana.responses
         ana.check()
         await ana.until(lambda responses=responses: ana.responses > responses)
         house.clock.skip(0.1)
-    mine = [peer for peer in sock.peers.values() if peer.connection.participant == "ana"]
+    mine = [peer for peer in peers.values() if peer.connection.participant == "ana"]
     assert len(mine) == 8
     assert sum(peer.selected for peer in mine) == 1
 

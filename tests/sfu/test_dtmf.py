@@ -15,10 +15,10 @@ from sfu.dtmf import (
     SILENT_SECONDS,
     TONES,
     Dialler,
-    Event,
+    KeyPress,
     Keys,
     ToneReader,
-    parse_event,
+    parse_key_press,
 )
 from sfu.errors import MalformedPacket
 
@@ -37,13 +37,13 @@ def play(dialler, until, every=0.001, now=0.0):
 
 def test_an_event_is_four_octets():
     # Section 2.3: event; E, R and volume; duration in network order.
-    assert Event(11, True, 10, 0x0302).payload() == bytes([11, 0x80 | 10, 3, 2])
-    assert Event(5, False, 63, 1).payload() == bytes([5, 63, 0, 1])
+    assert KeyPress(11, True, 10, 0x0302).payload() == bytes([11, 0x80 | 10, 3, 2])
+    assert KeyPress(5, False, 63, 1).payload() == bytes([5, 63, 0, 1])
 
 
 def test_the_reserved_bit_is_not_looked_at():
     # Section 2.3.3.
-    assert parse_event(bytes([1, 0x40 | 7, 0, 160])) == Event(1, False, 7, 160)
+    assert parse_key_press(bytes([1, 0x40 | 7, 0, 160])) == KeyPress(1, False, 7, 160)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,16 @@ def test_the_reserved_bit_is_not_looked_at():
 )
 def test_what_is_no_event_is_refused(payload):
     with pytest.raises(MalformedPacket):
-        parse_event(payload)
+        parse_key_press(payload)
 
 
 @given(st.binary(max_size=12))
 def test_any_octets_are_an_event_or_malformed(payload):
     try:
-        event = parse_event(payload)
+        event = parse_key_press(payload)
     except MalformedPacket:
         return
-    assert parse_event(event.payload()) == event
+    assert parse_key_press(event.payload()) == event
 
 
 def test_codes_are_those_of_table_3():
@@ -81,7 +81,7 @@ def test_codes_are_those_of_table_3():
 )
 def test_a_duration_is_told_in_the_receivers_clock_rate(duration, ours, theirs, expected):
     # Section 2.3.5: in timestamp units; 0 would be a state, and the field ends at 0xFFFF.
-    assert Event(1, False, 10, duration).at_rate(ours, theirs) == Event(1, False, 10, expected)
+    assert KeyPress(1, False, 10, duration).at_rate(ours, theirs) == KeyPress(1, False, 10, expected)
 
 
 # RFC 4733 section 2.5.1: sending
@@ -106,8 +106,8 @@ def test_durations_are_in_the_clock_rate_that_is_asked_for():
     dialler.press(Keys("1", 0.05), 0.0)
     _, step = play(dialler, 1.0)[2]
     assert [step.events(rate) for rate in (8000, 48_000)] == [
-        [(0, Event(1, True, 10, 400))],
-        [(0, Event(1, True, 10, 2400))],
+        [(0, KeyPress(1, True, 10, 400))],
+        [(0, KeyPress(1, True, 10, 2400))],
     ]
 
 
@@ -164,7 +164,7 @@ def test_a_long_event_goes_on_in_segments():
     full = [(start, event.duration) for start, event in told if event.duration == LONGEST_DURATION]
     assert full == [(0, LONGEST_DURATION), (LONGEST_DURATION, LONGEST_DURATION)]
     assert all(not event.end for start, event in told if start < starts[-1])
-    assert told[-1] == (starts[-1], Event(1, True, 10, 3 * 48_000 - 2 * LONGEST_DURATION))
+    assert told[-1] == (starts[-1], KeyPress(1, True, 10, 3 * 48_000 - 2 * LONGEST_DURATION))
     reached = [start + event.duration for start, event in told]
     assert all(before <= after for before, after in itertools.pairwise(reached))
 
@@ -191,8 +191,8 @@ def read(reader, packets, rate=48_000):
 
 def pressed(code, timestamp, packets=5, now=0.0, step=960):
     """The packets of one event."""
-    updates = [Event(code, False, 10, step * number) for number in range(1, packets)]
-    ends = [Event(code, True, 10, step * packets)] * END_PACKETS
+    updates = [KeyPress(code, False, 10, step * number) for number in range(1, packets)]
+    ends = [KeyPress(code, True, 10, step * packets)] * END_PACKETS
     return [(event, timestamp, now + INTERVAL * number) for number, event in enumerate([*updates, *ends])]
 
 
@@ -237,15 +237,15 @@ def test_segments_of_a_long_event_are_one_tone(rate, step):
     # Section 2.5.2.3. Some count the step in the event's clock rate, some in that of the voice.
     reader = ToneReader("ana")
     packets = [
-        (Event(3, False, 10, 0x8000), 1000, 0.0),
-        (Event(3, False, 10, 0xFFFF), 1000, 0.1),
-        (Event(3, False, 10, 480), 1000 + step, 0.2),
-        (Event(3, True, 10, 960), 1000 + step, 0.3),
+        (KeyPress(3, False, 10, 0x8000), 1000, 0.0),
+        (KeyPress(3, False, 10, 0xFFFF), 1000, 0.1),
+        (KeyPress(3, False, 10, 480), 1000 + step, 0.2),
+        (KeyPress(3, True, 10, 960), 1000 + step, 0.3),
     ]
     assert read(reader, packets, rate) == [("ana", "3", (0xFFFF + 960) / rate)]
 
 
 def test_more_tones_than_fingers_can_press_are_not_told():
     reader = ToneReader("ana")
-    flood = [(Event(1, True, 10, 960), 1000 * number, 0.005 * number) for number in range(1, 1001)]
+    flood = [(KeyPress(1, True, 10, 960), 1000 * number, 0.005 * number) for number in range(1, 1001)]
     assert len(read(reader, flood)) < 100

@@ -7,8 +7,8 @@ import pytest
 from bench.peer import Habits
 from bench.peer_rtp import Fields
 from bench.peer_sdp import Shape
-from sfu.dtmf import Event
-from sfu.flags import MuteFlags
+from sfu.dtmf import KeyPress
+from sfu.selection import MuteFlags
 from sfu.voice import estimate_level
 from tests.support.house import eventually, hear_from, slot_of, talk
 
@@ -122,7 +122,7 @@ def tone(peer, code=5, packets=5, rate=48_000):
     """One tone as a client tells it: all its packets with one timestamp, the end three times; 8 packets of time."""
     begun = None
     for number in [*range(1, packets + 1), packets, packets]:
-        event = Event(code, number == packets, 10, number * rate // 50)
+        event = KeyPress(code, number == packets, 10, number * rate // 50)
         sent = peer.packet(event.payload(), Fields(payload_type=110, timestamp=begun, marker=begun is None))
         begun = int.from_bytes(sent[4:8], "big") if begun is None else begun
         peer.put(peer.protect(sent))
@@ -145,7 +145,7 @@ async def test_an_event_reaches_each_receiver_as_it_has_negotiated_it(house):
         assert [(b - a) & 0xFFFF for a, b in pairwise(sequences)] == [1] * (len(sequences) - 1)
     for name, rate in (("w", 48_000), ("n", 8_000)):
         events = [one for one in heard[name] if one.payload_type == 110]
-        expected = [Event(5, n >= 5, 10, min(n, 5) * rate // 50).payload() for n in range(1, 8)]
+        expected = [KeyPress(5, n >= 5, 10, min(n, 5) * rate // 50).payload() for n in range(1, 8)]
         assert [one.payload for one in events] == expected
         assert [one.marker for one in events] == [True] + [False] * 6
         assert len({one.timestamp for one in events}) == 1

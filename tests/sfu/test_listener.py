@@ -1,7 +1,7 @@
 """The port is a protocol: what is to be shown is that nothing else of a listener is ever used."""
 
-from sfu.flags import MuteFlags
-from sfu.room import Room
+from sfu.room import MediaRoom
+from sfu.selection import MuteFlags
 from tests.support.ears import Mouth, stream_of
 
 
@@ -27,7 +27,7 @@ class Meter:
 
 
 def test_a_listener_needs_four_methods_and_no_more():
-    room, meter = Room("lobby"), Meter()
+    room, meter = MediaRoom("lobby"), Meter()
     room.attach(meter, 0.0)
     room.add("ana", MuteFlags(), 0.0)
     stream = stream_of("ana", first=5)

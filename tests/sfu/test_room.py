@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quality.sequence import nearest
-from sfu.flags import MuteFlags
 from sfu.observer import Speaker
-from sfu.room import LOSS_REVIEW_SECONDS, REVIEW_SECONDS, Room
+from sfu.room import LOSS_REVIEW_SECONDS, REVIEW_SECONDS, MediaRoom
 from sfu.rtcp import ReportBlock
 from sfu.rtp import parse
+from sfu.selection import MuteFlags
 from sfu.slot_table import PREROLL_PACKETS, PREROLL_TICKS
 from sfu.voice import HANGOVER
 from tests.support.ears import FRAME, LOUD, QUIET, Ear, Mouth, collecting_socket, stream_of
@@ -25,7 +25,7 @@ class Hall:
     """A room with people who have ears and mouths; time goes 20 ms at once."""
 
     def __init__(self):
-        self.room = Room("hall")
+        self.room = MediaRoom("hall")
         self.out, self.batch = collecting_socket()
         self.now = 100.0
         self.ears = {}
@@ -391,7 +391,7 @@ def test_a_journal_hears_the_room_through_the_same_port():
 
 
 def test_a_room_that_ends_tells_its_listeners():
-    room, one, other = Room("hall"), Journal(), Journal()
+    room, one, other = MediaRoom("hall"), Journal(), Journal()
     room.attach(one, 0.0)
     room.attach(other, 0.0)
     room.close("empty")
@@ -400,7 +400,7 @@ def test_a_room_that_ends_tells_its_listeners():
 
 def test_a_room_whose_slots_have_changed_says_so_once():
     restless = set()
-    room = Room("hall", restless)
+    room = MediaRoom("hall", restless)
     room.add("a", OPEN, 0.0)
     assert restless == set()
     room.set_slots("a", [], 0.0)

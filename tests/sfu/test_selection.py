@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfu.selection import INCUMBENT_DB, Candidate, assign, rank
+from sfu.selection import INCUMBENT_DB, Candidate, MuteFlags, assign, rank
 
 
 def person(name, loudness=0.0, last_voiced=-math.inf, *, voiced=None):
@@ -82,3 +82,21 @@ def test_nobody_hears_themself_and_everybody_is_heard_where_there_are_slots(rank
     assert sorted(placed) == sorted(others[: len(current)])
     assert assign(ranking, listener, wanted) == wanted
     assert all(after == before for before, after in zip(current, wanted, strict=True) if before in placed)
+
+
+@pytest.mark.parametrize(
+    ("flags", "may_speak", "may_hear"),
+    [
+        (MuteFlags(), True, True),
+        (MuteFlags(self_mute=True), False, True),
+        (MuteFlags(mute=True), False, True),
+        (MuteFlags(suppressed=True), False, True),
+        (MuteFlags(self_deaf=True), True, False),
+        (MuteFlags(deaf=True), True, False),
+        (MuteFlags(self_mute=True, mute=True, deaf=True), False, False),
+        (MuteFlags(held=True), False, False),
+        (MuteFlags(held=True, self_mute=True), False, False),
+    ],
+)
+def test_what_each_flag_silences(flags, may_speak, may_hear):
+    assert (flags.may_speak, flags.may_hear) == (may_speak, may_hear)

@@ -13,8 +13,8 @@ from bench.peer_rtp import Fields
 from bench.peer_sdp import Line, Shape
 from sfu import dtls, server
 from sfu.errors import BadOffer, PortUnavailable, UnknownParticipant
-from sfu.flags import MuteFlags
 from sfu.opus import OpusWishes
+from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
 from tests.sfu.offers import read
@@ -534,7 +534,7 @@ async def test_joining_and_leaving_leaves_nothing_behind(house):
     assert resources() == before
     media = house.server
     assert not any((media._connections, media.switchboard.names, media._rooms, media._room_of, media._deadlines))
-    assert not any(sock.peers for sock in media.switchboard.sockets)
+    assert not any(media.switchboard.peers)
 
 
 async def test_deadlines_that_are_no_longer_true_do_nothing(house):

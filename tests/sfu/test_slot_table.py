@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from sfu.dtmf import Event, EventFormat
+from sfu.dtmf import EventFormat, KeyPress
 from sfu.rtcp import ReportBlock
 from sfu.rtp import parse
 from sfu.slot_table import PREROLL_PACKETS, PREROLL_TICKS, REPORT_AGE, SlotTable
@@ -327,9 +327,9 @@ def keyed(table, mouth, packets=5, code=5):
     """One tone as a sender tells it: updates, and the end three times."""
     table.stream.on_event = lambda _, event, clock_rate, now: table.event(event, clock_rate)
     for number in range(1, packets):
-        mouth.press(Event(code, False, 10, 960 * number), marker=0x80 if number == 1 else 0)
+        mouth.press(KeyPress(code, False, 10, 960 * number), marker=0x80 if number == 1 else 0)
     for _ in range(3):
-        mouth.press(Event(code, True, 10, 960 * packets))
+        mouth.press(KeyPress(code, True, 10, 960 * packets))
 
 
 def received(stage, ear):

@@ -1,7 +1,7 @@
 import pytest
 
 from quality.sequence import MAX_DROPOUT
-from sfu.dtmf import Event
+from sfu.dtmf import KeyPress
 from sfu.stream import LONGEST_FRAME, OPUS_CLOCK, RING_PACKETS, USUAL_FRAME, InboundPacket, InboundStream
 from tests.support.ears import FRAME, LOUD, QUIET, Mouth, stream_of
 
@@ -138,7 +138,7 @@ def test_rfc4733_an_event_moves_the_numbers_and_nothing_that_is_known_of_the_voi
     mouth.say(LOUD, 3)
     before = (stream.highest_timestamp, stream.highest_arrival, stream.voice.voiced, stream.voice.loudness)
     stream.packet.sequence, stream.packet.timestamp = 23, 777
-    event = Event(5, False, 10, 960)
+    event = KeyPress(5, False, 10, 960)
     stream.take_event(event, 48_000, 9.0)
     assert told == [(stream, event, 48_000, 9.0)]
     assert stream.highest == 23
@@ -149,7 +149,7 @@ def test_rfc4733_an_event_moves_the_numbers_and_nothing_that_is_known_of_the_voi
 def test_an_event_of_somebody_who_may_not_be_heard_goes_nowhere():
     stream = stream_of("ana", first=20)
     stream.packet.sequence = 21
-    stream.take_event(Event(5, False, 10, 960), 48_000, 9.0)
+    stream.take_event(KeyPress(5, False, 10, 960), 48_000, 9.0)
     assert stream.highest == 21
 
 
@@ -159,5 +159,5 @@ def test_one_odd_event_far_ahead_is_not_handed_on():
     stream.on_event = lambda *event: told.append(event)
     Mouth(stream).say()
     stream.packet.sequence = 20 + MAX_DROPOUT
-    stream.take_event(Event(5, False, 10, 960), 48_000, 9.0)
+    stream.take_event(KeyPress(5, False, 10, 960), 48_000, 9.0)
     assert (told, stream.highest) == ([], 20)

@@ -15,8 +15,7 @@ NAME = sockaddr(socket.AF_INET, *ADDRESS)
 
 @pytest.fixture
 def switchboard():
-    board = Switchboard()
-    board.sockets = open_sockets(("127.0.0.1",), 0, 1 << 16)
+    board = Switchboard(open_sockets(("127.0.0.1",), 0, 1 << 16))
     yield board
     for sock in board.sockets:
         sock.close()
@@ -29,24 +28,24 @@ def connection():
 def test_packets_from_a_bound_address_find_their_endpoint(switchboard):
     ana = connection()
     peer = switchboard.bind(ana, HERE)
-    assert switchboard.sockets[0].peers == {NAME: peer}
+    assert switchboard.peers[0] == {NAME: peer}
     assert (peer.connection, peer.endpoint, peer.source, peer.selected) == (ana, ana.endpoint, HERE, False)
     switchboard.unbind(peer)
-    assert switchboard.sockets[0].peers == {}
+    assert switchboard.peers[0] == {}
 
 
 def test_an_address_that_another_has_bound_since_stays_theirs(switchboard):
     first = switchboard.bind(connection(), HERE)
     second = switchboard.bind(connection(), HERE)
     switchboard.unbind(first)
-    assert switchboard.sockets[0].peers == {NAME: second}
+    assert switchboard.peers[0] == {NAME: second}
 
 
 def test_who_proves_to_be_there_still_has_it_back(switchboard):
     first = switchboard.bind(connection(), HERE)
     switchboard.bind(connection(), HERE)
     switchboard.claim(first)
-    assert switchboard.sockets[0].peers == {NAME: first}
+    assert switchboard.peers[0] == {NAME: first}
 
 
 def test_what_is_sent_arrives_and_is_counted(switchboard):

@@ -2,11 +2,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfu import udp
 from sfu.errors import PortUnavailable
 from sfu.mmsg import host_and_port
-from sfu.udp import open_sockets
+from sfu.udp import DTLS, OTHER, PROTOCOLS, RTCP, RTP, STUN, classify, open_sockets
 
 BUFFER = 1 << 18
 
@@ -128,3 +130,27 @@ def test_an_address_in_the_kernels_form(opened, address, size):
     name = opened[0].name_of(address, 4321)
     assert len(name) == size
     assert host_and_port(name) == (address, 4321)
+
+
+def test_rfc7983_7_every_first_byte_has_one_protocol():
+    protocols = [classify(bytes([byte, 111])) for byte in range(256)]
+    assert protocols == [STUN] * 4 + [OTHER] * 16 + [DTLS] * 44 + [OTHER] * 64 + [RTP] * 64 + [OTHER] * 64
+
+
+@pytest.mark.parametrize(
+    ("second", "protocol"),
+    [(111, RTP), (0x80 | 111, RTP), (191, RTP), (192, RTCP), (200, RTCP), (223, RTCP), (224, RTP)],
+)
+def test_rfc5761_4_the_second_octet_tells_rtcp_from_rtp(second, protocol):
+    assert classify(bytes([0x80, second, 0, 0])) == protocol
+
+
+def test_an_empty_datagram_has_no_protocol():
+    assert classify(b"") == OTHER
+    assert classify(b"\x80") == RTP
+
+
+@given(st.binary(max_size=40))
+def test_any_datagram_has_a_protocol(datagram):
+    assert classify(memoryview(datagram)) == classify(datagram)
+    assert classify(datagram) == (PROTOCOLS[int.from_bytes(datagram[:2].ljust(2, b"\0"))] if datagram else OTHER)

@@ -8,10 +8,10 @@ import orjson
 
 from sfu.dtmf import Keys
 from sfu.errors import BadOffer
-from sfu.flags import MuteFlags
 from sfu.offer import Candidate
 from sfu.opus import USUAL, OpusWishes
 from sfu.sdp import parse_candidate
+from sfu.selection import MuteFlags
 from signaling.call.audit import AuditEvent
 from signaling.call.chronicle import LoggedChronicle
 from signaling.call.conversation import Conversation

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Sequence
 from random import Random
 
-from sfu.dtmf import Event, EventFormat
+from sfu.dtmf import EventFormat, KeyPress
 from sfu.forward import SendingSocket
 from sfu.mmsg import PinnedSockaddr, SendBatch, sockaddr
 from sfu.slot import Route, Slot, SlotFormat
@@ -126,7 +126,7 @@ class Mouth:
         packet.payload = f"{stream.participant}:{stream.id}:{extended}".encode()
         stream.take(self.now)
 
-    def press(self, event: Event, clock_rate: int = 48_000, marker: int = 0) -> None:
+    def press(self, event: KeyPress, clock_rate: int = 48_000, marker: int = 0) -> None:
         """The next packet of an event, which begins now if it bears the marker."""
         if marker:
             self.pressed_at = self.timestamp

@@ -8,9 +8,9 @@ from functools import partial
 
 from bench.peer import Habits, Peer
 from bench.peer_sdp import Shape
-from sfu.flags import MuteFlags
 from sfu.observer import SlotAssignment, Speaker
 from sfu.offer import CandidateType
+from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
 

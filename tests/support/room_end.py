@@ -11,25 +11,25 @@ from random import Random
 from typing import Any
 
 from quality.receive import ReceiveStatistics
-from sfu.demux import RTCP, RTP, STUN, classify_datagram
 from sfu.endpoint import Endpoint, Gone, Send, StreamBegan, StreamEnded
 from sfu.errors import SrtpFailure
-from sfu.flags import MuteFlags
 from sfu.ice import IceLite, SelectedMoved, Source
 from sfu.mmsg import PinnedSockaddr
 from sfu.offer import IceParameters
 from sfu.reports import Reports
-from sfu.room import Room
+from sfu.room import MediaRoom
 from sfu.rtcp import ReceiverReport, ReportBlock
 from sfu.rtcp_build import build as build_rtcp
 from sfu.rtcp_parse import parse as parse_rtcp
 from sfu.rtp import RtpPacket, parse_header
 from sfu.rtp import build as build_rtp
 from sfu.rtp import parse as parse_rtp
+from sfu.selection import MuteFlags
 from sfu.slot import Route, Slot, SlotFormat
 from sfu.srtp import SrtpContext
 from sfu.stream import OPUS_CLOCK
 from sfu.stun import parse_request
+from sfu.udp import RTCP, RTP, STUN, classify
 from tests.support.check_client import CheckClient, Datagram
 from tests.support.ears import FRAME, LOUD, QUIET, collecting_socket, srtp_contexts
 
@@ -107,7 +107,7 @@ class Person(CheckClient):
 
     def receive(self, datagram: bytes, source: Any, now: float) -> None:
         """Take an answer, RTP or RTCP."""
-        kind = classify_datagram(datagram)
+        kind = classify(datagram)
         if kind not in (RTP, RTCP):
             super().receive(datagram, source, now)
             return
@@ -132,7 +132,7 @@ class RoomEnd:
     """
 
     def __init__(self, seed: int = 1, slots: int = 4) -> None:
-        self.room = Room("hall")
+        self.room = MediaRoom("hall")
         self.endpoints: dict[str, Endpoint] = {}
         self.slots = slots
         self.out, self.batch = collecting_socket()
@@ -163,7 +163,7 @@ class RoomEnd:
 
     def receive(self, datagram: bytes, source: Source, now: float) -> None:
         """As the shell: checks by their username, all else by its address."""
-        kind = classify_datagram(datagram)
+        kind = classify(datagram)
         if kind == STUN:
             request = parse_request(datagram)
             assert request is not None

@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sfu.flags import MuteFlags
+from sfu.selection import MuteFlags
 from signaling.call.admission import empty_room
 from signaling.call.entry import Entry, check_entry
 from signaling.call.quality_presets import audio_view

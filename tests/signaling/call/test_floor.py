@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from sfu.flags import MuteFlags
+from sfu.selection import MuteFlags
 from signaling.call.floor import adopt, set_floor
 from signaling.call.room_policy import RoomPolicy
 from tests.signaling.fakes import House, pid

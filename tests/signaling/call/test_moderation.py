@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from sfu.flags import MuteFlags
+from sfu.selection import MuteFlags
 from signaling.identity.grants import RANK, Role
 from signaling.identity.permissions import may
 from signaling.protocol.server_messages import rfc3339

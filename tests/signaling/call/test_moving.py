@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sfu.flags import MuteFlags
+from sfu.selection import MuteFlags
 from signaling.call.entry import Entry
 from signaling.call.moderation import act_in_room
 from signaling.call.room_policy import RoomPolicy

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from sfu.flags import MuteFlags
+from sfu.selection import MuteFlags
 from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, RoomDirectory
 from signaling.errors import ClientMistake

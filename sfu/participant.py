@@ -1,0 +1,27 @@
+"""One participant of a media room: the streams they send, the slots through which they hear, their mute flags. Pure.
+
+A participant is not an endpoint: it may have none, or for a moment two.
+"""
+
+from dataclasses import dataclass, field
+
+from sfu.selection import MuteFlags
+from sfu.slot import Slot
+from sfu.slot_table import SlotTable
+from sfu.stream import InboundStream
+
+
+@dataclass(slots=True, eq=False)
+class MediaParticipant:
+    """One participant of a media room. `tables` has the slot table of each of `streams`, by stream id."""
+
+    id: str
+    flags: MuteFlags
+    streams: list[InboundStream] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    tables: dict[int, SlotTable] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> InboundStream | None:
+        """The stream that is heard: the newest."""
+        return self.streams[-1] if self.streams else None
