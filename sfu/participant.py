@@ -5,7 +5,7 @@ A participant is not an endpoint: it may have none, or for a moment two.
 
 from dataclasses import dataclass, field
 
-from sfu.selection import MuteFlags
+from sfu.selection import Heard, MuteFlags
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
 from sfu.stream import InboundStream
@@ -20,6 +20,10 @@ class MediaParticipant:
     streams: list[InboundStream] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     tables: dict[int, SlotTable] = field(default_factory=dict)
+    heard: tuple[Heard, ...] = ()
+    """What the selection has each of the slots carry."""
+    audible: bool = False
+    """Whether the selection lets anybody hear this participant."""
 
     @property
     def stream(self) -> InboundStream | None:

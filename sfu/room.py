@@ -1,7 +1,7 @@
 """A room of the SFU: its participants, what they send, and who hears it. Pure; `now` is in monotonic seconds.
 
-A room knows sources (inbound streams) and listeners (`sfu/listener.py`); its own first listener is the one that keeps
-the slots filled.
+The room decides nothing: `sfu/selection.py` says what passes, and the room opens and closes the way of streams into
+slots and to listeners (`sfu/listener.py`) accordingly.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from sfu.listener import Listener
 from sfu.observer import Speaker
 from sfu.participant import MediaParticipant
 from sfu.room_tones import RoomTones
-from sfu.selection import Candidate, MuteFlags, assign, rank
+from sfu.selection import Heard, MuteFlags, Sink, Talker, select
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
 from sfu.stream import InboundStream
@@ -36,7 +36,7 @@ class RoomChanges(NamedTuple):
 
 
 class MediaRoom:
-    """Who hears whom in one room. Every change is followed by `_reassign`; packets never decide anything."""
+    """One room. Every change is followed by `_select`, which has `sfu/selection.py` decide; packets decide nothing."""
 
     def __init__(self, room_id: str, restless: "set[MediaRoom] | None" = None) -> None:
         """Begin empty. The room puts itself into `restless` when somebody's slots have changed."""
@@ -45,48 +45,40 @@ class MediaRoom:
         self.participants: dict[str, MediaParticipant] = {}
         self.listeners: list[Listener] = []
         self._dirty: set[str] = set()
-        self._ranking: list[str] = []
+        self._ranking: tuple[str, ...] = ()
+        self._fewest = 0
         self._review_at = 0.0
         self._loss_review_at = 0.0
         self._speakers: tuple[tuple[str, int], ...] = ()
         self._told: list[Speaker] | None = None
-        self._smallest = 0
         self.tones = RoomTones(self.participants, lambda: self._restless.add(self))
 
     # people
 
     def add(self, participant_id: str, flags: MuteFlags, now: float) -> MediaParticipant:
-        """Somebody joins."""
+        """A participant joins."""
         participant = self.participants[participant_id] = MediaParticipant(participant_id, flags)
-        self._rank()
-        self._reassign(now)
+        self._select(now)
         return participant
 
     def remove(self, participant_id: str, now: float) -> None:
-        """Somebody leaves; whom they heard and who heard them is undone."""
+        """A participant leaves: their slots are emptied, and their streams taken out of everybody's."""
         participant = self.participants.get(participant_id)
         if participant is None:
             return
-        self.set_slots(participant_id, (), now)
+        for slot in participant.slots:
+            self._put(slot, None)
         for stream in list(participant.streams):
             self._end_stream(participant, stream, now)
         del self.participants[participant_id]
         self._dirty.discard(participant_id)
         self.tones.silence(participant_id)
-        self._rank()
-        self._reassign(now)
+        self._select(now)
 
     def set_flags(self, participant_id: str, flags: MuteFlags, now: float) -> None:
         """A mute or deafen changes what is delivered from the next packet on."""
-        participant = self.participants[participant_id]
-        before, participant.flags = participant.flags, flags
-        if before.may_speak != flags.may_speak:
-            for stream in participant.streams:
-                self._set_heard(participant, stream, now)
-            if not flags.may_speak:
-                self.tones.silence(participant_id)
-            self._rank()
-        self._reassign(now)
+        self.participants[participant_id].flags = flags
+        self._select(now)
 
     # what they send
 
@@ -96,17 +88,16 @@ class MediaRoom:
         participant.streams.append(stream)
         participant.tables[stream.id] = SlotTable(stream)
         stream.on_voice = self._voice_changed
-        for older in participant.streams[:-1]:
-            self._move_slots(participant.tables[older.id], participant.tables[stream.id])
-        self._set_heard(participant, stream, now)
+        if participant.audible:
+            self._open(participant, stream, now)
+        self._select(now)
 
     def remove_stream(self, participant_id: str, stream: InboundStream, now: float) -> None:
         """A stream has ended (BYE, a changed SSRC, a lost endpoint)."""
         participant = self.participants[participant_id]
         if stream in participant.streams:
             self._end_stream(participant, stream, now)
-            self._rank()
-            self._reassign(now)
+            self._select(now)
 
     # who hears
 
@@ -117,16 +108,14 @@ class MediaRoom:
         for slot in participant.slots:
             if slot not in slots:
                 self._put(slot, None)
-        participant.slots = slots
-        self._smallest = min((len(other.slots) for other in self.participants.values() if other.slots), default=0)
-        self._rank()
-        self._reassign(now)
+        participant.slots, participant.heard = slots, ()
+        self._select(now)
         self._mark(participant_id)
 
     def route_changed(self, participant_id: str) -> None:
         """The way to a listener is there, or is another (address, keys, extensions): packet steps are drawn up anew."""
         participant = self.participants[participant_id]
-        self._bind_all(participant)
+        self._carry(participant, participant.heard)
         for slot in participant.slots:
             table = self._table_of(slot)
             if table is not None:
@@ -179,9 +168,8 @@ class MediaRoom:
                 for stream in participant.streams:
                     stream.downlink_loss = participant.tables[stream.id].loss_percentile(now)
         speaking = [p.stream for p in self.participants.values() if p.stream is not None and p.stream.voice.voiced]
-        if self._contended and len(speaking) > self._smallest:
-            self._rank()
-            self._reassign(now)
+        if len(speaking) > self._fewest > 0:
+            self._select(now)
         levels = tuple((stream.participant, round(stream.voice.loudness / 3)) for stream in speaking)
         if levels != self._speakers:
             self._speakers = levels
@@ -200,116 +188,114 @@ class MediaRoom:
         self._dirty.add(participant_id)
         self._restless.add(self)
 
-    # the rules' consequences
+    # what the selection has decided
 
-    @property
-    def _contended(self) -> bool:
-        """Whether somebody has fewer slots than there are others."""
-        return 0 < self._smallest < len(self.participants) - 1
+    def _select(self, now: float, speaking: InboundStream | None = None) -> None:
+        """Have it decided who hears whom, and carry out what differs. `speaking` has just begun to speak."""
+        people = list(self.participants.values())
+        listeners = [participant for participant in people if participant.slots]
+        talkers = [_talker(participant) for participant in people]
+        selection = select(talkers, [Sink(), *(_sink(listener) for listener in listeners)], self._ranking)
+        self._ranking, self._fewest = selection.ranking, selection.fewest
+        everybody, *carried = selection.sinks
+        for participant, heard in zip(people, everybody, strict=True):
+            if participant.audible != heard.allowed:
+                self._set_audible(participant, heard.allowed, now)
+        for listener, places in zip(listeners, carried, strict=True):
+            if listener.heard != places:
+                self._carry(listener, places, speaking, now)
 
-    def _voice_changed(self, stream: InboundStream, now: float) -> None:
-        """Somebody has begun or ended to speak: in a room with too few slots that decides who is heard."""
-        speaking = stream if stream.voice.voiced else None
-        if speaking is None:
-            self.participants[stream.participant].tables[stream.id].pause()
-        if self._contended:
-            self._rank()
-            self._reassign(now, speaking)
+    def _carry(
+        self,
+        listener: MediaParticipant,
+        places: tuple[Heard, ...],
+        speaking: InboundStream | None = None,
+        now: float = 0.0,
+    ) -> None:
+        """Have each of a listener's slots carry what the selection says; a slot without a route waits for one.
 
-    def _rank(self) -> None:
-        """Order everybody by their claim to a slot."""
-        people = self.participants.values()
-        capacity = max((len(participant.slots) for participant in people), default=0)
-        incumbents = frozenset(self._ranking[:capacity])
-        self._ranking = rank((self._candidate(participant) for participant in people), incumbents)
-
-    @staticmethod
-    def _candidate(participant: MediaParticipant) -> Candidate:
-        stream = participant.stream
-        if stream is None or not participant.flags.may_speak:
-            return Candidate(participant.id, False, 0.0, float("-inf"))
-        voice = stream.voice
-        return Candidate(participant.id, voice.voiced, voice.loudness, voice.last_voiced)
-
-    def _reassign(self, now: float, speaking: InboundStream | None = None) -> None:
-        """Give every listener the people that the ranking says; only what differs is touched."""
-        for listener in self.participants.values():
-            slots = listener.slots
-            if not slots:
-                continue
-            current = [slot.participant for slot in slots]
-            wanted = assign(self._ranking, listener.id, current)
-            for slot, participant_id in zip(slots, wanted, strict=True):
-                if slot.participant != participant_id:
-                    self._put(slot, participant_id)
-                    self._mark(listener.id)
-            self._bind_all(listener, speaking, now)
-
-    def _put(self, slot: Slot, participant_id: str | None) -> None:
-        """Assign a slot to a participant, or to nobody."""
-        table = self._table_of(slot)
-        if table is not None:
-            table.remove(slot)
-        slot.participant = participant_id
-
-    def _bind_all(self, listener: MediaParticipant, speaking: InboundStream | None = None, now: float = 0.0) -> None:
-        """Put streams into assigned slots that have none, and take them out where the listener may not hear.
-
-        `speaking` has just begun at `now`: what they said before that is sent too.
+        `speaking` has just begun at `now`: what its talker said before that is sent, too.
         """
-        may_hear = listener.flags.may_hear
-        for slot in listener.slots:
-            if slot.stream is not None:
-                table = None if may_hear else self._table_of(slot)
-                if table is not None:
-                    table.remove(slot)
-            elif may_hear and slot.participant is not None and slot.route is not None:
-                source = self.participants[slot.participant]
-                if source.stream is None or not source.flags.may_speak:
-                    continue
-                table = source.tables[source.stream.id]
-                if source.stream is speaking:
+        for slot, heard in zip(listener.slots, places, strict=True):
+            if slot.participant != heard.participant:
+                self._put(slot, heard.participant)
+                self._mark(listener.id)
+            elif slot.stream is not None and slot.stream.id != heard.stream:
+                self._take_out(slot)
+            if slot.stream is None and slot.route is not None and heard.stream is not None:
+                table = self.participants[str(heard.participant)].tables[heard.stream]
+                if table.stream is speaking:
                     table.add_speaking(slot, now)
                 else:
                     table.add(slot)
+        listener.heard = places
+
+    def _put(self, slot: Slot, participant_id: str | None) -> None:
+        """Assign a slot to a participant, or to nobody."""
+        self._take_out(slot)
+        slot.participant = participant_id
+
+    def _take_out(self, slot: Slot) -> None:
+        """Let a slot carry nothing."""
+        table = self._table_of(slot)
+        if table is not None:
+            table.remove(slot)
+
+    def _voice_changed(self, stream: InboundStream, now: float) -> None:
+        """A talker has begun or ended to speak: with too few slots that decides who is heard."""
+        speaking = stream if stream.voice.voiced else None
+        if speaking is None:
+            self.participants[stream.participant].tables[stream.id].pause()
+        if self._fewest:
+            self._select(now, speaking)
+
+    def _set_audible(self, participant: MediaParticipant, audible: bool, now: float) -> None:
+        """Open or close the way from a participant's streams to everybody."""
+        participant.audible = audible
+        if not audible:
+            self.tones.silence(participant.id)
+        for stream in participant.streams:
+            if audible:
+                self._open(participant, stream, now)
+            else:
+                self._close(participant, stream, now)
+
+    def _open(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
+        """Let a stream's packets and keys through."""
+        table = participant.tables[stream.id]
+        stream.handlers = (table.packet, *(listener.packet for listener in self.listeners))
+        stream.on_event = self.tones.event
+        for listener in self.listeners:
+            listener.joined(stream, now)
+
+    def _close(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
+        """Let nothing of a stream through, and forget what was said."""
+        if stream.handlers:
+            for listener in self.listeners:
+                listener.left(stream, now)
+        stream.handlers = ()
+        stream.on_event = None
+        self.tones.end(stream)
+        participant.tables[stream.id].clear()
+        stream.hush()
 
     def _end_stream(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
-        """Undo what the room knows of a stream; the participant's newest other one takes its place."""
-        if stream.handlers:
-            self._tell_left(stream, now)
-        stream.handlers = ()
-        stream.on_voice = stream.on_event = None
-        self.tones.end(stream)
-        table = participant.tables.pop(stream.id)
+        """Undo what the room knows of a stream."""
+        self._close(participant, stream, now)
+        stream.on_voice = None
+        del participant.tables[stream.id]
         participant.streams.remove(stream)
-        if participant.stream is not None and participant.flags.may_speak:
-            self._move_slots(table, participant.tables[participant.stream.id])
-        table.clear()
 
-    @staticmethod
-    def _move_slots(old: SlotTable, new: SlotTable) -> None:
-        for slot in list(old.slots):
-            old.remove(slot)
-            new.add(slot)
 
-    def _set_heard(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
-        """Open or close the way from a stream to everybody who hears it."""
-        if participant.flags.may_speak:
-            table = participant.tables[stream.id]
-            stream.handlers = (table.packet, *(listener.packet for listener in self.listeners))
-            stream.on_event = self.tones.event
-            for listener in self.listeners:
-                listener.joined(stream, now)
-            self._rank()
-            self._reassign(now)
-        elif stream.handlers:
-            self._tell_left(stream, now)
-            stream.handlers = ()
-            stream.on_event = None
-            self.tones.end(stream)
-            participant.tables[stream.id].clear()
-            stream.hush()
+def _talker(participant: MediaParticipant) -> Talker:
+    """A participant as the selection sees them."""
+    stream = participant.stream
+    if stream is None:
+        return Talker(participant.id, participant.flags)
+    voice = stream.voice
+    return Talker(participant.id, participant.flags, stream.id, voice.voiced, voice.loudness, voice.last_voiced)
 
-    def _tell_left(self, stream: InboundStream, now: float) -> None:
-        for listener in self.listeners:
-            listener.left(stream, now)
+
+def _sink(listener: MediaParticipant) -> Sink:
+    """A listener's slots as the selection sees them."""
+    return Sink(listener.id, listener.flags, tuple([slot.participant for slot in listener.slots]))

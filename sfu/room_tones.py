@@ -98,7 +98,7 @@ class RoomTones:
 
     def press(self, participant_id: str, keys: Keys, now: float) -> bool:
         """Tones to be sent for a participant; False where too many wait."""
-        if not self._participants[participant_id].flags.may_speak:
+        if not self._participants[participant_id].audible:
             return True
         keypad = self._keypads.setdefault(participant_id, Keypad(participant_id))
         if not keypad.has_room_for(keys):
@@ -146,8 +146,12 @@ class RoomTones:
 
     def _slots_of(self, participant_id: str) -> set[Slot]:
         """The slots in which others may hear this participant now, whether it sends anything or not."""
-        hearing = (listener for listener in self._participants.values() if listener.flags.may_hear)
-        return {slot for listener in hearing for slot in listener.slots if slot.participant == participant_id}
+        return {
+            slot
+            for listener in self._participants.values()
+            for slot, heard in zip(listener.slots, listener.heard, strict=True)
+            if heard.allowed and heard.participant == participant_id
+        }
 
     def _note(self, tones: list[Tone]) -> None:
         if tones:

@@ -1,25 +1,36 @@
-"""Who hears whom: pure functions from who speaks, and how loudly, to whom each listener hears in which slot.
+"""Who hears whom: one pure function, `select`, from rights, flags and levels to what every sink carries.
 
-Everyone, while there are slots enough; else the loudest K. Rules that come later (positions, whisper, stage) are rules
-in `rank` and `assign`; nothing else decides. A person keeps a slot until somebody displaces them, so that slots do not
-shuffle while people talk.
+A *talker* is a participant as a source of sound, a *sink* is anything that hears: the slots of a participant, a
+journal, a port to a service. `select` alone decides; `sfu/room.py` carries its result out, and the packet step only
+walks the tables that follow from it. A rule to come (whisper, stage, positions) is another input of this function.
+
+The rules of today, in this order:
+
+1. Nobody hears their own voice, a talker who may not speak, or anybody while they may not hear (`MuteFlags`).
+2. A sink with places enough carries everybody. Otherwise it carries the loudest of those who speak, then those who
+   spoke last. A talker who is heard already counts as 6 dB louder (`INCUMBENT_DB`).
+3. A talker who stays keeps their place, so that slots do not shuffle while people talk. A mute takes no place away.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 INCUMBENT_DB = 6.0
-"""How much louder a newcomer must be than somebody who is heard already, both speaking."""
+"""How much louder a newcomer must be than a talker who is heard already, while both speak."""
+
+AS_SENT = 1.0
+"""The gain of a voice that is to be played as it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class MuteFlags:
-    """The five mute flags of a participant, kept apart as in Mumble, and hold. The media path enforces them.
+    """What silences one participant, kept apart as in Mumble; the media path enforces all of it.
 
-    `self_mute` and `self_deaf` are the participant's own; `mute` and `deaf` a moderator's; `suppressed` a rule's (not
-    on stage, out of range). A participant's own unmute never lifts a moderator's mute. `held` stops both directions
-    and leaves the five as they are.
+    `self_mute` and `self_deaf` are the participant's own, `mute` and `deaf` a moderator's. `suppressed` comes from a
+    rule of the room or from a token that does not let its bearer publish. `held` is the participant's own, too: nothing
+    goes to or from a participant on hold, and the other five stay as they are meanwhile.
     """
 
     self_mute: bool = False
@@ -31,58 +42,124 @@ class MuteFlags:
 
     @property
     def may_speak(self) -> bool:
-        """Whether anybody may receive this participant's audio."""
+        """Whether any sink may carry this participant's audio."""
         return not (self.self_mute or self.mute or self.suppressed or self.held)
 
     @property
     def may_hear(self) -> bool:
-        """Whether this participant may receive anybody's audio."""
+        """Whether this participant's own sinks may carry any audio."""
         return not (self.self_deaf or self.deaf or self.held)
 
 
-class Candidate(NamedTuple):
-    """One person who could be heard, as the ranking sees them."""
+UNMUTED = MuteFlags()
+
+
+class Talker(NamedTuple):
+    """One participant as a source of sound: their flags, the stream that stands for them, and its level."""
 
     participant: str
-    voiced: bool
-    loudness: float
+    flags: MuteFlags = UNMUTED
+    stream: int | None = None
+    """Id of the inbound stream; None while the participant sends none."""
+    voiced: bool = False
+    loudness: float = 0.0
     """0 (silence) to 127 (loudest), smoothed."""
-    last_voiced: float
-    """Monotonic seconds; -inf for somebody who has not spoken yet."""
+    last_voiced: float = -math.inf
+    """Monotonic seconds; -inf for a talker who has not spoken yet."""
 
 
-def rank(candidates: Iterable[Candidate], incumbents: frozenset[str] = frozenset()) -> list[str]:
-    """Candidates in the order of their claim to a slot.
+class Sink(NamedTuple):
+    """One thing that hears."""
 
-    First those who speak, the loudest first, where those heard already (`incumbents`) count as 6 dB louder; then the
-    silent, the last to have spoken first. Ties keep the order given.
+    participant: str | None = None
+    """Whose ear it is. None: it stands for no participant (a journal, a probe), and hears everybody."""
+    flags: MuteFlags = UNMUTED
+    places: tuple[str | None, ...] | None = None
+    """The talker in each slot now. None: the sink takes any number of talkers, and has no slots."""
+
+
+class Heard(NamedTuple):
+    """What one place of a sink carries."""
+
+    participant: str | None
+    """The talker who has the place, heard or not: a muted talker keeps it."""
+    allowed: bool
+    """Whether anything of the talker may pass, telephone events included."""
+    stream: int | None
+    """The inbound stream to forward. None: nothing may pass, or nothing is sent."""
+    gain: float = AS_SENT
+    """A hint for the receiver."""
+
+
+EMPTY = Heard(None, False, None)
+
+
+class Selection(NamedTuple):
+    """What `select` decides."""
+
+    ranking: tuple[str, ...]
+    """All talkers, in the order of their claim to a place. The next call takes it as `former`."""
+    sinks: tuple[tuple[Heard, ...], ...]
+    """What each sink carries, in the order of the sinks: one entry a place, or one a talker where it has no slots."""
+    fewest: int
+    """The places of the sink that has fewest, where some sink has fewer than there are others to hear; else 0.
+
+    Only where it is not 0 do levels decide who is heard.
     """
 
-    def claim(candidate: Candidate) -> tuple[bool, float]:
-        if candidate.voiced:
-            bonus = INCUMBENT_DB if candidate.participant in incumbents else 0.0
-            return False, -(candidate.loudness + bonus)
-        return True, -candidate.last_voiced
 
-    return [candidate.participant for candidate in sorted(candidates, key=claim)]
+def select(talkers: Sequence[Talker], sinks: Sequence[Sink], former: Sequence[str] = ()) -> Selection:
+    """Decide what every sink carries. `former` is the ranking of the last selection in this room."""
+    sizes = [len(sink.places) for sink in sinks if sink.places]
+    ranking = _rank(talkers, frozenset(former[: max(sizes, default=0)]))
+    heard = {talker.participant: _passing(talker) for talker in talkers}
+    silent = {participant: Heard(participant, False, None) for participant in heard}
+    carried = []
+    for sink in sinks:
+        passing = heard if sink.flags.may_hear else silent
+        if sink.places is None:
+            carried.append(tuple(one for one in passing.values() if one.participant != sink.participant))
+        else:
+            places = _place(ranking, sink.participant, sink.places)
+            carried.append(tuple(EMPTY if one is None else passing[one] for one in places))
+    fewest = min(sizes, default=0)
+    return Selection(ranking, tuple(carried), fewest if fewest < len(talkers) - 1 else 0)
 
 
-def assign(ranking: Sequence[str], listener: str, current: Sequence[str | None]) -> list[str | None]:
-    """Who is in each of a listener's slots, given who is now (`current`, one entry a slot).
+def _passing(talker: Talker) -> Heard:
+    """What a sink that may hear carries of a talker."""
+    allowed = talker.flags.may_speak
+    return Heard(talker.participant, allowed, talker.stream if allowed else None)
 
-    The first K of the ranking without the listener are heard. Whoever stays keeps their slot; newcomers take free
-    slots from the first on. With fewer people than slots the rest stay empty.
+
+def _rank(talkers: Iterable[Talker], incumbents: frozenset[str]) -> tuple[str, ...]:
+    """Talkers in the order of their claim to a place.
+
+    First those who speak, the loudest first, where those heard already (`incumbents`) count as louder; then the silent,
+    the last to have spoken first. Ties keep the order given.
+    """
+
+    def claim(talker: Talker) -> tuple[bool, float]:
+        if talker.stream is None or not talker.flags.may_speak:
+            return True, math.inf
+        if talker.voiced:
+            bonus = INCUMBENT_DB if talker.participant in incumbents else 0.0
+            return False, -(talker.loudness + bonus)
+        return True, -talker.last_voiced
+
+    return tuple(talker.participant for talker in sorted(talkers, key=claim))
+
+
+def _place(ranking: Sequence[str], listener: str | None, current: Sequence[str | None]) -> list[str | None]:
+    """The talker in each of a listener's places, given those in them now.
+
+    The first K of the ranking without the listener are heard. Whoever stays keeps the place; newcomers take free places
+    from the first on. With fewer talkers than places the rest stay empty.
     """
     capacity = len(current)
-    wanted: list[str] = []
-    for participant in ranking:
-        if participant == listener:
-            continue
-        if len(wanted) == capacity:
-            break
-        wanted.append(participant)
+    wanted = [participant for participant in ranking[: capacity + 1] if participant != listener][:capacity]
     staying = set(wanted)
-    slots = [participant if participant in staying else None for participant in current]
-    placed = set(slots)
-    newcomers = iter(participant for participant in wanted if participant not in placed)
-    return [participant if participant is not None else next(newcomers, None) for participant in slots]
+    places = [participant if participant in staying else None for participant in current]
+    placed = set(places)
+    newcomers = iter([participant for participant in wanted if participant not in placed])
+    return [participant if participant is not None else next(newcomers, None) for participant in places]

@@ -367,7 +367,10 @@ class MediaServer:
         for participant_id in changes.slots:
             participant = room.participants.get(participant_id)
             if participant is not None:
-                slots = [SlotAssignment(slot.form.mid, slot.participant) for slot in participant.slots]
+                slots = [
+                    SlotAssignment(slot.form.mid, heard.participant, heard.gain)
+                    for slot, heard in zip(participant.slots, participant.heard, strict=True)
+                ]
                 self.observer.slots_changed(participant_id, slots)
 
 
