@@ -2,15 +2,16 @@
 
 A `ReceiveBatch` and a `SendBatch` are fixed rows of buffers ("lanes"), laid out once, so that a packet costs no
 allocation. The kernel's structures are written as 64-bit words through a memoryview; `struct mmsghdr` has the same
-layout on every 64-bit Linux.
+layout on every 64-bit Linux. pylibsrtp's compiled `ffi` makes the memory and the calls: a `FFI` of our own would parse
+C declarations at import.
 """
 
+import ctypes
 import socket
 import struct
 from typing import Any
 
-from cffi import FFI
-from pylibsrtp._binding import ffi as srtp_ffi
+from pylibsrtp._binding import ffi
 
 LANE = 2048
 """Bytes of a lane to receive in. A datagram that fills it was longer, and is not looked at."""
@@ -22,22 +23,27 @@ RECEIVE_LANES = 64
 SEND_LANES = 64
 
 _HEAD_WORDS = 8
-_WORD_NAME, _WORD_NAME_LENGTH, _WORD_LENGTH = 0, 1, 7
+"""Of a `struct mmsghdr`: a `struct msghdr` of seven words, then the length of the datagram."""
+_WORD_NAME, _WORD_NAME_LENGTH, _WORD_IOV, _WORD_IOV_LENGTH, _WORD_LENGTH = 0, 1, 2, 3, 7
+_IOVEC_WORDS = 2
 _SOCKADDR_SIZE = 28
 
-_ffi = FFI()
-_ffi.cdef(
-    """
-    struct iovec { void *iov_base; size_t iov_len; };
-    struct msghdr { void *msg_name; unsigned int msg_namelen; struct iovec *msg_iov; size_t msg_iovlen;
-                    void *msg_control; size_t msg_controllen; int msg_flags; };
-    struct mmsghdr { struct msghdr msg_hdr; unsigned int msg_len; };
-    int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags);
-    int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags, void *timeout);
-    """
-)
-_libc = _ffi.dlopen(None)
 _DONTWAIT = socket.MSG_DONTWAIT
+_NO_TIMEOUT = ffi.cast("void *", 0)
+
+
+def _function(kind: str, name: str) -> Any:
+    """A function of libc as cffi calls it: it releases the GIL for as long as the kernel takes."""
+    address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
+    return ffi.cast(kind, address)
+
+
+_recvmmsg = _function("int(*)(int, void *, unsigned int, int, void *)", "recvmmsg")
+_sendmmsg = _function("int(*)(int, void *, unsigned int, int)", "sendmmsg")
+
+
+def _address(memory: Any) -> int:
+    return int(ffi.cast("uintptr_t", memory))
 
 
 def sockaddr(family: int, host: str, port: int) -> bytes:
@@ -75,8 +81,8 @@ class PinnedSockaddr:
     def __init__(self, name: bytes) -> None:
         """Pin a copy of `name`."""
         self.name = name
-        self._memory = _ffi.new("unsigned char[]", name)
-        self.address = int(_ffi.cast("uintptr_t", self._memory))
+        self._memory = ffi.new("unsigned char[]", name)
+        self.address = _address(self._memory)
 
 
 class _Lanes:
@@ -84,21 +90,21 @@ class _Lanes:
 
     def __init__(self, count: int, size: int, name_size: int) -> None:
         self.count = count
-        self._arena = _ffi.new("unsigned char[]", count * size)
-        self._iovecs = _ffi.new("struct iovec[]", count)
-        self._heads = _ffi.new("struct mmsghdr[]", count)
-        self.view = memoryview(_ffi.buffer(self._arena)).cast("B")
-        self.heads = memoryview(_ffi.buffer(self._heads)).cast("B").cast("Q")
-        self.iovecs = memoryview(_ffi.buffer(self._iovecs)).cast("B").cast("Q")
-        base = int(_ffi.cast("uintptr_t", self._arena))
-        self.pointers = [srtp_ffi.cast("void *", base + lane * size) for lane in range(count)]
+        self._arena = ffi.new("unsigned char[]", count * size)
+        self._iovecs = ffi.new("uint64_t[]", count * _IOVEC_WORDS)
+        self._heads = ffi.new("uint64_t[]", count * _HEAD_WORDS)
+        self.view = memoryview(ffi.buffer(self._arena)).cast("B")
+        self.heads = memoryview(ffi.buffer(self._heads)).cast("B").cast("Q")
+        self.iovecs = memoryview(ffi.buffer(self._iovecs)).cast("B").cast("Q")
+        base, iovecs = _address(self._arena), _address(self._iovecs)
+        self.pointers = [ffi.cast("void *", base + lane * size) for lane in range(count)]
         for lane in range(count):
-            self._iovecs[lane].iov_base = self._arena + lane * size
-            self._iovecs[lane].iov_len = size
-            head = self._heads[lane].msg_hdr
-            head.msg_iov = self._iovecs + lane
-            head.msg_iovlen = 1
-            head.msg_namelen = name_size
+            self.iovecs[lane * _IOVEC_WORDS] = base + lane * size
+            self.iovecs[lane * _IOVEC_WORDS + 1] = size
+            head = lane * _HEAD_WORDS
+            self.heads[head + _WORD_IOV] = iovecs + lane * _IOVEC_WORDS * 8
+            self.heads[head + _WORD_IOV_LENGTH] = 1
+            self.heads[head + _WORD_NAME_LENGTH] = name_size
 
 
 class ReceiveBatch(_Lanes):
@@ -108,19 +114,19 @@ class ReceiveBatch(_Lanes):
         """Lay out `count` lanes for sockets of `family`."""
         self.name_size = sockaddr_size(family)
         super().__init__(count, LANE, self.name_size)
-        self._names = _ffi.new("unsigned char[]", count * _SOCKADDR_SIZE)
-        names = memoryview(_ffi.buffer(self._names)).cast("B")
+        self._names = ffi.new("unsigned char[]", count * _SOCKADDR_SIZE)
+        names = memoryview(ffi.buffer(self._names)).cast("B")
         self.names = [names[lane * _SOCKADDR_SIZE : lane * _SOCKADDR_SIZE + self.name_size] for lane in range(count)]
         self.datagrams = [self.view[lane * LANE : (lane + 1) * LANE] for lane in range(count)]
         for lane in range(count):
-            self._heads[lane].msg_hdr.msg_name = self._names + lane * _SOCKADDR_SIZE
-        self._lengths = srtp_ffi.new("int[]", count)
+            self.heads[lane * _HEAD_WORDS + _WORD_NAME] = _address(self._names) + lane * _SOCKADDR_SIZE
+        self._lengths = ffi.new("int[]", count)
         self.length_pointers = [self._lengths + lane for lane in range(count)]
-        self.lengths = memoryview(srtp_ffi.buffer(self._lengths)).cast("B").cast("i")
+        self.lengths = memoryview(ffi.buffer(self._lengths)).cast("B").cast("i")
 
     def receive(self, descriptor: int) -> int:
         """Fill lanes from the socket; how many were filled, 0 when there was nothing (or an ICMP error to skip)."""
-        filled: int = _libc.recvmmsg(descriptor, self._heads, self.count, _DONTWAIT, _ffi.NULL)
+        filled: int = _recvmmsg(descriptor, self._heads, self.count, _DONTWAIT, _NO_TIMEOUT)
         if filled <= 0:
             return 0
         heads, lengths = self.heads, self.lengths
@@ -140,21 +146,21 @@ class SendBatch(_Lanes):
     def __init__(self, family: int, count: int = SEND_LANES) -> None:
         """Lay out `count` lanes for sockets of `family`."""
         super().__init__(count, SEND_LANE, sockaddr_size(family))
-        base = int(_ffi.cast("uintptr_t", self._iovecs))
+        base = _address(self._iovecs)
         self.lanes: list[tuple[int, int, int, Any, Any]] = [
             (
                 lane * SEND_LANE,
                 2 * lane + 1,
                 _HEAD_WORDS * lane + _WORD_NAME,
                 self.pointers[lane],
-                srtp_ffi.cast("int *", base + lane * 16 + 8),
+                ffi.cast("int *", base + lane * 16 + 8),
             )
             for lane in range(count)
         ]
 
     def send(self, descriptor: int, count: int) -> int:
         """Send the first `count` lanes; how many the kernel took. One that it refuses is passed over."""
-        sent: int = _libc.sendmmsg(descriptor, self._heads, count, _DONTWAIT)
+        sent: int = _sendmmsg(descriptor, self._heads, count, _DONTWAIT)
         return sent if sent == count else self._send_rest(descriptor, count, sent)
 
     def _send_rest(self, descriptor: int, count: int, sent: int) -> int:
@@ -162,7 +168,7 @@ class SendBatch(_Lanes):
         done = max(sent, 0)
         position = done + 1
         while position < count:
-            more: int = _libc.sendmmsg(descriptor, self._heads + position, count - position, _DONTWAIT)
+            more: int = _sendmmsg(descriptor, self._heads + position * _HEAD_WORDS, count - position, _DONTWAIT)
             taken = max(more, 0)
             done += taken
             position += taken + 1

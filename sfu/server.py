@@ -46,7 +46,7 @@ class MediaServer:
         """Prepare; nothing is bound until `start`."""
         self.settings = settings
         self.observer = observer
-        self.certificate: Certificate = Certificate.generateCertificate()
+        self.certificate: Certificate = Certificate()
         self.chance: random.Random = random.SystemRandom()
         self.epoch = time.time() - time.monotonic()
         self.now = time.monotonic
@@ -62,7 +62,6 @@ class MediaServer:
         self._timer: asyncio.Handle | None = None
         self._lag = LoopLag()
         self._tones = Timers(self._advance_tones, _call_later)
-        self._closing: set[asyncio.Task[None]] = set()
 
     # life
 
@@ -85,7 +84,6 @@ class MediaServer:
         if self._timer is not None:
             self._timer.cancel()
         self._tones.close()
-        await asyncio.gather(*self._closing, return_exceptions=True)
         loop = asyncio.get_running_loop()
         for sock in self.switchboard.sockets:
             loop.remove_reader(sock.descriptor)
@@ -257,9 +255,6 @@ class MediaServer:
         for name in connection.close(self.now()):
             self.switchboard.names.pop(name, None)
         self._deadlines.forget(connection)
-        closing = asyncio.get_running_loop().create_task(connection.dtls.wait_closed())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
         self.observer.connection_ended(participant_id, reason, octets_of(connection.endpoint))
 
     def _readable(self, sock: MediaSocket) -> None:

@@ -1,8 +1,8 @@
 """SRTP and SRTCP sessions on libsrtp (RFC 3711; AES-GCM: RFC 7714), made from the keys of a DTLS handshake (RFC 5764).
 
-aiortc's own policy sets `allow_repeat_tx`, under which a repeated sequence number reuses an AES-GCM nonce without a
-word. Here repeats are an error. The raw session pointers are used by the packet step (`sfu/forward.py`), which protects
-in place; everything else goes through the methods, which copy.
+A repeated sequence number would reuse an AES-GCM nonce: it is an error (`allow_repeat_tx` is off). The raw session
+pointers are used by the packet step (`sfu/forward.py`), which protects in place; everything else goes through the
+methods, which copy.
 
 The names of `pylibsrtp._binding` used here are kept by a contract test.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from socket import htonl
 from typing import Any
 
-from pylibsrtp import Policy
+from pylibsrtp import Error, Policy
 from pylibsrtp._binding import ffi, lib
 
 from sfu.errors import SrtpFailure
@@ -39,6 +39,15 @@ class Profile:
     tag_length: int
 
 
+def _is_built_in(profile: Profile) -> bool:
+    """Whether libsrtp was built with it: AES-GCM needs a crypto library."""
+    try:
+        Policy(srtp_profile=profile.libsrtp_profile)
+    except Error:
+        return False
+    return True
+
+
 PROFILES = {
     profile.name: profile
     for profile in (
@@ -46,7 +55,9 @@ PROFILES = {
         Profile("SRTP_AEAD_AES_128_GCM", Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12, 16),
         Profile("SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14, 10),
     )
+    if _is_built_in(profile)
 }
+"""By OpenSSL's name, the one that we like best first."""
 
 
 def _session(profile: Profile, key: bytes, ssrc_type: int) -> Any:

@@ -20,7 +20,7 @@ PACKAGES = ("quality", "sfu", "recorder", "signaling")
 SHELLS = {
     "sfu/addresses.py": "lists the machine's network interfaces",
     "sfu/connection.py": "an engine with its DTLS transport; draws its credentials",
-    "sfu/dtls.py": "drives aiortc's DTLS transport",
+    "sfu/dtls.py": "OpenSSL, and the timers of a handshake",
     "sfu/mmsg.py": "recvmmsg and sendmmsg through cffi",
     "sfu/server.py": "the loop, the timers and the sockets of the media server",
     "sfu/srtp.py": "libsrtp",
@@ -108,7 +108,6 @@ IMPURE_IMPORTS = re.compile(
 )
 
 ALLOWED_IMPORTS = {
-    ("sfu/stun.py", "aioice"): "its codec for STUN messages, no transport",
     ("signaling/operating/apikey_cli.py", "typer"): "declares commands; what they do is elsewhere",
     ("signaling/operating/command_line.py", "typer"): "declares flags, and says what went wrong",
     ("signaling/operating/invite_cli.py", "typer"): "declares commands; what they do is elsewhere",
@@ -176,8 +175,6 @@ DECISION_LINES = 40
 ENVIRONMENT_READER = "signaling/operating/settings.py"
 
 TASK_OWNERS = {
-    "sfu/dtls.py": "one handshake each; close() cancels it, wait_closed() awaits it",
-    "sfu/server.py": "the ends of handshakes; close() awaits them",
     "signaling/app.py": "watcher of certificates, question for the public address, key set; cleanup contexts end them",
     "signaling/http/gateway.py": "the keeper of time limits; close() ends it",
     "signaling/storage/keeping.py": "the spool and the sign of life; close() ends them",

@@ -142,6 +142,25 @@ def test_two_zero_bits_and_the_cookie_rfc_8489_section_5(at: int) -> None:
         parse_request(bytes(datagram))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        struct.pack("!HH", 0x0006, 9) + b"ours:the",
+        struct.pack("!HH", 0x0006, 8) + b"ours:the" + b"\x00\x06",
+        struct.pack("!HH", 0x0006, 4) + b"a:\xff\xff",
+    ],
+    ids=["attribute beyond the message", "length no multiple of 4", "not UTF-8"],
+)
+def test_an_attribute_that_cannot_be_is_refused_rfc_8489_section_14(body: bytes) -> None:
+    with pytest.raises(MalformedPacket):
+        parse_request(struct.pack("!HHI", 0x0001, len(body), codec.COOKIE) + TRANSACTION + body)
+
+
+def test_the_first_of_an_attribute_counts_rfc_8489_section_14() -> None:
+    body = b"".join(struct.pack("!HH", 0x0006, 4) + name for name in (b"a:b ", b"c:d "))
+    assert request(struct.pack("!HHI", 0x0001, len(body), codec.COOKIE) + TRANSACTION + body).local_ufrag == "a"
+
+
 # -- responses ------------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +172,26 @@ def test_success_says_where_the_check_came_from_rfc_8489_section_6_3_1_1(source:
     assert response.attributes["XOR-MAPPED-ADDRESS"] == source[:2]
     assert response.check_message_integrity(PASSWORD.encode())
     assert "FINGERPRINT" in response.attributes
+
+
+@given(
+    source=st.tuples(st.ip_addresses().map(str), st.integers(0, 0xFFFF)),
+    transaction=st.binary(min_size=12, max_size=12),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_is_written_is_what_another_codec_writes(source: tuple[str, int], transaction: bytes) -> None:
+    sent = codec.Message(codec.Method.BINDING, codec.Class.REQUEST, transaction, {"USERNAME": "a:b"})
+    parsed = request(bytes(sent))
+    answer = codec.Message(codec.Method.BINDING, codec.Class.RESPONSE, transaction, {"XOR-MAPPED-ADDRESS": source})
+    answer.add_message_integrity(PASSWORD.encode())
+    assert success_response(parsed, source, PASSWORD) == bytes(answer)
+    refusal = codec.Message(
+        codec.Method.BINDING, codec.Class.ERROR, transaction, {"ERROR-CODE": (487, "Role Conflict")}
+    )
+    refusal.add_message_integrity(PASSWORD.encode())
+    assert error_response(parsed, 487, PASSWORD) == bytes(refusal)
+    mapped = success_response(parsed, source, PASSWORD)
+    assert read_mapped_address(mapped, transaction) == MappedAddress(*source)
 
 
 def test_an_error_to_an_authentic_check_is_signed() -> None:
@@ -172,6 +211,12 @@ def test_an_error_to_a_stranger_is_unsigned_and_never_longer_than_the_request(co
 
 
 # -- our own address ------------------------------------------------------------------------------------------------
+
+
+def mapped(family: int, size: int) -> bytes:
+    value = struct.pack("!BBH", 0, family, 9) + bytes(size)
+    body = struct.pack("!HH", 0x0001, len(value)) + value
+    return struct.pack("!HHI", 0x0101, len(body), codec.COOKIE) + TRANSACTION + body
 
 
 def test_a_query_is_a_plain_request() -> None:
@@ -195,6 +240,7 @@ def test_the_mapped_address_is_read_rfc_8489_section_14_2(name: str) -> None:
         (message({"ERROR-CODE": (400, "")}, kind=codec.Class.ERROR), TRANSACTION),
         (message(), TRANSACTION),
         (b"", TRANSACTION),
+        *((mapped(family, size), TRANSACTION) for family, size in ((0, 0), (0, 4), (1, 16), (2, 4), (3, 4))),
     ],
 )
 def test_any_other_answer_is_refused(datagram: bytes, transaction: bytes) -> None:
