@@ -7,9 +7,11 @@ signaling, ICE and DTLS. The microphone is on from then, as in a browser. When a
 second of audio, room after room, hears the eight others for whom there are slots, and reports. `rss_per_participant_kb`
 is the server's resident memory after that, with all 200 still connected, less what it was before the first came,
 divided by their number. `bare_handshake_ms` is one DTLS handshake of two ends in one process, without a network.
-`ready_after_start_ms` is from the start of the process to the first 200 of `/ready`.
+`ready_after_start_ms` is from the start of the process to the first 200 of `/ready`. Each start is beside a Python that
+only imports what no server could do without (`aiohttp`, `sqlalchemy`, `OpenSSL`): `start_ratio` is how many times
+longer the server takes, and `restart_ratio` how many times longer with the database that the first start has made.
 
-`--quick` starts the server fewer times for the last figure. All times are medians where nothing else is said.
+`--quick` starts the server fewer times for these. All times are medians where nothing else is said.
 """
 
 import http.client
@@ -38,6 +40,7 @@ PROCESSES = 2
 AT_ONCE = 10
 HANDSHAKES = 100
 STARTS, STARTS_QUICK = 7, 3
+BARE_IMPORTS = "import aiohttp, sqlalchemy, OpenSSL"
 START_WITHIN = 30.0
 ANSWER_WITHIN = 120.0
 LOOK_EVERY = 0.002
@@ -74,27 +77,54 @@ def server(**settings: str) -> Iterator[Server]:
 
     Raises RuntimeError where it does not start.
     """
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder, server_in(folder, **settings) as running:
+        yield running
+
+
+@contextmanager
+def server_in(folder: str, **settings: str) -> Iterator[Server]:
+    """The same, keeping its data in a folder that may have been used before."""
     port, media_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+    command = [str(Path(sys.executable).with_name("parley")), "serve", "--dev", "--data-dir", f"{folder}/data"]
+    command += ["--port", str(port), "--media-port", str(media_port)]
+    command += ["--set", "media_bind=127.0.0.1", "--set", "rate_limit_rpm=100000"]
+    # A machine that other work slows down is no reason to send anybody away from a bench.
+    command += ["--set", "overload_lag=10"]
+    told = ["env", *(f"PARLEY_{name.upper()}={value}" for name, value in settings.items())]
+    began = time.perf_counter()
+    log = Path(folder, "server.log")
+    with log.open("wb") as written:
+        process = subprocess.Popen([*told, *command], cwd=folder, stdout=written, stderr=subprocess.STDOUT)
+    try:
+        while not _ready(port):
+            if process.poll() is not None or time.perf_counter() - began > START_WITHIN:
+                raise RuntimeError(f"the server did not start:\n{log.read_text()}")
+            time.sleep(LOOK_EVERY)
+        yield Server(process, f"http://127.0.0.1:{port}", time.perf_counter() - began)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Seconds of one pair of starts, and of the bare imports beside them."""
+
+    bare: float
+    first: float
+    again: float
+
+
+def measure_start() -> Start:
+    """Bare imports, a start without a database, and one with the database of the first."""
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
-        command = [str(Path(sys.executable).with_name("parley")), "serve", "--dev", "--data-dir", f"{folder}/data"]
-        command += ["--port", str(port), "--media-port", str(media_port)]
-        command += ["--set", "media_bind=127.0.0.1", "--set", "rate_limit_rpm=100000"]
-        # A machine that other work slows down is no reason to send anybody away from a bench.
-        command += ["--set", "overload_lag=10"]
-        told = ["env", *(f"PARLEY_{name.upper()}={value}" for name, value in settings.items())]
         began = time.perf_counter()
-        log = Path(folder, "server.log")
-        with log.open("wb") as written:
-            process = subprocess.Popen([*told, *command], cwd=folder, stdout=written, stderr=subprocess.STDOUT)
-        try:
-            while not _ready(port):
-                if process.poll() is not None or time.perf_counter() - began > START_WITHIN:
-                    raise RuntimeError(f"the server did not start:\n{log.read_text()}")
-                time.sleep(LOOK_EVERY)
-            yield Server(process, f"http://127.0.0.1:{port}", time.perf_counter() - began)
-        finally:
-            process.terminate()
-            process.wait()
+        subprocess.run([sys.executable, "-c", BARE_IMPORTS], check=True)
+        bare = time.perf_counter() - began
+        with server_in(folder) as running:
+            first = running.ready_after
+        with server_in(folder) as running:
+            return Start(bare, first, running.ready_after)
 
 
 def free_port(kind: socket.SocketKind) -> int:
@@ -174,12 +204,8 @@ def measure_joins(running: Server) -> tuple[list[float], float]:
 def main() -> None:
     """Measure and report."""
     chosen = options(__doc__)
-    starts = []
-    for _ in range((STARTS_QUICK if chosen.quick else STARTS) - 1):
-        with server() as running:
-            starts.append(running.ready_after)
+    starts = [measure_start() for _ in range(STARTS_QUICK if chosen.quick else STARTS)]
     with server() as running:
-        starts.append(running.ready_after)
         handshakes = [bare_handshake() for _ in range(HANDSHAKES)]
         seconds, memory = measure_joins(running)
     report(
@@ -189,7 +215,9 @@ def main() -> None:
             Figure("connect_p95_ms", statistics.quantiles(seconds, n=20)[-1] * 1000, "ms"),
             Figure("bare_handshake_ms", statistics.median(handshakes) * 1000, "ms"),
             Figure("rss_per_participant_kb", memory, "KB", 135),
-            Figure("ready_after_start_ms", statistics.median(starts) * 1000, "ms", 1500),
+            Figure("ready_after_start_ms", statistics.median(start.first for start in starts) * 1000, "ms", 1500),
+            Figure("start_ratio", statistics.median(start.first / start.bare for start in starts), "", 2),
+            Figure("restart_ratio", statistics.median(start.again / start.bare for start in starts), "", 2),
         ],
         chosen.json,
     )
