@@ -17,6 +17,8 @@ from aiohttp.web_app import _cached_build_middleware
 from tests.support import components, ports
 from tests.support.server import ServerProcess
 
+pytest_plugins = ["tests.support.cpu", "tests.support.failures"]
+
 GRACE = 0.5
 """Seconds for tasks and threads that were told to end; what is told nothing does not end in that time either."""
 
