@@ -19,10 +19,9 @@ from sfu.endpoint import (
     MidsKnown,
     Record,
     Send,
-    StreamBegan,
-    StreamEnded,
 )
 from sfu.ice import AddressBound, CredentialsForgotten, IceLite, SelectedMoved, Source, make_credentials
+from sfu.listener import StreamBegan, StreamEnded
 from sfu.mmsg import PinnedSockaddr
 from sfu.observer import MediaObserver
 from sfu.offer import Fingerprint, Offer

@@ -24,6 +24,7 @@ from sfu.ice import (
     Source,
 )
 from sfu.limits import NoiseBudget, PacketBudget, Verdict
+from sfu.listener import StreamBegan, StreamEnded
 from sfu.offer import IceParameters, Offer
 from sfu.remote_candidates import RemoteCandidates
 from sfu.reports import INTERVAL, SPREAD, Reports
@@ -54,20 +55,6 @@ class Record:
     """A DTLS record for the handshake."""
 
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StreamBegan:
-    """The first packet of a new SSRC has come; it is not yet delivered."""
-
-    stream: InboundStream
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEnded:
-    """A BYE, or silence for half a minute."""
-
-    stream: InboundStream
 
 
 @dataclass(frozen=True, slots=True)

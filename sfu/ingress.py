@@ -84,6 +84,7 @@ def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now:
             level = packet[at] & LEVEL_MASK
     if stream is None:
         stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
+        stream.payload_type = second & _PAYLOAD_TYPE
         peer.connection.pump()  # so that whoever hears it hears its first packet, too
     inbound = stream.packet
     inbound.payload = bytes(packet[start:end])
@@ -105,6 +106,7 @@ def _take_event(peer: "Peer", stream: "InboundStream | None", packet: memoryview
     event = parse_key_press(packet[start:end])
     if stream is None:
         stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
+        stream.payload_type = second & _PAYLOAD_TYPE
         peer.connection.pump()
     inbound = stream.packet
     inbound.payload = bytes(packet[start:end])

@@ -144,6 +144,7 @@ class Reports:
                     stream = streams.get(packet.ssrc)
                     if stream is not None:
                         stream.statistics.sender_reported(middle(packet.ntp), now)
+                        stream.clock_reported(packet.ntp, packet.rtp_timestamp, now)
                     self._take_blocks(packet.blocks, slots, arrival, now)
                 case ReceiverReport():
                     self._take_blocks(packet.blocks, slots, arrival, now)

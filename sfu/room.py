@@ -8,14 +8,27 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from sfu.dtmf import Tone
-from sfu.listener import Listener
+from sfu.listener import (
+    ClockReported,
+    KeyPressed,
+    Listener,
+    Listeners,
+    ParticipantJoined,
+    ParticipantLeft,
+    RoomClosed,
+    StreamBegan,
+    StreamEnded,
+    StreamMuted,
+    StreamUnmuted,
+)
 from sfu.observer import Speaker
 from sfu.participant import MediaParticipant
+from sfu.probe import Probe
 from sfu.room_tones import RoomTones
 from sfu.selection import Heard, MuteFlags, Sink, Talker, select
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
-from sfu.stream import InboundStream
+from sfu.stream import InboundStream, PacketHandler
 
 REVIEW_SECONDS = 0.2
 """How often levels are told, and claims to slots compared while more people speak than somebody has slots."""
@@ -33,6 +46,8 @@ class RoomChanges(NamedTuple):
     """Who speaks, loudest first; None where that has not changed."""
     tones: list[Tone]
     """Keys that somebody has pressed, in order."""
+    failures: int
+    """Listeners that have raised, and were detached."""
 
 
 class MediaRoom:
@@ -43,21 +58,24 @@ class MediaRoom:
         self.id = room_id
         self._restless = set() if restless is None else restless
         self.participants: dict[str, MediaParticipant] = {}
-        self.listeners: list[Listener] = []
+        self.probe = Probe()
+        self.listeners = Listeners(self.probe, self._listener_failed)
+        self._failures = 0
         self._dirty: set[str] = set()
         self._ranking: tuple[str, ...] = ()
         self._fewest = 0
         self._review_at = 0.0
         self._loss_review_at = 0.0
-        self._speakers: tuple[tuple[str, int], ...] = ()
-        self._told: list[Speaker] | None = None
-        self.tones = RoomTones(self.participants, lambda: self._restless.add(self))
+        self._speakers: list[Speaker] | None = None
+        self._pressed: list[Tone] = []
+        self.tones = RoomTones(self.participants, self._key_pressed)
 
     # people
 
     def add(self, participant_id: str, flags: MuteFlags, now: float) -> MediaParticipant:
         """A participant joins."""
         participant = self.participants[participant_id] = MediaParticipant(participant_id, flags)
+        self.listeners.event(ParticipantJoined(participant_id), now)
         self._select(now)
         return participant
 
@@ -73,6 +91,7 @@ class MediaRoom:
         del self.participants[participant_id]
         self._dirty.discard(participant_id)
         self.tones.silence(participant_id)
+        self.listeners.event(ParticipantLeft(participant_id), now)
         self._select(now)
 
     def set_flags(self, participant_id: str, flags: MuteFlags, now: float) -> None:
@@ -87,9 +106,12 @@ class MediaRoom:
         participant = self.participants[participant_id]
         participant.streams.append(stream)
         participant.tables[stream.id] = SlotTable(stream)
-        stream.on_voice = self._voice_changed
+        stream.on_voice, stream.on_clock = self._voice_changed, self._clock_reported
+        self.listeners.event(StreamBegan(stream), now)
         if participant.audible:
-            self._open(participant, stream, now)
+            self._open(participant, stream)
+        else:
+            self.listeners.event(StreamMuted(stream), now)
         self._select(now)
 
     def remove_stream(self, participant_id: str, stream: InboundStream, now: float) -> None:
@@ -129,26 +151,52 @@ class MediaRoom:
         return None if owner is None else owner.tables.get(slot.stream.id)
 
     def attach(self, listener: Listener, now: float) -> None:
-        """Let somebody hear the whole room: a recorder, a meter, a probe."""
-        self.listeners.append(listener)
+        """Let a listener hear the whole room from now on. One that is attached already stays as it is."""
+        attachment = self.listeners.add(listener)
+        if attachment is None:
+            return
+        for participant in self.participants.values():
+            attachment.event(ParticipantJoined(participant.id), now)
+            for stream in participant.streams:
+                attachment.event(StreamBegan(stream), now)
+                if not participant.audible:
+                    attachment.event(StreamMuted(stream), now)
+        self._hand_out()
+
+    def detach(self, listener: Listener) -> None:
+        """Undo `attach`; the listener hears nothing more, not even that. One that is not attached is passed over."""
+        self.listeners.remove(listener)
+        self._hand_out()
+
+    def close(self, reason: str, now: float) -> None:
+        """The room has ended; every listener is told."""
+        self.listeners.event(RoomClosed(reason), now)
+        for listener in list(self.listeners):
+            self.listeners.remove(listener)
+
+    def _handlers(self, participant: MediaParticipant, stream: InboundStream) -> tuple[PacketHandler, ...]:
+        """What takes the packets of a stream that may be heard: the table of its slots, then whatever is attached."""
+        return (participant.tables[stream.id].packet, *self.listeners.handlers())
+
+    def _hand_out(self) -> None:
+        """Give the packets of every open stream to what is attached now."""
         for participant in self.participants.values():
             for stream in participant.streams:
                 if stream.handlers:
-                    stream.handlers = (*stream.handlers, listener.packet)
-                    listener.joined(stream, now)
+                    stream.handlers = self._handlers(participant, stream)
 
-    def detach(self, listener: Listener, reason: str) -> None:
-        """Undo `attach`."""
-        self.listeners.remove(listener)
-        for participant in self.participants.values():
-            for stream in participant.streams:
-                stream.handlers = tuple(handler for handler in stream.handlers if handler != listener.packet)
-        listener.closed(reason)
+    def _listener_failed(self) -> None:
+        self._failures += 1
+        self._restless.add(self)
+        self._hand_out()
 
-    def close(self, reason: str) -> None:
-        """The room has ended; every listener is told."""
-        for listener in list(self.listeners):
-            self.detach(listener, reason)
+    def _clock_reported(self, stream: InboundStream, ntp: int, rtp_timestamp: int, now: float) -> None:
+        self.listeners.event(ClockReported(stream, ntp, rtp_timestamp), now)
+
+    def _key_pressed(self, tone: Tone, now: float) -> None:
+        self.listeners.event(KeyPressed(*tone), now)
+        self._pressed.append(tone)
+        self._restless.add(self)
 
     # time
 
@@ -164,22 +212,20 @@ class MediaRoom:
         self._review_at = now + REVIEW_SECONDS
         if now >= self._loss_review_at:
             self._loss_review_at = now + LOSS_REVIEW_SECONDS
+            self.probe.measure(now)
             for participant in self.participants.values():
                 for stream in participant.streams:
                     stream.downlink_loss = participant.tables[stream.id].loss_percentile(now)
-        speaking = [p.stream for p in self.participants.values() if p.stream is not None and p.stream.voice.voiced]
-        if len(speaking) > self._fewest > 0:
+        if self._fewest and len(self.probe.voices()) > self._fewest:
             self._select(now)
-        levels = tuple((stream.participant, round(stream.voice.loudness / 3)) for stream in speaking)
-        if levels != self._speakers:
-            self._speakers = levels
-            told = [Speaker(stream.participant, stream.voice.audio_level) for stream in speaking]
-            self._told = sorted(told, key=lambda speaker: -speaker.level)
+        speakers = self.probe.take_speakers()
+        if speakers is not None:
+            self._speakers = speakers
 
     def take_changes(self) -> RoomChanges:
         """What has changed since the last call."""
-        changes = RoomChanges(self._dirty, self._told, self.tones.take_told())
-        self._dirty, self._told = set(), None
+        changes = RoomChanges(self._dirty, self._speakers, self._pressed, self._failures)
+        self._dirty, self._speakers, self._pressed, self._failures = set(), None, [], 0
         self._restless.discard(self)
         return changes
 
@@ -256,23 +302,19 @@ class MediaRoom:
             self.tones.silence(participant.id)
         for stream in participant.streams:
             if audible:
-                self._open(participant, stream, now)
+                self._open(participant, stream)
+                self.listeners.event(StreamUnmuted(stream), now)
             else:
-                self._close(participant, stream, now)
+                self._close(participant, stream)
+                self.listeners.event(StreamMuted(stream), now)
 
-    def _open(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
+    def _open(self, participant: MediaParticipant, stream: InboundStream) -> None:
         """Let a stream's packets and keys through."""
-        table = participant.tables[stream.id]
-        stream.handlers = (table.packet, *(listener.packet for listener in self.listeners))
+        stream.handlers = self._handlers(participant, stream)
         stream.on_event = self.tones.event
-        for listener in self.listeners:
-            listener.joined(stream, now)
 
-    def _close(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
+    def _close(self, participant: MediaParticipant, stream: InboundStream) -> None:
         """Let nothing of a stream through, and forget what was said."""
-        if stream.handlers:
-            for listener in self.listeners:
-                listener.left(stream, now)
         stream.handlers = ()
         stream.on_event = None
         self.tones.end(stream)
@@ -281,10 +323,11 @@ class MediaRoom:
 
     def _end_stream(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
         """Undo what the room knows of a stream."""
-        self._close(participant, stream, now)
-        stream.on_voice = None
+        self._close(participant, stream)
+        stream.on_voice = stream.on_clock = None
         del participant.tables[stream.id]
         participant.streams.remove(stream)
+        self.listeners.event(StreamEnded(stream), now)
 
 
 def _talker(participant: MediaParticipant) -> Talker:

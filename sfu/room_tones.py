@@ -86,13 +86,12 @@ def _entry(packet: _Packet, step: Step) -> tuple[SendingSocket, ExtensionBlock, 
 
 
 class RoomTones:
-    """Keys of all participants of one room. `changed` is called when there are tones to be told."""
+    """Keys of all participants of one room. `pressed` is called with each tone that is over, and the time."""
 
-    def __init__(self, participants: Mapping[str, MediaParticipant], changed: Callable[[], None]) -> None:
+    def __init__(self, participants: Mapping[str, MediaParticipant], pressed: Callable[[Tone, float], None]) -> None:
         """Begin with nothing pressed."""
         self._participants = participants
-        self._changed = changed
-        self._told: list[Tone] = []
+        self._pressed = pressed
         self._readers: dict[InboundStream, ToneReader] = {}
         self._keypads: dict[str, Keypad] = {}
 
@@ -110,7 +109,7 @@ class RoomTones:
         """Send the packets that are due."""
         for participant_id, keypad in list(self._keypads.items()):
             if keypad.deadline() <= now:
-                self._note(keypad.advance(self._slots_of(participant_id), now))
+                self._note(keypad.advance(self._slots_of(participant_id), now), now)
                 for table in self._participants[participant_id].tables.values():
                     table.rebuild()
             if keypad.deadline() == math.inf:
@@ -124,12 +123,12 @@ class RoomTones:
         """A telephone event has come of somebody who may be heard (`stream.KeyPressHandler`)."""
         self._participants[stream.participant].tables[stream.id].event(event, clock_rate)
         reader = self._readers.setdefault(stream, ToneReader(stream.participant))
-        self._note(reader.add(event, stream.packet.timestamp, clock_rate, arrival))
+        self._note(reader.add(event, stream.packet.timestamp, clock_rate, arrival), arrival)
 
     def expire(self, now: float) -> None:
         """Note the tones of which nothing more has come."""
         for reader in self._readers.values():
-            self._note(reader.expire(now))
+            self._note(reader.expire(now), now)
 
     def silence(self, participant_id: str) -> None:
         """Somebody may not be heard any more, or has left: what waits is not sent."""
@@ -138,11 +137,6 @@ class RoomTones:
     def end(self, stream: InboundStream) -> None:
         """A stream is not heard any more."""
         self._readers.pop(stream, None)
-
-    def take_told(self) -> list[Tone]:
-        """The tones since the last call, in order."""
-        told, self._told = self._told, []
-        return told
 
     def _slots_of(self, participant_id: str) -> set[Slot]:
         """The slots in which others may hear this participant now, whether it sends anything or not."""
@@ -153,7 +147,6 @@ class RoomTones:
             if heard.allowed and heard.participant == participant_id
         }
 
-    def _note(self, tones: list[Tone]) -> None:
-        if tones:
-            self._told += tones
-            self._changed()
+    def _note(self, tones: list[Tone], now: float) -> None:
+        for tone in tones:
+            self._pressed(tone, now)

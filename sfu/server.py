@@ -152,7 +152,8 @@ class MediaServer:
         room.remove(participant_id, self.now())
         self._tell(room)
         if not room.participants:
-            room.close("empty")
+            room.close("empty", self.now())
+            self._tell(room)
             self._rooms.pop(room.id, None)
 
     def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
@@ -357,6 +358,7 @@ class MediaServer:
         changes = room.take_changes()
         if changes.speakers is not None:
             self.observer.speakers_changed(room.id, changes.speakers)
+        self._counts["listener_failures"] += changes.failures
         for tone in changes.tones:
             self.observer.tone(*tone)
         for participant_id in changes.slots:

@@ -6,6 +6,7 @@ An SSRC may change and may collide with another participant's, so nothing is key
 from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Final
 
 from quality.receive import ReceiveStatistics
 from quality.sequence import MAX_DROPOUT
@@ -47,14 +48,21 @@ PacketHandler = Callable[["InboundStream", InboundPacket, float], None]
 KeyPressHandler = Callable[["InboundStream", KeyPress, int, float], None]
 """Takes an event, the clock rate of its duration, and its arrival; the rest stands in the stream's packet."""
 
+ClockHandler = Callable[["InboundStream", int, int, float], None]
+"""Takes what a sender report says of the sender's clock (64-bit NTP time, RTP timestamp), and its arrival."""
+
 
 class InboundStream:
     """State of one inbound stream: what was received, who speaks in it, and who is told of each packet.
 
     `handlers` is empty while the participant may not be heard, so that a mute costs nothing and cannot be overlooked;
     `on_event` is then None.
-    `downlink_loss` (0..1) is what its listeners lose, at the 90th percentile.
+    `on_clock` takes sender reports, muted or not. `downlink_loss` (0..1) is what its listeners lose, at the 90th
+    percentile. `payload_type` is that of the first packet.
     """
+
+    kind: Final = "audio"
+    clock_rate: Final = OPUS_CLOCK
 
     __slots__ = (
         "downlink_loss",
@@ -63,10 +71,12 @@ class InboundStream:
         "highest_arrival",
         "highest_timestamp",
         "id",
+        "on_clock",
         "on_event",
         "on_voice",
         "packet",
         "participant",
+        "payload_type",
         "ring",
         "ssrc",
         "statistics",
@@ -86,6 +96,8 @@ class InboundStream:
         self.handlers: tuple[PacketHandler, ...] = ()
         self.on_voice: Callable[[InboundStream, float], None] | None = None
         self.on_event: KeyPressHandler | None = None
+        self.on_clock: ClockHandler | None = None
+        self.payload_type = 0
         self.ring: deque[tuple[int, int, int, bytes]] = deque(maxlen=RING_PACKETS)
         self.highest = first_sequence - 1
         self.highest_timestamp = first_timestamp
@@ -129,6 +141,11 @@ class InboundStream:
         if self.on_event is not None:
             self.ring.clear()
             self.on_event(self, event, clock_rate, arrival)
+
+    def clock_reported(self, ntp: int, rtp_timestamp: int, arrival: float) -> None:
+        """Handle a sender report: `rtp_timestamp` of this stream is the sender's wall clock `ntp` (RFC 3550 6.4.1)."""
+        if self.on_clock is not None:
+            self.on_clock(self, ntp, rtp_timestamp, arrival)
 
     def _is_stray(self, sequence: int) -> bool:
         """Far ahead, and not where the statistics say that the stream goes on: one odd packet (RFC 3550 A.1)."""

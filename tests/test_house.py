@@ -187,6 +187,7 @@ TASK_OWNERS = {
 """Modules that may start asyncio tasks, and how each of theirs ends."""
 
 CATCH_ALL = {
+    "sfu/listener.py": "one listener of a room: logged and detached, and the room goes on",
     "signaling/call/media_watch.py": "one report from the SFU: logged, and the media goes on",
     "signaling/http/gateway.py": "one session's time limit: logged, and the others go on",
     "signaling/http/problems.py": "the root of an HTTP request: logged, answered with 500",

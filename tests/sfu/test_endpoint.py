@@ -17,11 +17,10 @@ from sfu.endpoint import (
     MidsKnown,
     Record,
     Send,
-    StreamBegan,
-    StreamEnded,
 )
 from sfu.ice import CONSENT, SILENCE, AddressBound, CredentialsForgotten, IceLite, SelectedMoved, Source
 from sfu.limits import PacketBudget
+from sfu.listener import StreamBegan, StreamEnded
 from sfu.offer import IceParameters, Offer
 from sfu.reports import INTERVAL, SPREAD, Reports
 from sfu.rtcp import Goodbye, ReceiverReport, ReportBlock, SenderReport

@@ -11,9 +11,10 @@ from random import Random
 from typing import Any
 
 from quality.receive import ReceiveStatistics
-from sfu.endpoint import Endpoint, Gone, Send, StreamBegan, StreamEnded
+from sfu.endpoint import Endpoint, Gone, Send
 from sfu.errors import SrtpFailure
 from sfu.ice import IceLite, SelectedMoved, Source
+from sfu.listener import StreamBegan, StreamEnded
 from sfu.mmsg import PinnedSockaddr
 from sfu.offer import IceParameters
 from sfu.reports import Reports
