@@ -263,8 +263,26 @@ def _manual(name: str) -> str:
     return _text(name) if (ROOT / name).exists() else ""
 
 
+@cache
+def _by_kind(name: str) -> dict[type[ast.AST], list[Any]]:
+    found: dict[type[ast.AST], list[Any]] = {}
+    for node in ast.walk(_tree(name)):
+        found.setdefault(type(node), []).append(node)
+    return found
+
+
 def _nodes(name: str, *kinds: type[ast.AST]) -> Iterator[Any]:
-    return (node for node in ast.walk(_tree(name)) if isinstance(node, kinds))
+    return (node for kind in kinds for node in _by_kind(name).get(kind, ()))
+
+
+def _written(node: ast.AST) -> str:
+    """An expression as it stands in the source; names with dots, which most are, without the cost of `unparse`."""
+    parts: list[str] = []
+    inner = node
+    while isinstance(inner, ast.Attribute):
+        parts.append(inner.attr)
+        inner = inner.value
+    return ".".join([inner.id, *reversed(parts)]) if isinstance(inner, ast.Name) else ast.unparse(node)
 
 
 def _functions(name: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -289,9 +307,10 @@ def _imports(name: str) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, module) for module in names)
 
 
-def _calls(name: str) -> Iterator[tuple[int, str]]:
+@cache
+def _calls(name: str) -> list[tuple[int, str]]:
     """(line, callee as written) of each call."""
-    return ((node.lineno, ast.unparse(node.func)) for node in _nodes(name, ast.Call))
+    return [(node.lineno, _written(node.func)) for node in _nodes(name, ast.Call)]
 
 
 def _own_test(name: str) -> str:
@@ -308,7 +327,9 @@ def _none(found: Iterable[object], but: Iterable[str] = ()) -> None:
         pytest.fail("\n".join(lines), pytrace=False)
 
 
-each_module = pytest.mark.parametrize("module", MODULES)
+def _none_in(names: Iterable[str], find: Callable[[str], Iterable[object]]) -> None:
+    """Fail with a line for each thing that `find` finds in each of these files."""
+    _none(f"{name}: {found}" for name in names for found in find(name))
 
 
 # -- names, sizes, tests --------------------------------------------------------------------------------------------
@@ -330,9 +351,8 @@ def test_file_names_say_what_is_in_them() -> None:
     _none(vague)
 
 
-@each_module
-def test_one_word_for_one_thing(module: str) -> None:
-    _none(SYNONYMS.findall(_text(module)))
+def test_one_word_for_one_thing() -> None:
+    _none_in(MODULES, lambda module: SYNONYMS.findall(_text(module)))
 
 
 def test_modules_are_short() -> None:
@@ -374,21 +394,21 @@ def test_classes_are_narrow() -> None:
     _none(wide, but=WIDE_CLASSES)
 
 
-@each_module
-def test_nothing_private_is_imported(module: str) -> None:
-    private = [
-        f"line {node.lineno}: {alias.name}"
+def test_nothing_private_is_imported() -> None:
+    _none(
+        f"{module}, line {node.lineno}: {alias.name}"
+        for module in MODULES
         for node in _nodes(module, ast.ImportFrom)
         if (node.module or "").partition(".")[0] in PACKAGES
         for alias in node.names
         if alias.name.startswith("_")
-    ]
-    _none(private)
+    )
 
 
 # -- pure code ------------------------------------------------------------------------------------------------------
 
 
+@cache
 def _impurities(module: str) -> list[str]:
     imported = [
         f"line {line}: imports {name}"
@@ -399,7 +419,7 @@ def _impurities(module: str) -> list[str]:
     read = [
         f"line {node.lineno}: reads {name}"
         for node in _nodes(module, ast.Attribute)
-        if IMPURE_NAMES.fullmatch(name := ast.unparse(node))
+        if IMPURE_NAMES.fullmatch(name := _written(node))
         # `random` may be the name of an argument.
         and (name.partition(".")[0] in whole_modules or name.partition(".")[0] not in ("random", "secrets", "uuid"))
     ]
@@ -407,9 +427,8 @@ def _impurities(module: str) -> list[str]:
     return imported + read + called
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_pure_code_does_no_io_and_reads_no_clock(module: str) -> None:
-    _none(_impurities(module))
+def test_pure_code_does_no_io_and_reads_no_clock() -> None:
+    _none_in(PURE, _impurities)
 
 
 def test_each_shell_is_there_and_is_one() -> None:
@@ -478,16 +497,15 @@ def test_only_roots_catch_everything() -> None:
     _none(catchers, but=CATCH_ALL)
 
 
-@each_module
-def test_nothing_is_swallowed(module: str) -> None:
+def test_nothing_is_swallowed() -> None:
     # `except KeyError: pass` may be right; without a type, or with everything, it never is. Cancellation always passes.
-    swallowed = [
-        node.lineno
+    _none(
+        f"{module}, line {node.lineno}"
+        for module in MODULES
         for node in _nodes(module, ast.ExceptHandler)
         if all(isinstance(statement, ast.Pass) for statement in node.body)
         and (node.type is None or re.search(r"\b((Base)?Exception|CancelledError)\b", ast.unparse(node.type)))
-    ]
-    _none(swallowed)
+    )
 
 
 @pytest.mark.skipif("sfu/forward.py" not in MODULES, reason="the packet step is not there")
@@ -511,8 +529,9 @@ def test_tests_wait_for_things_and_never_for_time() -> None:
     sleepers = {
         name
         for name in TESTS
+        if re.search(r"\b(sleep|wait_for_timeout)\(", _text(name))
         for node in _nodes(name, ast.Call)
-        if re.search(r"(^|\.)(sleep|wait_for_timeout)$", ast.unparse(node.func))
+        if re.search(r"(^|\.)(sleep|wait_for_timeout)$", _written(node.func))
         and [ast.unparse(one) for one in node.args] != ["0"]
     }
     _none(sleepers, but=WAITING_TESTS)
@@ -526,17 +545,14 @@ def test_each_standard_of_the_code_is_named_in_a_test() -> None:
     _none(f"RFC {number}" for number in _standards(SOURCES) - _standards(TESTS))
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
+def test_each_parser_is_tested_with_any_bytes() -> None:
+    parsers = [
         name
         for name in MODULES
         if any(PARSER.fullmatch(where.rpartition(":")[2].rpartition(".")[2]) for where, _ in _functions(name))
-    ],
-)
-def test_each_parser_is_tested_with_any_bytes(module: str) -> None:
-    own = _own_test(module)
-    assert "@given" in (_text(own) if (ROOT / own).exists() else ""), own
+    ]
+    assert parsers
+    _none(f"{own} has no @given" for own in map(_own_test, parsers) if "@given" not in _manual(own))
 
 
 # -- the manual -----------------------------------------------------------------------------------------------------
@@ -626,15 +642,16 @@ def test_links_between_pages_lead_somewhere() -> None:
     _none(broken)
 
 
-@pytest.mark.parametrize("page", DECISIONS)
-def test_decision_is_short_and_has_its_three_parts(page: str) -> None:
-    text = _text(page)
-    assert len(text.splitlines()) <= DECISION_LINES
-    assert re.findall(r"^#+ *(context|decision|consequences)\b", text, re.IGNORECASE | re.MULTILINE) == [
-        "Context",
-        "Decision",
-        "Consequences",
-    ]
+def test_decisions_are_short_and_have_their_three_parts() -> None:
+    def faults(page: str) -> Iterator[str]:
+        text = _text(page)
+        if len(text.splitlines()) > DECISION_LINES:
+            yield f"more than {DECISION_LINES} lines"
+        parts = re.findall(r"^#+ *(context|decision|consequences)\b", text, re.IGNORECASE | re.MULTILINE)
+        if parts != ["Context", "Decision", "Consequences"]:
+            yield f"its parts are {parts}"
+
+    _none_in(DECISIONS, faults)
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
@@ -659,12 +676,14 @@ def test_ci_runs_the_linters_and_the_command_of_the_readme() -> None:
 # -- what has no place here -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name != "tests/test_house.py"])
-def test_nothing_is_unfinished_or_of_one_machine_only(name: str) -> None:
-    text = _text(name)
-    _none(UNFINISHED.findall(text))
-    _none([host for host in REGISTRIES if host in text])
-    _none(MACHINE_PATH.findall(text))
+def test_nothing_is_unfinished_or_of_one_machine_only() -> None:
+    def faults(name: str) -> Iterator[str]:
+        text = _text(name)
+        yield from UNFINISHED.findall(text)
+        yield from (host for host in REGISTRIES if host in text)
+        yield from (match[0] for match in MACHINE_PATH.finditer(text))
+
+    _none_in([name for name in FILES if name != "tests/test_house.py"], faults)
 
 
 def test_nothing_on_the_page_comes_from_elsewhere() -> None:
