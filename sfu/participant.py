@@ -22,6 +22,8 @@ class MediaParticipant:
     tables: dict[int, SlotTable] = field(default_factory=dict)
     heard: tuple[Heard, ...] = ()
     """What the selection has each of the slots carry."""
+    places: tuple[str | None, ...] = ()
+    """The talker in each of the slots."""
     audible: bool = False
     """Whether the selection lets anybody hear this participant."""
 

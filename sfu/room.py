@@ -131,6 +131,7 @@ class MediaRoom:
             if slot not in slots:
                 self._put(slot, None)
         participant.slots, participant.heard = slots, ()
+        participant.places = tuple(slot.participant for slot in slots)
         self._select(now)
         self._mark(participant_id)
 
@@ -241,7 +242,11 @@ class MediaRoom:
         people = list(self.participants.values())
         listeners = [participant for participant in people if participant.slots]
         talkers = [_talker(participant) for participant in people]
-        selection = select(talkers, [Sink(), *(_sink(listener) for listener in listeners)], self._ranking)
+        selection = select(
+            talkers,
+            [Sink(), *(Sink(listener.id, listener.flags, listener.places) for listener in listeners)],
+            self._ranking,
+        )
         self._ranking, self._fewest = selection.ranking, selection.fewest
         everybody, *carried = selection.sinks
         for participant, heard in zip(people, everybody, strict=True):
@@ -274,7 +279,7 @@ class MediaRoom:
                     table.add_speaking(slot, now)
                 else:
                     table.add(slot)
-        listener.heard = places
+        listener.heard, listener.places = places, tuple([heard.participant for heard in places])
 
     def _put(self, slot: Slot, participant_id: str | None) -> None:
         """Assign a slot to a participant, or to nobody."""
@@ -337,8 +342,3 @@ def _talker(participant: MediaParticipant) -> Talker:
         return Talker(participant.id, participant.flags)
     voice = stream.voice
     return Talker(participant.id, participant.flags, stream.id, voice.voiced, voice.loudness, voice.last_voiced)
-
-
-def _sink(listener: MediaParticipant) -> Sink:
-    """A listener's slots as the selection sees them."""
-    return Sink(listener.id, listener.flags, tuple([slot.participant for slot in listener.slots]))

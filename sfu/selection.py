@@ -13,7 +13,7 @@ The rules of today, in this order:
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,6 +92,7 @@ class Heard(NamedTuple):
 
 
 EMPTY = Heard(None, False, None)
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Selection(NamedTuple):
@@ -111,17 +112,23 @@ class Selection(NamedTuple):
 def select(talkers: Sequence[Talker], sinks: Sequence[Sink], former: Sequence[str] = ()) -> Selection:
     """Decide what every sink carries. `former` is the ranking of the last selection in this room."""
     sizes = [len(sink.places) for sink in sinks if sink.places]
-    ranking = _rank(talkers, frozenset(former[: max(sizes, default=0)]))
-    heard = {talker.participant: _passing(talker) for talker in talkers}
-    silent = {participant: Heard(participant, False, None) for participant in heard}
+    passing = {talker.participant: _passing(talker) for talker in talkers}
+    ranking = _rank(talkers, passing, frozenset(former[: max(sizes, default=0)]))
+    stopped = {participant: Heard(participant, False, None) for participant in passing}
+    firsts = {size: frozenset(ranking[:size]) for size in sizes}
     carried = []
-    for sink in sinks:
-        passing = heard if sink.flags.may_hear else silent
-        if sink.places is None:
-            carried.append(tuple(one for one in passing.values() if one.participant != sink.participant))
-        else:
-            places = _place(ranking, sink.participant, sink.places)
-            carried.append(tuple(EMPTY if one is None else passing[one] for one in places))
+    for participant, flags, places in sinks:
+        heard = passing if flags.may_hear else stopped
+        if places is None:
+            carried.append(tuple([one for one in heard.values() if one.participant != participant]))
+            continue
+        size = len(places)
+        wanted, first = ranking[:size], firsts.get(size, _NOBODY)
+        if participant in first:
+            wanted = tuple([one for one in ranking[: size + 1] if one != participant])
+            first = frozenset(wanted)
+        placed = _place(places, wanted, first)
+        carried.append(tuple([EMPTY if one is None else heard[one] for one in placed]))
     fewest = min(sizes, default=0)
     return Selection(ranking, tuple(carried), fewest if fewest < len(talkers) - 1 else 0)
 
@@ -132,7 +139,7 @@ def _passing(talker: Talker) -> Heard:
     return Heard(talker.participant, allowed, talker.stream if allowed else None)
 
 
-def _rank(talkers: Iterable[Talker], incumbents: frozenset[str]) -> tuple[str, ...]:
+def _rank(talkers: Iterable[Talker], passing: Mapping[str, Heard], incumbents: frozenset[str]) -> tuple[str, ...]:
     """Talkers in the order of their claim to a place.
 
     First those who speak, the loudest first, where those heard already (`incumbents`) count as louder; then the silent,
@@ -140,26 +147,24 @@ def _rank(talkers: Iterable[Talker], incumbents: frozenset[str]) -> tuple[str, .
     """
 
     def claim(talker: Talker) -> tuple[bool, float]:
-        if talker.stream is None or not talker.flags.may_speak:
+        participant, _, _, voiced, loudness, last_voiced = talker
+        if passing[participant].stream is None:
             return True, math.inf
-        if talker.voiced:
-            bonus = INCUMBENT_DB if talker.participant in incumbents else 0.0
-            return False, -(talker.loudness + bonus)
-        return True, -talker.last_voiced
+        if voiced:
+            return False, -(loudness + INCUMBENT_DB if participant in incumbents else loudness)
+        return True, -last_voiced
 
-    return tuple(talker.participant for talker in sorted(talkers, key=claim))
+    return tuple([talker.participant for talker in sorted(talkers, key=claim)])
 
 
-def _place(ranking: Sequence[str], listener: str | None, current: Sequence[str | None]) -> list[str | None]:
-    """The talker in each of a listener's places, given those in them now.
+def _place(current: Iterable[str | None], wanted: Iterable[str], staying: frozenset[str]) -> list[str | None]:
+    """The talker in each of a listener's places: those of `current` who are wanted stay, others take free places.
 
-    The first K of the ranking without the listener are heard. Whoever stays keeps the place; newcomers take free places
-    from the first on. With fewer talkers than places the rest stay empty.
+    `staying` is the set of `wanted`. With fewer talkers than places the rest stay empty.
     """
-    capacity = len(current)
-    wanted = [participant for participant in ranking[: capacity + 1] if participant != listener][:capacity]
-    staying = set(wanted)
     places = [participant if participant in staying else None for participant in current]
-    placed = set(places)
-    newcomers = iter([participant for participant in wanted if participant not in placed])
-    return [participant if participant is not None else next(newcomers, None) for participant in places]
+    if None in places:
+        placed = set(places)
+        newcomers = iter([participant for participant in wanted if participant not in placed])
+        places = [next(newcomers, None) if participant is None else participant for participant in places]
+    return places

@@ -550,7 +550,7 @@ class Walk:
         late = self.held.pop(name, None)
         if late is not None:
             mouth.send(*late)
-            self.heard(name, stream, late[0], loud=False, late=True)
+            self.heard(name, stream, late[0], loud=late[2] == LOUD, late=True)
 
     def heard(self, name, stream, current, *, loud, late=False):
         """Judge what one packet led to: who got it, and under which numbers."""
@@ -567,7 +567,8 @@ class Walk:
             if int(number) == current:
                 got.add(listener)
             else:
-                assert not late
+                # A voice may begin with a late packet; else that one goes alone.
+                assert loud or not late
             self.note(slot, packet, int(stream_id), int(number), exact=int(number) == current and not late)
         speaker = room.participants[name]
         if not late and speaker.stream is stream and not is_any(speaker.flags, SILENCING):
