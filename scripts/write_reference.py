@@ -6,9 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from signaling.http import openapi  # noqa: E402 - found by way of the line above
+from signaling.api import openapi  # noqa: E402 - found by way of the line above
 from signaling.identity import permissions  # noqa: E402
-from signaling.operating import metrics, settings_reference  # noqa: E402
+from signaling.operating import metrics  # noqa: E402
+from signaling.settings import reference  # noqa: E402
 
 BEGIN, END = "<!-- table -->\n", "\n<!-- end of table -->"
 
@@ -22,7 +23,7 @@ def put(page: Path, table: str) -> None:
 
 if __name__ == "__main__":
     docs = ROOT / "docs"
-    put(docs / "settings.md", settings_reference.reference())
+    put(docs / "settings.md", reference.reference())
     put(docs / "metrics.md", metrics.reference())
     put(docs / "permissions.md", permissions.reference())
     (docs / "openapi.json").write_text(openapi.as_text(), encoding="utf-8")

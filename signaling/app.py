@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from signaling.api.repeats import Repeats
-from signaling.api.service_keys import ServiceKeys
+from signaling.api import openapi
 from signaling.call.records import Records
+from signaling.carriers.gateway import Gateway, GatewaySettings
+from signaling.carriers.look_up import Doorkeeper
+from signaling.carriers.service_keys import ServiceKeys
 from signaling.chance import SYSTEM_CHANCE
+from signaling.cli.db_command import database_settings
 from signaling.clock import SYSTEM_CLOCK
-from signaling.http import app_keys, openapi
+from signaling.history.room_sweeper import RoomKeeper
+from signaling.history.writer import Keeping
+from signaling.http import app_keys
 from signaling.http import files as http_files
 from signaling.http import probes as http_probes
 from signaling.http.app_keys import (
@@ -30,27 +35,23 @@ from signaling.http.app_keys import (
     TOKENS,
     Media,
 )
-from signaling.http.doorkeeper import Doorkeeper
-from signaling.http.gateway import Gateway, GatewaySettings
 from signaling.http.headers import client_address, gatekeeper, identify, security_headers
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
-from signaling.http.room_keeper import RoomKeeper
+from signaling.http.repeats import Repeats
 from signaling.http.routes import add_endpoints
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
-from signaling.operating.db_command import database_settings
 from signaling.operating.health_watch import Watchers
 from signaling.operating.listening import bind_http, close_all, media_refusal
 from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
 from signaling.operating.readiness import Readiness
-from signaling.operating.settings import Settings
 from signaling.operating.tls import CertificateWatcher, make_context
 from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.settings.settings import Settings
 from signaling.storage import webhooks
 from signaling.storage.database import Database
-from signaling.storage.keeping import Keeping
 from signaling.webhooks.courier import Courier, Machine
 from signaling.webhooks.sender import Sender
 

@@ -27,29 +27,29 @@ SHELLS = {
     "sfu/udp.py": "the sockets of the media port",
     "signaling/http/app_keys.py": "aiohttp's typed keys of what the application holds",
     "signaling/app.py": "composes the server: aiohttp application and its cleanup contexts",
-    "signaling/cli.py": "the command line",
+    "signaling/cli/main.py": "the command line",
     "signaling/chance.py": "the one place where signaling draws chance",
     "signaling/clock.py": "the one place where signaling reads the clocks",
     "signaling/identity/dev_secret.py": "keeps the secrets that the server makes in their folder",
     "signaling/identity/jwks_source.py": "reads the key set of another issuer from a file or URL",
-    "signaling/operating/doctor.py": "looks at the machine: ports, buffers, clock",
-    "signaling/http/gateway.py": "the tasks and queues behind /ws",
+    "signaling/cli/doctor.py": "looks at the machine: ports, buffers, clock",
+    "signaling/carriers/gateway.py": "the tasks and queues behind /ws",
     "signaling/api/config.py": "aiohttp handlers of the API",
-    "signaling/api/bearer.py": "reads a header of aiohttp's request",
+    "signaling/http/bearer.py": "reads a header of aiohttp's request",
     "signaling/api/rooms.py": "aiohttp handlers of rooms",
-    "signaling/api/once.py": "wraps aiohttp handlers",
-    "signaling/api/room_gate.py": "reads aiohttp's request and the database",
+    "signaling/http/once.py": "wraps aiohttp handlers",
+    "signaling/http/room_gate.py": "reads aiohttp's request and the database",
     "signaling/api/tokens.py": "aiohttp handlers of tokens",
     "signaling/api/people.py": "aiohttp handlers of participants and calls",
     "signaling/api/moderation.py": "aiohttp handlers of moderation, bans and the trail",
     "signaling/api/keys.py": "aiohttp handlers of API keys",
-    "signaling/operating/server_client.py": "asks a running server over HTTP",
+    "signaling/cli/server_client.py": "asks a running server over HTTP",
     "signaling/api/messages.py": "aiohttp handlers of the messages that rooms keep",
     "signaling/api/invites.py": "aiohttp handlers of invites",
-    "signaling/http/room_keeper.py": "sweeps up after temporary rooms on a timer",
+    "signaling/history/room_sweeper.py": "sweeps up after temporary rooms on a timer",
     "signaling/http/health.py": "aiohttp handlers of what /ready leaves out",
-    "signaling/http/http_carrier.py": "aiohttp's requests and event streams as a carrier",
-    "signaling/http/whip_api.py": "aiohttp handlers of WHIP and WHEP",
+    "signaling/api/http_carrier.py": "aiohttp's requests and event streams as a carrier",
+    "signaling/api/whip_api.py": "aiohttp handlers of WHIP and WHEP",
     "signaling/http/files.py": "serves the page from memory",
     "signaling/http/headers.py": "an aiohttp middleware",
     "signaling/http/limits.py": "an aiohttp middleware",
@@ -60,8 +60,8 @@ SHELLS = {
     "signaling/operating/log.py": "configures logging and writes lines",
     "signaling/operating/public_address.py": "asks STUN servers",
     "signaling/identity/passwords.py": "argon2 in threads of its own",
-    "signaling/operating/db_command.py": "runs the questions of `parley db` on a loop",
-    "signaling/operating/invite_command.py": "runs the questions of `parley invite` on a loop",
+    "signaling/cli/db_command.py": "runs the questions of `parley db` on a loop",
+    "signaling/cli/invite_command.py": "runs the questions of `parley invite` on a loop",
     "signaling/storage/api_keys.py": "SQL on the connection that it is given",
     "signaling/storage/bans.py": "SQL on the connection that it is given",
     "signaling/storage/calls.py": "SQL on the connection that it is given",
@@ -69,7 +69,7 @@ SHELLS = {
     "signaling/storage/database.py": "connections, transactions, the file",
     "signaling/storage/history.py": "SQL on the connection that it is given",
     "signaling/storage/invites.py": "SQL on the connection that it is given",
-    "signaling/storage/keeping.py": "the tasks behind what is written while people talk",
+    "signaling/history/writer.py": "the tasks behind what is written while people talk",
     "signaling/storage/media_sessions.py": "SQL on the connection that it is given",
     "signaling/storage/messages.py": "SQL on the connection that it is given",
     "signaling/storage/migrate.py": "runs Alembic",
@@ -82,18 +82,18 @@ SHELLS = {
     "signaling/storage/outages.py": "knows the drivers' errors",
     "signaling/storage/outbox.py": "SQL on the connection that it is given",
     "signaling/storage/pages.py": "SQL on the connection that it is given",
-    "signaling/storage/recovery.py": "SQL on the connection that it is given",
+    "signaling/history/recovery.py": "SQL on the connection that it is given",
     "signaling/storage/rooms.py": "SQL on the connection that it is given",
     "signaling/storage/server_starts.py": "SQL on the connection that it is given",
     "signaling/storage/spool.py": "a file, and a thread for it",
     "signaling/storage/withdrawn_tokens.py": "SQL on the connection that it is given",
     "signaling/protocol/schema.py": "writes the JSON Schema into the tree",
-    "signaling/operating/settings.py": "the one reader of the environment",
+    "signaling/settings/settings.py": "the one reader of the environment",
     "signaling/operating/tls.py": "loads certificates and looks whether they changed",
     "signaling/operating/token_keys.py": "reads the files with public keys",
-    "signaling/http/websocket.py": "aiohttp's WebSocket as a carrier",
+    "signaling/carriers/websocket.py": "aiohttp's WebSocket as a carrier",
     "signaling/api/webhooks.py": "aiohttp handlers of webhooks and events",
-    "signaling/operating/database_work.py": "runs the questions of a command on a loop",
+    "signaling/cli/database_work.py": "runs the questions of a command on a loop",
     "signaling/storage/deliveries.py": "SQL on the connection that it is given",
     "signaling/storage/migrations/versions/v0005_webhooks.py": "changes tables",
     "signaling/storage/webhooks.py": "SQL on the connection that it is given",
@@ -108,11 +108,11 @@ IMPURE_IMPORTS = re.compile(
 )
 
 ALLOWED_IMPORTS = {
-    ("signaling/operating/apikey_cli.py", "typer"): "declares commands; what they do is elsewhere",
-    ("signaling/operating/command_line.py", "typer"): "declares flags, and says what went wrong",
-    ("signaling/operating/invite_cli.py", "typer"): "declares commands; what they do is elsewhere",
-    ("signaling/operating/live_cli.py", "typer"): "declares commands; what they do is elsewhere",
-    ("signaling/operating/webhook_cli.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/apikey_cli.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/command_line.py", "typer"): "declares flags, and says what went wrong",
+    ("signaling/cli/invite_cli.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/live_cli.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/webhook_cli.py", "typer"): "declares commands; what they do is elsewhere",
     ("signaling/storage/access_tables.py", "sqlalchemy"): "declares tables, opens nothing",
     ("signaling/storage/columns.py", "sqlalchemy"): "declares types of columns, opens nothing",
     ("signaling/storage/metadata.py", "sqlalchemy"): "declares names of constraints, opens nothing",
@@ -148,14 +148,14 @@ LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 """`module:function` over FUNCTION_LINES."""
 MANY_ARGUMENTS = {
-    "signaling/cli.py:doctor": "one argument for each flag",
-    "signaling/cli.py:room_create": "one argument for each flag",
-    "signaling/cli.py:serve": "one argument for each flag",
-    "signaling/cli.py:token_create": "one argument for each flag",
-    "signaling/operating/invite_cli.py:invite_create": "one argument for each flag",
-    "signaling/operating/webhook_cli.py:webhook_create": "one argument for each flag",
-    "signaling/operating/apikey_cli.py:apikey_create": "one argument for each flag",
-    "signaling/operating/live_cli.py:_server_flags": "one argument for each flag",
+    "signaling/cli/main.py:doctor": "one argument for each flag",
+    "signaling/cli/main.py:room_create": "one argument for each flag",
+    "signaling/cli/main.py:serve": "one argument for each flag",
+    "signaling/cli/main.py:token_create": "one argument for each flag",
+    "signaling/cli/invite_cli.py:invite_create": "one argument for each flag",
+    "signaling/cli/webhook_cli.py:webhook_create": "one argument for each flag",
+    "signaling/cli/apikey_cli.py:apikey_create": "one argument for each flag",
+    "signaling/cli/live_cli.py:_server_flags": "one argument for each flag",
 }
 """`module:function` over ARGUMENTS."""
 WIDE_CLASSES: dict[str, str] = {
@@ -172,16 +172,16 @@ SDK_BYTES = 12_000
 README_LINES = 3
 DECISION_LINES = 40
 
-ENVIRONMENT_READER = "signaling/operating/settings.py"
+ENVIRONMENT_READER = "signaling/settings/settings.py"
 
 TASK_OWNERS = {
     "signaling/app.py": "watcher of certificates, question for the public address, key set; cleanup contexts end them",
-    "signaling/http/gateway.py": "the keeper of time limits; close() ends it",
-    "signaling/storage/keeping.py": "the spool and the sign of life; close() ends them",
+    "signaling/carriers/gateway.py": "the keeper of time limits; close() ends it",
+    "signaling/history/writer.py": "the spool and the sign of life; close() ends them",
     "signaling/storage/spool.py": "one write, awaited before the next",
     "signaling/storage/database.py": "one question whether it is there; close() cancels and awaits it",
     "signaling/operating/public_address.py": "one question to each STUN server; awaited before it returns",
-    "signaling/http/websocket.py": "one writer for each socket; awaited before the handler returns",
+    "signaling/carriers/websocket.py": "one writer for each socket; awaited before the handler returns",
     "signaling/webhooks/courier.py": "one for each room that a target is being told of; run() owns and awaits them",
 }
 """Modules that may start asyncio tasks, and how each of theirs ends."""
@@ -189,9 +189,9 @@ TASK_OWNERS = {
 CATCH_ALL = {
     "sfu/listener.py": "one listener of a room: logged and detached, and the room goes on",
     "signaling/call/media_watch.py": "one report from the SFU: logged, and the media goes on",
-    "signaling/http/gateway.py": "one session's time limit: logged, and the others go on",
+    "signaling/carriers/gateway.py": "one session's time limit: logged, and the others go on",
     "signaling/http/problems.py": "the root of an HTTP request: logged, answered with 500",
-    "signaling/http/websocket.py": "the root of a client's session: logged, ended, and no other",
+    "signaling/carriers/websocket.py": "the root of a client's session: logged, ended, and no other",
     "signaling/webhooks/courier.py": "the root of one room of one target: logged, and the others go on",
 }
 """Modules that may catch Exception: the roots of one client's work, where a mistake of ours must not end a room."""
@@ -559,7 +559,7 @@ def test_each_parser_is_tested_with_any_bytes() -> None:
 
 
 def _settings() -> list[str]:
-    from signaling.operating.settings import Settings
+    from signaling.settings.settings import Settings
 
     return list(Settings.model_fields)
 
@@ -594,7 +594,7 @@ def _exported(module: str, read: Callable[[], list[str]]) -> list[str]:
 
 def test_every_setting_is_in_the_manual() -> None:
     page = _manual("docs/settings.md")
-    names = [f"`PARLEY_{name.upper()}`" for name in _exported("signaling/operating/settings.py", _settings)]
+    names = [f"`PARLEY_{name.upper()}`" for name in _exported("signaling/settings/settings.py", _settings)]
     _none([name for name in names if name not in page])
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of, claims_of
 from signaling.api.invite_models import (
     AcceptedInvite,
     InviteAcceptance,
@@ -24,15 +22,17 @@ from signaling.api.invite_models import (
     RejectedInvite,
 )
 from signaling.api.people_models import PageQuery
-from signaling.api.room_gate import enter
 from signaling.call.admission import check_admission
 from signaling.call.audit import AuditEvent
 from signaling.call.guessing import guessing
+from signaling.carriers.look_up import policy_of
 from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, TOKENS
-from signaling.http.doorkeeper import policy_of
+from signaling.http.bearer import asker_of, claims_of
 from signaling.http.headers import client_address, client_of_request
 from signaling.http.problems import read_body, read_query, refuse
+from signaling.http.room_gate import enter
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity import inviting
 from signaling.identity.asker import Asker

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of
 from signaling.api.key_models import KeyList, KeyRequest, KeyView, NewKey
 from signaling.call.audit import AuditEvent
 from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SERVICE_KEYS, SETTINGS
+from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, refuse
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity.asker import Asker

@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
-from signaling.api import bearer
 from signaling.api.message_models import MessageQuery, MessagesPage, MessageView
-from signaling.api.room_gate import enter
+from signaling.http import bearer
 from signaling.http.app_keys import DATABASE
 from signaling.http.problems import read_query
+from signaling.http.room_gate import enter
 from signaling.http.routes import Endpoint, json_answer
 from signaling.storage import messages
 from signaling.storage.pages import PageRequest

@@ -8,8 +8,6 @@ import asyncio
 
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of
 from signaling.api.moderation_models import (
     AuditPage,
     AuditQuery,
@@ -21,14 +19,16 @@ from signaling.api.moderation_models import (
     ModerationDone,
     ModerationOrder,
 )
-from signaling.api.room_gate import enter
 from signaling.call import banning
 from signaling.call.entry import Entry
 from signaling.call.moderation import act_in_room
+from signaling.carriers.look_up import policy_of
 from signaling.errors import StorageUnavailable
+from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, SPOOL
-from signaling.http.doorkeeper import policy_of
+from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, read_query, refuse
+from signaling.http.room_gate import enter
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity import deny_list
 from signaling.identity.asker import Asker

@@ -2,8 +2,6 @@
 
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of
 from signaling.api.people_models import (
     CallsPage,
     CallView,
@@ -15,9 +13,11 @@ from signaling.api.people_models import (
     ParticipantsPage,
     PresenceView,
 )
-from signaling.api.room_gate import enter
+from signaling.http import bearer
 from signaling.http.app_keys import DATABASE, GATEWAY
+from signaling.http.bearer import asker_of
 from signaling.http.problems import read_query, refuse
+from signaling.http.room_gate import enter
 from signaling.http.routes import Endpoint, json_answer
 from signaling.identity.permissions import may
 from signaling.identity.room_access import in_room

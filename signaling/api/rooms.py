@@ -4,14 +4,14 @@ from typing import Any
 
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of
 from signaling.api.room_models import RoomChanges, RoomOrder, RoomPage, RoomQuery, RoomView
 from signaling.call.admission import empty_room
 from signaling.call.floor import adopt
+from signaling.carriers.look_up import policy_of
 from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, COURIER, DATABASE, GATEWAY, PASSWORDS, SETTINGS
-from signaling.http.doorkeeper import policy_of
+from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, read_query, refuse
 from signaling.http.routes import Endpoint, json_answer
 from signaling.identity.asker import Asker

@@ -3,10 +3,10 @@
 import structlog
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of, service_of
 from signaling.api.token_models import IssuedToken, KeyExchange, TokenRequest
+from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, SETTINGS, TOKENS
+from signaling.http.bearer import asker_of, service_of
 from signaling.http.problems import read_body, refuse
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity.asker import Asker

@@ -2,8 +2,6 @@
 
 from aiohttp import web
 
-from signaling.api import bearer
-from signaling.api.bearer import asker_of
 from signaling.api.webhook_models import (
     EventPage,
     EventQuery,
@@ -17,7 +15,9 @@ from signaling.api.webhook_models import (
     WebhookView,
 )
 from signaling.chance import SYSTEM_CHANCE
+from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, COURIER, DATABASE, SENDER, SETTINGS
+from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, read_query, refuse
 from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
 from signaling.identity.permissions import may

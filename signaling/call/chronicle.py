@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sfu.offer import CandidateType
-from signaling.call import call_events
 from signaling.call.audit import AuditEvent, log_act
 from signaling.call.live_call import LiveCall
 from signaling.call.rooms import Participant
+from signaling.history import events
 from signaling.ids import RandomBytes, uuid7
 from signaling.protocol.server_messages import LeaveReason
 from signaling.storage.message_record import Message
@@ -118,7 +118,7 @@ class KeptChronicle:
         row_id = person.id if former is None else uuid7(utc, self._random)
         came_from = address or (former and former.address) or None
         software = user_agent or (former and former.user_agent) or None
-        told = call_events.person(row_id, person.identity, person.name, person.role, utc)
+        told = events.person(row_id, person.identity, person.name, person.role, utc)
         self._seats[person.id] = _Seat(
             row_id, person.room_id, person.identity, came_from, software, person.hidden, told
         )
@@ -139,7 +139,7 @@ class KeptChronicle:
         if former is not None and person.id in self._media:
             changes.append(Change("media.move", {"session_id": self._media[person.id], "participant_id": row_id}))
         if not person.hidden:
-            changes.append(call_events.participant_joined(person.room_id, written.call.id, told, utc))
+            changes.append(events.participant_joined(person.room_id, written.call.id, told, utc))
         self._put(changes)
 
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
@@ -160,7 +160,7 @@ class KeptChronicle:
         changes = [Change("participant.leave", values)]
         if not seat.hidden:
             place = (seat.room_id, call.id)
-            changes.append(call_events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
+            changes.append(events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
         if not written.people:
             del self._calls[seat.room_id]
             changes += self._ended(seat.room_id, written, utc)
@@ -216,7 +216,7 @@ class KeptChronicle:
         }
         changes = [Change("moderation.event", values)]
         if seat is None or not seat.hidden:
-            changes.append(call_events.moderation_action(act_id, event, call_id))
+            changes.append(events.moderation_action(act_id, event, call_id))
         self._put(changes)
 
     def _begin(self, person: Participant, call: LiveCall) -> tuple[_Written, list[Change]]:
@@ -229,7 +229,7 @@ class KeptChronicle:
             changes.append(Change("call.start", values))
         if not (person.hidden or written.told):
             written.told = True
-            changes.append(call_events.call_started(person.room_id, written.call.id, written.call.started_at))
+            changes.append(events.call_started(person.room_id, written.call.id, written.call.started_at))
         return written, changes
 
     def _ended(self, room_id: str, written: _Written, utc: datetime) -> list[Change]:
@@ -237,7 +237,7 @@ class KeptChronicle:
         changes = [Change("call.end", {"call_id": call.id, "reason": reason, "utc": utc})]
         if written.told:
             times = (call.started_at, utc)
-            changes.append(call_events.call_ended(self._new_id(utc), room_id, call.id, times, reason))
+            changes.append(events.call_ended(self._new_id(utc), room_id, call.id, times, reason))
         return changes
 
     def _call_id(self, room_id: str) -> str | None:

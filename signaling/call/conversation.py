@@ -24,10 +24,10 @@ from signaling.call.pace import keeps_pace
 from signaling.call.records import Records
 from signaling.call.room_policy import RoomPolicy
 from signaling.call.rooms import Participant, RoomDirectory
+from signaling.call.settings import GatewaySettings
 from signaling.call.timed_flags import TimedFlags
 from signaling.chance import SYSTEM_CHANCE
 from signaling.errors import ClientMistake, ClosingMistake
-from signaling.http.gateway_settings import GatewaySettings
 from signaling.identity.tokens import Tokens, refresh_time
 from signaling.ids import RandomBytes
 from signaling.limits import ConcurrencyLimit, FloodGuard, KeyedLimit

@@ -1,7 +1,7 @@
 """How somebody comes into a room: `join`, from the knock to the seat. Pure.
 
 Between the knock and the rest lies what has to be looked up (`Entry`): the room, if it is kept, the password, the
-invite. Whoever carries messages has that done (`http/doorkeeper.py`); without it, the room is one that nobody keeps.
+invite. Whoever carries messages has that done (`carriers/look_up.py`); without it, the room is one that nobody keeps.
 """
 
 from dataclasses import dataclass, replace

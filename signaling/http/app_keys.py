@@ -6,20 +6,20 @@ from typing import Protocol
 
 from aiohttp import web
 
-from signaling.api.repeats import Repeats
-from signaling.api.service_keys import ServiceKeys
 from signaling.call.media_port import MediaPort
+from signaling.carriers.gateway import Gateway
+from signaling.carriers.service_keys import ServiceKeys
 from signaling.clock import Clock
-from signaling.http.gateway import Gateway
+from signaling.history.writer import Keeping
+from signaling.http.repeats import Repeats
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.identity.tokens import Tokens
 from signaling.operating.health_watch import Watchers
 from signaling.operating.metrics import Metrics
 from signaling.operating.readiness import Readiness
-from signaling.operating.settings import Settings
+from signaling.settings.settings import Settings
 from signaling.storage.database import Database
-from signaling.storage.keeping import Keeping
 from signaling.storage.spool import Spool
 from signaling.webhooks.courier import Courier
 from signaling.webhooks.sender import Sender

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from signaling.operating.setting_types import Network
+from signaling.settings.types import Network
 
 _FORWARDED_PAIR = re.compile(r'\s*(\w+)\s*=\s*(?:"([^"]*)"|([^;,\s]*))\s*')
 _MOST_HOPS = 32

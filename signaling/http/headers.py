@@ -10,7 +10,7 @@ from aiohttp.typedefs import Middleware
 from signaling.http.client_address import Client, client_of
 from signaling.http.origin import is_loopback_host, is_own_origin, is_valid_host, may_connect
 from signaling.http.problems import REQUEST_ID, Handler, new_request_id, refuse
-from signaling.operating.settings import Settings
+from signaling.settings.settings import Settings
 
 CLIENT = web.RequestKey("client", Client)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")

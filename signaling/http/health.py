@@ -6,13 +6,13 @@ from typing import Annotated
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field
 
+from signaling.carriers.websocket import close_unread
 from signaling.errors import ClientMistake
 from signaling.http.app_keys import CLOCK, GATEWAY, READINESS, SETTINGS, WATCHERS
 from signaling.http.headers import client_address
 from signaling.http.probes import Ready, look, verdict
 from signaling.http.problems import read_body, refuse
 from signaling.http.routes import Endpoint, json_answer
-from signaling.http.websocket import close_unread
 from signaling.limits import address_key
 from signaling.operating.health_watch import HealthWatch
 from signaling.operating.readiness import CHECKS

@@ -14,14 +14,14 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from signaling.api.bearer import recognise
 from signaling.http.aliases import other_names
 from signaling.http.app_keys import GATEWAY
+from signaling.http.bearer import recognise
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
 from signaling.limits import KeyedLimit, address_key
-from signaling.operating.settings import Settings
 from signaling.protocol.http_messages import SESSION_HEADER
+from signaling.settings.settings import Settings
 
 _log = structlog.get_logger("signaling.http")
 _ROOMS = "/api/v1/rooms"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
-from signaling.api.once import once
 from signaling.http.aliases import other_names
 from signaling.http.limits import limit_route
+from signaling.http.once import once
 from signaling.http.problems import Handler
 
 BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")

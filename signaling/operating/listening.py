@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import Sequence
 
-from signaling.operating.refusals import PortTaken, Refusal
+from signaling.refusals import PortTaken, Refusal
 
 _BACKLOG = 1024
 

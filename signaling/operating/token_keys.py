@@ -8,8 +8,8 @@ from signaling.errors import BadKey
 from signaling.identity.jwks import read_jwks
 from signaling.identity.keys import Key, KeyRing, read_public_key
 from signaling.identity.tokens import Tokens
-from signaling.operating.refusals import BadSettings
-from signaling.operating.settings import Settings, secret_of
+from signaling.refusals import BadSettings
+from signaling.settings.settings import Settings, secret_of
 
 if TYPE_CHECKING:
     from signaling.identity.jwks_source import JwksKeeper, Source

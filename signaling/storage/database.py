@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from signaling.clock import SYSTEM_CLOCK
 from signaling.errors import StorageUnavailable
-from signaling.operating.refusals import Refusal
+from signaling.refusals import Refusal
 from signaling.storage.database_settings import DatabaseSettings
 from signaling.storage.outages import CAUGHT, is_outage
 

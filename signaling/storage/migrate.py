@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from signaling.errors import StorageUnavailable
-from signaling.operating.refusals import Refusal
+from signaling.refusals import Refusal
 from signaling.storage.database import Database
 from signaling.storage.database_settings import DatabaseSettings
 from signaling.storage.tables import METADATA

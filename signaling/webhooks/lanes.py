@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from signaling.storage.retry_times import retry_after
+from signaling.webhooks.retry_times import retry_after
 
 GIVE_UP = timedelta(days=3)
 ERROR_LENGTH = 500

@@ -25,7 +25,7 @@ from schemathesis import hooks
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from signaling.http.openapi import document
+from signaling.api.openapi import document
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
 from tests.support.kept import database_url

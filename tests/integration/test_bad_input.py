@@ -20,12 +20,12 @@ from pydantic import BaseModel, ValidationError
 from yarl import URL
 
 from signaling.api.config import DevTokenRequest
+from signaling.api.http_models import JoinBody, MessageBody
+from signaling.api.openapi import all_endpoints, document
 from signaling.app import BODY_LIMIT
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import DATABASE, TOKENS
-from signaling.http.http_models import JoinBody, MessageBody
 from signaling.http.limits import LIMITED_PREFIXES
-from signaling.http.openapi import all_endpoints, document
 from signaling.http.routes import Endpoint
 from signaling.identity.grants import Grants
 from tests.signaling.http.callers import Caller, person, service

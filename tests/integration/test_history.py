@@ -17,9 +17,9 @@ from urllib.request import urlopen
 import aiohttp
 import pytest
 
-from signaling.operating.settings import Settings
-from signaling.operating.token_command import TokenOrder, make_token
+from signaling.cli.token_command import TokenOrder, make_token
 from signaling.protocol.server_messages import rfc3339
+from signaling.settings.settings import Settings
 from signaling.storage.spool_format import decode_lines
 from tests.support.client import QUIET, ServerRefused, VoiceClient
 from tests.support.house import eventually

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from signaling.history import writer
 from signaling.http.app_keys import GATEWAY, SPOOL
-from signaling.storage import keeping
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import Served, served
 from tests.support.house import eventually
@@ -137,7 +137,7 @@ async def test_a_key_that_is_withdrawn_during_requests_does_nothing_afterwards(t
 async def test_who_was_removed_at_one_server_is_out_at_the_other_on_its_database(
     tmp_path: Any, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, action: str, refused: tuple[int, str]
 ) -> None:
-    monkeypatch.setattr(keeping, "FOLLOW_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "FOLLOW_SECONDS", 0.05)
     folders, url = [tmp_path / "one", tmp_path / "two"], postgres.new_database()
     for folder in folders:
         folder.mkdir()

@@ -16,7 +16,7 @@ from signaling.call.audit import AuditEvent
 from signaling.call.chronicle import LoggedChronicle
 from signaling.call.conversation import Conversation
 from signaling.call.records import Records
-from signaling.http.gateway_settings import GatewaySettings
+from signaling.call.settings import GatewaySettings
 from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
 from signaling.protocol.carrier import Carrier

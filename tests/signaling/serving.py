@@ -14,8 +14,8 @@ import aiohttp
 from aiohttp import web
 
 from signaling.app import build_app, make_runner
-from signaling.operating import db_command
-from signaling.operating.settings import Settings
+from signaling.cli import db_command
+from signaling.settings.settings import Settings
 
 SECRET = "Zk3-9vQ_8sLw2Xy7Rt5Bn1Mc4Hd6Gf0Pa"
 

@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 from sfu.errors import PortUnavailable
 from signaling import app as composition
 from signaling.app import BODY_LIMIT, build_app, run, serve
+from signaling.cli import db_command
 from signaling.errors import ClientMistake
-from signaling.http import room_keeper
+from signaling.history import room_sweeper
 from signaling.http.app_keys import DATABASE, MEDIA, READINESS, TOKENS
-from signaling.operating import db_command, token_keys
-from signaling.operating.refusals import PortTaken, Refusal
+from signaling.operating import token_keys
+from signaling.refusals import PortTaken, Refusal
 from tests.signaling.certificates import make_certificate
 from tests.signaling.http.callers import person
 from tests.signaling.identity.forging import NOW, claims, sign_ed, sign_rsa
@@ -254,7 +255,7 @@ async def test_a_damaged_database_is_a_refusal_and_opens_nothing(tmp_path):
 
 
 async def test_a_temporary_room_is_deleted_by_the_running_server(tmp_path, monkeypatch):
-    monkeypatch.setattr(room_keeper, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(room_sweeper, "SWEEP_SECONDS", 0.01)
     async with served(tmp_path, rate_limit_rpm=1_000_000) as server:
         operator = person(server, role="operator")
         for name, temporary in (("gone", True), ("stays", False)):

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from signaling.api.openapi import all_endpoints
 from signaling.call.room_policy import RoomPolicy
 from signaling.chance import SYSTEM_CHANCE
 from signaling.http.app_keys import CLOCK, GATEWAY, SPOOL, TOKENS
-from signaling.http.openapi import all_endpoints
 from signaling.identity.deny_list import Ban
 from signaling.identity.grants import Grants, Role
 from signaling.identity.permissions import ACTIONS, Service, may

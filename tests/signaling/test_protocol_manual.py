@@ -7,8 +7,8 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
+from signaling.call.settings import GatewaySettings
 from signaling.errors import ERRORS
-from signaling.http.gateway_settings import GatewaySettings
 from signaling.protocol.client_messages import CLIENT_MESSAGES, parse_client_message
 from signaling.protocol.replay import MOST_MESSAGES
 from signaling.protocol.server_messages import SERVER_MESSAGES

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from signaling.http.openapi import document
+from signaling.api.openapi import document
 from tests.web.conftest import OpenPage
 from tests.web.operated_server import OperatedServer
 from tests.web.test_page import NARROW, overflow, tab_to

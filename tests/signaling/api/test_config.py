@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from signaling.api.openapi import as_text
 from signaling.http.app_keys import TOKENS
-from signaling.http.openapi import as_text
 from signaling.identity.tokens import LIFETIME
 from tests.signaling.serving import served
 

@@ -23,19 +23,20 @@ from signaling.call.moderation import act_in_room
 from signaling.call.records import Records
 from signaling.call.room_policy import RoomPolicy
 from signaling.errors import ClientMistake
+from signaling.history import recovery
 from signaling.identity.asker import Asker
 from signaling.identity.permissions import Service
 from signaling.protocol.client_messages import Moderate
 from signaling.protocol.session import Session
-from signaling.storage import calls, changes, recovery
+from signaling.storage import calls, changes
 from signaling.storage.database import Database
 from signaling.storage.database_settings import choose_database
 from signaling.storage.room_tables import calls as calls_table
 from signaling.storage.room_tables import media_sessions
 from signaling.storage.spool_format import Change
+from tests.signaling.conftest import opened
 from tests.signaling.fakes import FakeLine, FakeMedia, House
 from tests.signaling.serving import made_database
-from tests.signaling.storage.conftest import opened
 
 ROOMS = ("lobby", "hall", "attic")
 IDENTITIES = tuple(f"p{number}" for number in range(8))

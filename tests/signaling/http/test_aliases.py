@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
+from signaling.api.openapi import all_endpoints
 from signaling.http.aliases import ALIASES, other_names
 from signaling.http.app_keys import CLOCK, TOKENS
-from signaling.http.openapi import all_endpoints
 from signaling.identity.grants import Grants
 from signaling.storage.words import RoomType
 from tests.signaling.serving import served

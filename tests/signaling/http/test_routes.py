@@ -6,8 +6,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import BaseModel
 
+from signaling.api.openapi import all_endpoints
 from signaling.http.app_keys import SPOOL
-from signaling.http.openapi import all_endpoints
 from signaling.http.routes import Endpoint, add_endpoints, json_answer
 from tests.signaling.http.callers import enter, person
 from tests.signaling.serving import served

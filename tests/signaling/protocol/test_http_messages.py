@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signaling.api.http_models import JoinBody
 from signaling.errors import ClientMistake
-from signaling.http.http_models import JoinBody
 from signaling.protocol.client_messages import Auth, Join, parse_client_message
 from signaling.protocol.http_messages import (
     Credentials,

@@ -14,12 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from signaling.errors import ERRORS, StorageUnavailable
-from signaling.operating.refusals import Refusal
+from signaling.refusals import Refusal
 from signaling.storage import database as module
 from signaling.storage import migrate
 from signaling.storage.database import Database
 from signaling.storage.database_settings import choose_database
-from tests.signaling.storage.conftest import opened
+from tests.signaling.conftest import opened
 from tests.support.tcp_proxy import TcpProxy
 
 COUNT = text("SELECT count(*) FROM things")

@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from signaling.operating import db_command
-from signaling.operating.refusals import Refusal
-from signaling.operating.settings import Settings
+from signaling.cli import db_command
+from signaling.refusals import Refusal
+from signaling.settings.settings import Settings
 from signaling.storage import migrate
 from signaling.storage.database_settings import choose_database
 from signaling.storage.tables import METADATA
-from tests.signaling.storage.conftest import opened
+from tests.signaling.conftest import opened
 
 
 def shape(connection: Connection) -> dict[str, Any]:

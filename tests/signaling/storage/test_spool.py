@@ -13,7 +13,7 @@ from signaling.storage.database_settings import choose_database
 from signaling.storage.pages import PageRequest
 from signaling.storage.spool import Spool
 from signaling.storage.spool_format import Change, decode_lines, encode_line
-from tests.signaling.storage.conftest import opened
+from tests.signaling.conftest import opened
 from tests.signaling.storage.samples import a_call, a_presence, at
 from tests.support.house import eventually
 

@@ -1,0 +1,1 @@
+"""What is written while people talk: calls, events, bans, and the sweep of rooms."""

@@ -1,0 +1,156 @@
+"""The keeper of what is written while people talk: the spool's task, the sign of life, and what a start does first."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from signaling.call.chronicle import KeptChronicle
+from signaling.clock import Clock
+from signaling.errors import StorageUnavailable
+from signaling.history.deny_list import KeptDenyList
+from signaling.history.recovery import end_lost_calls
+from signaling.identity.deny_list import Ban
+from signaling.ids import RandomBytes, uuid7
+from signaling.refusals import Refusal
+from signaling.storage import bans, server_starts, withdrawn_tokens
+from signaling.storage.changes import write
+from signaling.storage.database import Database
+from signaling.storage.server_starts import ServerStart
+from signaling.storage.spool import Spool
+from signaling.storage.spool_format import Change
+from signaling.version import VERSION
+
+SEEN_SECONDS = 10.0
+"""How often a running server says so: by so much a crash's end is unknown, where nothing else tells of it."""
+CLEAN_EVERY = 360
+"""Signs of life between two looks for what has expired: an hour."""
+FOLLOW_SECONDS = 2.0
+"""How often a server looks whether another one on the same database has put somebody on the deny list."""
+ALL_EVERY = 30
+"""Looks between two that read the whole list, whether it seems to have changed or not."""
+BANS_KEPT = timedelta(days=90)
+"""How long a ban that is over stays in the list of bans."""
+
+_log = structlog.get_logger("signaling.storage")
+
+
+class Keeping:
+    """What one start of the server `node` keeps: `chronicle` and `deny_list` are what a conversation is given.
+
+    Both may be used at any time, and wait for nothing. `open` first, `close` at the end.
+    """
+
+    def __init__(self, database: Database, folder: Path, node: str, clock: Clock, random: RandomBytes) -> None:
+        self.spool = Spool(folder / "changes.log", self._write)
+        self.chronicle = KeptChronicle(self.spool.put, node, random)
+        self.deny_list = KeptDenyList(self.spool.put, clock.utc, random)
+        self._database = database
+        self._node = node
+        self._clock = clock
+        self._random = random
+        self._start_id = uuid7(clock.utc(), random)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def counters(self) -> dict[str, int]:
+        """Transactions that were `spooled`, `written`, `refused`, `damaged`."""
+        return dict(self.spool.counters)
+
+    def gauges(self) -> dict[str, float]:
+        """What waits: transactions in memory, and bytes on the disk."""
+        return {"memory_transactions": float(len(self.spool)), "disk_bytes": float(self.spool.bytes_on_disk)}
+
+    async def open(self) -> None:
+        """Write what the last start left, end what it was torn out of, read who is kept out; then begin.
+
+        Raises Refusal where the database does not answer: nobody can know then who is in a call.
+        """
+        try:
+            await self._begin()
+        except StorageUnavailable as error:
+            raise Refusal(
+                "the database does not answer", error.message, "Start it, or correct DATABASE_URL."
+            ) from error
+        for work in (self.spool.run(), self._show_life(), self._follow()):
+            self._tasks.append(asyncio.create_task(work, name="keeping"))
+
+    async def close(self, seconds: float) -> None:
+        """Write what waits, for so many seconds at most; the rest is left on the disk for the next start."""
+        until = self._clock.now() + seconds
+        if self._tasks:
+            self.spool.put([Change("server.stop", {"start_id": self._start_id, "utc": self._clock.utc()})])
+            self.spool.end()
+            await asyncio.wait(self._tasks[:1], timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                _log.error("task_failed", task="keeping", exc_info=outcome)
+        await self.spool.close(max(0.0, until - self._clock.now()))
+
+    async def clean(self) -> None:
+        """Delete what has expired: nobody asks for it any more."""
+        utc = self._clock.utc()
+        async with self._database.transaction() as connection:
+            await withdrawn_tokens.forget(connection, utc)
+            await bans.forget(connection, utc - BANS_KEPT)
+
+    async def _begin(self) -> None:
+        if not await self.spool.flush():
+            raise StorageUnavailable("what an earlier start of the server has left cannot be written")
+        utc = self._clock.utc()
+        async with self._database.transaction() as connection:
+            orphans = await end_lost_calls(connection, self._node, utc, self._random)
+            start = ServerStart(id=self._start_id, node=self._node, version=VERSION, started_at=utc, seen_at=utc)
+            await server_starts.started(connection, start)
+        if orphans.calls:
+            _log.warning("calls_were_lost", calls=len(orphans.calls), participants=len(orphans.participants))
+        await self._read_deny_list()
+        await self.clean()
+
+    async def _read_deny_list(self) -> None:
+        utc = self._clock.utc()
+        async with self._database.reading() as connection:
+            entries = [_as_entry(ban) async for ban in bans.holding(connection, utc)]
+            tokens = {one.token_hash: one.until async for one in withdrawn_tokens.holding(connection, utc)}
+        self.deny_list.catch_up(entries, tokens)
+
+    async def _follow(self) -> None:
+        """Read who is kept out again when others have changed it. An outage is no reason to let anybody in."""
+        looks, known = 0, None
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            looks += 1
+            try:
+                async with self._database.reading() as connection:
+                    found = (await bans.tally(connection), await withdrawn_tokens.tally(connection))
+                if found != known or looks % ALL_EVERY == 0:
+                    await self._read_deny_list()
+                    known = found
+            except StorageUnavailable:
+                continue
+
+    async def _show_life(self) -> None:
+        """Say every 10 s that the server runs; and every hour, delete what has expired."""
+        beats = 0
+        while True:
+            await asyncio.sleep(SEEN_SECONDS)
+            self.spool.put([Change("server.seen", {"start_id": self._start_id, "utc": self._clock.utc()})])
+            beats += 1
+            if beats % CLEAN_EVERY == 0:
+                try:
+                    await self.clean()
+                except StorageUnavailable as error:
+                    _log.warning("storage_unavailable", reason=error.message)
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        await write(self._database, changes)
+
+
+def _as_entry(ban: bans.Ban) -> Ban:
+    """A ban as those who admit people know it. What the server itself imposed, a moderator may lift."""
+    assert ban.identity is not None
+    by_role = "member" if ban.by_role == "server" else ban.by_role
+    return Ban(ban.identity, ban.room_id, ban.created_at, by_role, ban.expires_at, ban.reason, ban.created_by, ban.id)

@@ -1,0 +1,91 @@
+import asyncio
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from structlog.testing import capture_logs
+
+from signaling.carriers import gateway as module
+from signaling.carriers.gateway import Gateway, GatewaySettings, peer_address
+from signaling.clock import Clock
+from signaling.errors import ClientMistake
+from signaling.identity.tokens import Tokens
+from tests.signaling.fakes import SECRET, FakeLine, FakeMedia, House, pid
+
+
+async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() -> None:
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    with pytest.raises(RuntimeError, match="not been started"):
+        gateway.counters()
+    await gateway.close()
+    with pytest.raises(ClientMistake) as caught:
+        await gateway.handle(make_mocked_request("GET", "/ws"))
+    assert caught.value.code == "server_shutdown"
+
+
+async def test_the_observer_speaks_to_the_conversation_once_there_is_one() -> None:
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway.observer.media_connected("before the start", None)
+    house = House()
+    (ana,) = house.people("ana")
+    gateway._conversation = house.talk
+    gateway.observer.media_arriving(pid(ana), True)
+    assert ana.types == ["media"]
+
+
+async def test_one_session_that_fails_at_its_time_does_not_keep_the_others_from_theirs() -> None:
+    house = House()
+    first, second = house.line(), house.line()
+    away = house.enter("cat")
+    house.talk.lost(away, house.now)
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway._conversation = house.talk
+    right = house.talk.expire
+    failing = [first.session, next(s for s in house.talk.sessions.values() if s.state == "away")]
+    house.talk.expire = Mock(side_effect=lambda s, now: right(s, now) if s not in failing else 1 / 0)  # type: ignore[method-assign]
+    gateway.advance(house.now + 100)
+    assert (first.closed, second.closed) == ("internal", "unauthenticated")
+
+
+async def test_time_is_kept_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.0)
+    looked = asyncio.Event()
+
+    def now() -> float:
+        looked.set()
+        return 0.0
+
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET), clock=Clock(now=now))
+    gateway.start(FakeMedia())
+    line = FakeLine()
+    closed = asyncio.Event()
+    line.close = lambda code: closed.set() if code == "unauthenticated" else None  # type: ignore[method-assign]
+    gateway.conversation.open(line, -10.0)
+    async with asyncio.timeout(5):
+        await looked.wait()
+        await closed.wait()
+    await gateway.close()
+
+
+async def test_what_fails_once_does_not_stop_the_clock_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.0)
+    gateway = Gateway(GatewaySettings(), Tokens(SECRET), clock=Clock(now=lambda: 0.0))
+    ticks: list[float] = []
+    twice = asyncio.Event()
+
+    def advance(now: float) -> None:
+        ticks.append(now)
+        if len(ticks) == 1:
+            raise ZeroDivisionError
+        twice.set()
+
+    monkeypatch.setattr(gateway, "advance", advance)
+    with capture_logs() as logs:
+        gateway.start(FakeMedia())
+        await asyncio.wait_for(twice.wait(), 5)
+        await gateway.close()
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["time_limits_failed"]
+
+
+def test_the_peer_address_is_the_sockets() -> None:
+    assert peer_address(make_mocked_request("GET", "/", headers={"X-Forwarded-For": "203.0.113.9"})) != "203.0.113.9"
