@@ -23,8 +23,7 @@ from bench.join import Server, server
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
 from signaling.storage import migrate
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import Database, choose_database
 from tests.support.postgres import PostgresServer
 
 KINDS = ("sqlite", "postgresql")

@@ -10,15 +10,13 @@ import structlog
 from aiohttp import web
 
 from signaling.api import openapi
-from signaling.call.records import Records
-from signaling.carriers.gateway import Gateway, GatewaySettings
-from signaling.carriers.look_up import Doorkeeper
+from signaling.call.state import Records
+from signaling.carriers.gateway import Gateway
+from signaling.carriers.look_up import DatabaseLookUp
 from signaling.carriers.service_keys import ServiceKeys
-from signaling.chance import SYSTEM_CHANCE
-from signaling.cli.db_command import database_settings
-from signaling.clock import SYSTEM_CLOCK
-from signaling.history.room_sweeper import RoomKeeper
-from signaling.history.writer import Keeping
+from signaling.clock import SYSTEM_CHANCE, SYSTEM_CLOCK
+from signaling.history.room_sweeper import RoomSweeper
+from signaling.history.writer import HistoryWriter
 from signaling.http import app_keys
 from signaling.http import files as http_files
 from signaling.http import probes as http_probes
@@ -35,20 +33,20 @@ from signaling.http.app_keys import (
     TOKENS,
     Media,
 )
-from signaling.http.headers import client_address, gatekeeper, identify, security_headers
+from signaling.http.headers import check_origin, client_address, identify, security_headers
+from signaling.http.idempotency import KEPT_ANSWERS, KeptAnswers
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
-from signaling.http.repeats import Repeats
-from signaling.http.routes import add_endpoints
+from signaling.http.routes import add_routes
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
-from signaling.operating.health_watch import Watchers
 from signaling.operating.listening import bind_http, close_all, media_refusal
 from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
-from signaling.operating.readiness import Readiness
+from signaling.operating.readiness import Readiness, Watchers
 from signaling.operating.tls import CertificateWatcher, make_context
 from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.settings.parts import call_settings, database_settings
 from signaling.settings.settings import Settings
 from signaling.storage import webhooks
 from signaling.storage.database import Database
@@ -75,13 +73,13 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     tokens = make_tokens(settings, ring)
     keeper = make_keeper(settings, ring, SYSTEM_CLOCK.now)
     database, passwords = Database(database_settings(settings)), Passwords()
-    keeping = Keeping(database, settings.data_dir, settings.node_name, SYSTEM_CLOCK, SYSTEM_CHANCE)
+    keeping = HistoryWriter(database, settings.data_dir, settings.node_name, SYSTEM_CLOCK, SYSTEM_CHANCE)
     gateway = Gateway(
-        _gateway_settings(settings),
+        call_settings(settings),
         tokens,
         client_address=client_address,
         records=Records(keeping.deny_list, keeping.chronicle),
-        look_up=Doorkeeper(database, passwords, keeper),
+        look_up=DatabaseLookUp(database, passwords, keeper),
     )
     media = (make_media or _media_server)(settings, gateway.observer)
     app = web.Application(
@@ -91,7 +89,7 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
             limit_time(settings),
             http_probes.count_requests,
             problems,
-            gatekeeper(settings),
+            check_origin(settings),
             limit_rate(settings),
         ],
     )
@@ -101,9 +99,9 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     app[MEDIA] = media
     app[CLOCK] = SYSTEM_CLOCK
     app[app_keys.DATABASE] = database
-    app[app_keys.KEEPING], app[app_keys.SPOOL] = keeping, keeping.spool
+    app[app_keys.HISTORY], app[app_keys.SPOOL] = keeping, keeping.spool
     app[app_keys.SERVICE_KEYS] = ServiceKeys(database, SYSTEM_CLOCK)
-    app[app_keys.REPEATS], app[app_keys.WATCHERS] = Repeats(), Watchers()
+    app[KEPT_ANSWERS], app[app_keys.WATCHERS] = KeptAnswers(), Watchers()
     app[app_keys.PASSWORDS] = passwords
     app[READINESS] = Readiness(SYSTEM_CLOCK.now())
     _add_courier(app)
@@ -172,29 +170,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _add_routes(app: web.Application) -> None:
     app[OPENAPI] = openapi.as_text().encode()
-    add_endpoints(app, openapi.all_endpoints(dev=app[SETTINGS].dev))
+    add_routes(app, openapi.all_routes(dev=app[SETTINGS].dev))
     app.router.add_get("/ws", app[GATEWAY].handle)
     http_files.add_files(app, http_files.read_files())
-
-
-def _gateway_settings(settings: Settings) -> GatewaySettings:
-    servers: tuple[dict[str, object], ...] = tuple({"urls": [server]} for server in settings.stun_servers)
-    return GatewaySettings(
-        slots=settings.slots,
-        max_participants=settings.max_participants,
-        duplicate_identity=settings.duplicate_identity,
-        auto_create_rooms=settings.auto_create_rooms,
-        ice_servers=servers,
-        auth_seconds=settings.auth_timeout,
-        seat_seconds=settings.seat_timeout,
-        messages_per_second=settings.messages_per_second,
-        message_burst=max(1, round(settings.messages_per_second * 2)),
-        sockets_per_identity=settings.sockets_per_identity,
-        joins_per_minute=settings.joins_per_minute,
-        failed_auths_per_minute=settings.failed_auths_per_minute,
-        close_grace_seconds=settings.shutdown_timeout,
-        overload_lag_seconds=settings.overload_lag,
-    )
 
 
 def _media_server(settings: Settings, observer: "MediaObserver") -> Media:
@@ -229,10 +207,10 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 async def _keeping(app: web.Application) -> AsyncIterator[None]:
     """What is written while people talk: opened before anybody can come, closed after everybody has left."""
     try:
-        await app[app_keys.KEEPING].open()
+        await app[app_keys.HISTORY].open()
         yield
     finally:
-        await app[app_keys.KEEPING].close(app[SETTINGS].shutdown_timeout)
+        await app[app_keys.HISTORY].close(app[SETTINGS].shutdown_timeout)
 
 
 def _add_key_set(app: web.Application, keeper: JwksKeeper | None) -> None:
@@ -249,7 +227,7 @@ def _add_tls(app: web.Application) -> None:
 
 
 def _add_metrics(app: web.Application) -> None:
-    parts = (app[MEDIA], app[GATEWAY], app[app_keys.KEEPING], app[COURIER])
+    parts = (app[MEDIA], app[GATEWAY], app[app_keys.HISTORY], app[COURIER])
     app[METRICS] = Metrics(*((part.counters, part.gauges) for part in parts))
 
 
@@ -328,7 +306,7 @@ async def _ask_until_found(app: web.Application, local: tuple[str, ...]) -> None
 
 async def _room_keeper(app: web.Application) -> AsyncIterator[None]:
     """Sweep up after temporary rooms."""
-    keeper = RoomKeeper(app[app_keys.DATABASE], app[GATEWAY], app[CLOCK], SYSTEM_CHANCE, app[COURIER].wake)
+    keeper = RoomSweeper(app[app_keys.DATABASE], app[GATEWAY], app[CLOCK], SYSTEM_CHANCE, app[COURIER].wake)
     task = asyncio.create_task(keeper.run(), name="room-keeper")
     yield
     await _end(task)

@@ -1,9 +1,12 @@
 """The only clock that signaling reads, as an object that tests replace."""
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from signaling.ids import RandomBytes
 
 
 def _utc() -> datetime:
@@ -19,4 +22,8 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
+"""The machine's."""
+
+
+SYSTEM_CHANCE: RandomBytes = secrets.token_bytes
 """The machine's."""

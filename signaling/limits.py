@@ -2,6 +2,7 @@
 
 from collections import Counter, OrderedDict
 from ipaddress import IPv6Address, ip_address
+from typing import Final
 
 _IPV6_HOST_BITS = 64
 
@@ -142,3 +143,32 @@ class ConcurrencyLimit:
         self._held[key] -= 1
         if self._held[key] <= 0:
             del self._held[key]
+
+
+class JoinGate:
+    """Shuts when the loop is later than `limit` seconds, and opens again once it is no later than half of that.
+
+    The two marks keep it from flapping: each newcomer is work, and a loop just below the limit has no room for many.
+    The reading is smoothed already (`sfu.lag`), so that it needs no clock: after the load has gone, a lag of
+    `limit` takes some seconds to fall to half.
+    """
+
+    OPENS_AT: Final = 0.5
+    """Share of the limit."""
+
+    RETRY_AFTER: Final = 5
+    """Seconds that a refused client is told to wait."""
+
+    __slots__ = ("_limit", "is_open")
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self.is_open = True
+
+    def look(self, lag: float) -> bool:
+        """Take a reading of the lag in seconds; whether newcomers are taken from now on."""
+        if lag > self._limit:
+            self.is_open = False
+        elif lag <= self._limit * self.OPENS_AT:
+            self.is_open = True
+        return self.is_open

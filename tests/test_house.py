@@ -28,17 +28,15 @@ SHELLS = {
     "signaling/http/app_keys.py": "aiohttp's typed keys of what the application holds",
     "signaling/app.py": "composes the server: aiohttp application and its cleanup contexts",
     "signaling/cli/main.py": "the command line",
-    "signaling/chance.py": "the one place where signaling draws chance",
-    "signaling/clock.py": "the one place where signaling reads the clocks",
-    "signaling/identity/dev_secret.py": "keeps the secrets that the server makes in their folder",
+    "signaling/clock.py": "the one place where signaling draws chance",
+    "signaling/identity/signing_secrets.py": "keeps the secrets that the server makes in their folder",
     "signaling/identity/jwks_source.py": "reads the key set of another issuer from a file or URL",
     "signaling/cli/doctor.py": "looks at the machine: ports, buffers, clock",
     "signaling/carriers/gateway.py": "the tasks and queues behind /ws",
     "signaling/api/config.py": "aiohttp handlers of the API",
     "signaling/http/bearer.py": "reads a header of aiohttp's request",
     "signaling/api/rooms.py": "aiohttp handlers of rooms",
-    "signaling/http/once.py": "wraps aiohttp handlers",
-    "signaling/http/room_gate.py": "reads aiohttp's request and the database",
+    "signaling/http/idempotency.py": "wraps aiohttp handlers",
     "signaling/api/tokens.py": "aiohttp handlers of tokens",
     "signaling/api/people.py": "aiohttp handlers of participants and calls",
     "signaling/api/moderation.py": "aiohttp handlers of moderation, bans and the trail",
@@ -47,27 +45,25 @@ SHELLS = {
     "signaling/api/messages.py": "aiohttp handlers of the messages that rooms keep",
     "signaling/api/invites.py": "aiohttp handlers of invites",
     "signaling/history/room_sweeper.py": "sweeps up after temporary rooms on a timer",
-    "signaling/http/health.py": "aiohttp handlers of what /ready leaves out",
-    "signaling/api/http_carrier.py": "aiohttp's requests and event streams as a carrier",
-    "signaling/api/whip_api.py": "aiohttp handlers of WHIP and WHEP",
+    "signaling/http/probes.py": "aiohttp handlers of what /ready leaves out",
+    "signaling/api/plain_http.py": "aiohttp's requests and event streams as a carrier",
+    "signaling/api/whip.py": "aiohttp handlers of WHIP and WHEP",
     "signaling/http/files.py": "serves the page from memory",
     "signaling/http/headers.py": "an aiohttp middleware",
     "signaling/http/limits.py": "an aiohttp middleware",
-    "signaling/http/probes.py": "aiohttp handlers of the probes",
     "signaling/http/problems.py": "makes aiohttp answers of errors",
     "signaling/http/routes.py": "which aiohttp handler answers which path",
     "signaling/operating/listening.py": "binds the HTTP sockets",
     "signaling/operating/log.py": "configures logging and writes lines",
     "signaling/operating/public_address.py": "asks STUN servers",
     "signaling/identity/passwords.py": "argon2 in threads of its own",
-    "signaling/cli/db_command.py": "runs the questions of `parley db` on a loop",
-    "signaling/cli/invite_command.py": "runs the questions of `parley invite` on a loop",
+    "signaling/cli/database.py": "runs the questions of `parley db` on a loop",
+    "signaling/cli/invite.py": "runs the questions of `parley invite` on a loop",
     "signaling/storage/api_keys.py": "SQL on the connection that it is given",
     "signaling/storage/bans.py": "SQL on the connection that it is given",
     "signaling/storage/calls.py": "SQL on the connection that it is given",
     "signaling/storage/changes.py": "SQL on the connection that it is given",
     "signaling/storage/database.py": "connections, transactions, the file",
-    "signaling/storage/history.py": "SQL on the connection that it is given",
     "signaling/storage/invites.py": "SQL on the connection that it is given",
     "signaling/history/writer.py": "the tasks behind what is written while people talk",
     "signaling/storage/media_sessions.py": "SQL on the connection that it is given",
@@ -79,10 +75,8 @@ SHELLS = {
     "signaling/storage/migrations/versions/v0003_messages_and_outbox.py": "changes tables",
     "signaling/storage/migrations/versions/v0004_bans_and_withdrawn_tokens.py": "changes tables",
     "signaling/storage/moderation.py": "SQL on the connection that it is given",
-    "signaling/storage/outages.py": "knows the drivers' errors",
     "signaling/storage/outbox.py": "SQL on the connection that it is given",
     "signaling/storage/pages.py": "SQL on the connection that it is given",
-    "signaling/history/recovery.py": "SQL on the connection that it is given",
     "signaling/storage/rooms.py": "SQL on the connection that it is given",
     "signaling/storage/server_starts.py": "SQL on the connection that it is given",
     "signaling/storage/spool.py": "a file, and a thread for it",
@@ -93,7 +87,6 @@ SHELLS = {
     "signaling/operating/token_keys.py": "reads the files with public keys",
     "signaling/carriers/websocket.py": "aiohttp's WebSocket as a carrier",
     "signaling/api/webhooks.py": "aiohttp handlers of webhooks and events",
-    "signaling/cli/database_work.py": "runs the questions of a command on a loop",
     "signaling/storage/deliveries.py": "SQL on the connection that it is given",
     "signaling/storage/migrations/versions/v0005_webhooks.py": "changes tables",
     "signaling/storage/webhooks.py": "SQL on the connection that it is given",
@@ -108,14 +101,13 @@ IMPURE_IMPORTS = re.compile(
 )
 
 ALLOWED_IMPORTS = {
-    ("signaling/cli/apikey_cli.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/apikey.py", "typer"): "declares commands; what they do is elsewhere",
     ("signaling/cli/command_line.py", "typer"): "declares flags, and says what went wrong",
-    ("signaling/cli/invite_cli.py", "typer"): "declares commands; what they do is elsewhere",
-    ("signaling/cli/live_cli.py", "typer"): "declares commands; what they do is elsewhere",
-    ("signaling/cli/webhook_cli.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/invite.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/live.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/webhook.py", "typer"): "declares commands; what they do is elsewhere",
     ("signaling/storage/access_tables.py", "sqlalchemy"): "declares tables, opens nothing",
     ("signaling/storage/columns.py", "sqlalchemy"): "declares types of columns, opens nothing",
-    ("signaling/storage/metadata.py", "sqlalchemy"): "declares names of constraints, opens nothing",
     ("signaling/storage/room_tables.py", "sqlalchemy"): "declares tables, opens nothing",
     ("signaling/storage/webhook_tables.py", "sqlalchemy"): "declares tables, opens nothing",
 }
@@ -152,10 +144,10 @@ MANY_ARGUMENTS = {
     "signaling/cli/main.py:room_create": "one argument for each flag",
     "signaling/cli/main.py:serve": "one argument for each flag",
     "signaling/cli/main.py:token_create": "one argument for each flag",
-    "signaling/cli/invite_cli.py:invite_create": "one argument for each flag",
-    "signaling/cli/webhook_cli.py:webhook_create": "one argument for each flag",
-    "signaling/cli/apikey_cli.py:apikey_create": "one argument for each flag",
-    "signaling/cli/live_cli.py:_server_flags": "one argument for each flag",
+    "signaling/cli/invite.py:invite_create": "one argument for each flag",
+    "signaling/cli/webhook.py:webhook_create": "one argument for each flag",
+    "signaling/cli/apikey.py:apikey_create": "one argument for each flag",
+    "signaling/cli/live.py:_server_flags": "one argument for each flag",
 }
 """`module:function` over ARGUMENTS."""
 WIDE_CLASSES: dict[str, str] = {
@@ -187,8 +179,7 @@ TASK_OWNERS = {
 """Modules that may start asyncio tasks, and how each of theirs ends."""
 
 CATCH_ALL = {
-    "sfu/listener.py": "one listener of a room: logged and detached, and the room goes on",
-    "signaling/call/media_watch.py": "one report from the SFU: logged, and the media goes on",
+    "signaling/call/media.py": "one report from the SFU: logged, and the media goes on",
     "signaling/carriers/gateway.py": "one session's time limit: logged, and the others go on",
     "signaling/http/problems.py": "the root of an HTTP request: logged, answered with 500",
     "signaling/carriers/websocket.py": "the root of a client's session: logged, ended, and no other",
@@ -335,8 +326,24 @@ def _none_in(names: Iterable[str], find: Callable[[str], Iterable[object]]) -> N
 # -- names, sizes, tests --------------------------------------------------------------------------------------------
 
 
-def test_each_module_has_a_test_file_of_its_own() -> None:
-    _none((name for name in MODULES if not (ROOT / _own_test(name)).exists()), but=DECLARATIONS)
+def test_each_module_is_tested_in_the_folder_of_its_package() -> None:
+    """A test file is for a concept: a module with none of its own is imported by one beside."""
+    imported: dict[str, set[str]] = {}
+    for name in TESTS:
+        for node in _nodes(name, ast.ImportFrom):
+            for alias in node.names:
+                imported.setdefault(str(Path(name).parent), set()).update(
+                    (node.module or "", f"{node.module}.{alias.name}")
+                )
+    _none(
+        (
+            name
+            for name in MODULES
+            if not (ROOT / _own_test(name)).exists()
+            and name[:-3].replace("/", ".") not in imported.get(str(Path(_own_test(name)).parent), ())
+        ),
+        but=DECLARATIONS,
+    )
 
 
 def test_every_test_folder_is_a_package() -> None:

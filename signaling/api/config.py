@@ -10,7 +10,7 @@ from signaling.http.app_keys import CLOCK, OPENAPI, SETTINGS, TOKENS
 from signaling.http.headers import client_of_request, is_own_page
 from signaling.http.origin import is_loopback_host
 from signaling.http.problems import read_body, refuse
-from signaling.http.routes import Endpoint, json_answer
+from signaling.http.routes import Route, json_answer
 from signaling.identity.grants import Grants
 from signaling.identity.names import clean_name
 from signaling.version import VERSION
@@ -85,12 +85,12 @@ async def openapi(request: web.Request) -> web.StreamResponse:
     )
 
 
-ENDPOINTS = (
-    Endpoint("GET", "/api/v1/config", config, "What a page must know.", answers={200: Config}),
-    Endpoint("GET", "/openapi.json", openapi, "This document.", answers={200: "application/json"}),
+ROUTES = (
+    Route("GET", "/api/v1/config", config, "What a page must know.", answers={200: Config}),
+    Route("GET", "/openapi.json", openapi, "This document.", answers={200: "application/json"}),
 )
-DEV_ENDPOINTS = (
-    Endpoint(
+DEV_ROUTES = (
+    Route(
         "POST",
         "/dev/token",
         dev_token,

@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from signaling.api.token_models import IssuedToken
 from signaling.errors import ClientMistake
-from signaling.identity.inviting import link_to
-from signaling.identity.issuing import TokenOrder
+from signaling.identity.issuing import TokenOrder, link_to
 from signaling.identity.names import LONGEST_IDENTITY, check_identity
 from signaling.storage.invites import LIFETIME, MOST_USES, Invite, InviteOrder
 from signaling.storage.words import RoomRole

@@ -22,22 +22,21 @@ from signaling.api.invite_models import (
     RejectedInvite,
 )
 from signaling.api.people_models import PageQuery
-from signaling.call.admission import check_admission
-from signaling.call.audit import AuditEvent
-from signaling.call.guessing import guessing
+from signaling.call.chronicle import AuditEvent
+from signaling.call.leaving import check_admission
+from signaling.call.sessions import counting_failures
 from signaling.carriers.look_up import policy_of
-from signaling.chance import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, TOKENS
-from signaling.http.bearer import asker_of, claims_of
+from signaling.http.bearer import asker_of, claims_of, enter
 from signaling.http.headers import client_address, client_of_request
 from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.room_gate import enter
-from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
-from signaling.identity import inviting
-from signaling.identity.asker import Asker
+from signaling.http.routes import BODY_ERRORS, Route, json_answer
+from signaling.identity import issuing
 from signaling.identity.claims import Claims
 from signaling.identity.issuing import TokenOrder
+from signaling.identity.permissions import Asker
 from signaling.storage import invites, rooms
 from signaling.storage.invites import Invite
 from signaling.storage.pages import PageRequest
@@ -64,7 +63,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     asker, room = await enter(request, "invite.create")
     if room is None:
         refuse("not_found", "Only rooms that are kept have invites, and no such room is.")
-    inviting.check_role(asker.holder, wanted.role, room.id)
+    issuing.check_role(asker.holder, wanted.role, room.id)
     order, utc = wanted.order(room.id, asker.identity), request.app[CLOCK].utc()
     async with request.app[DATABASE].transaction() as connection:
         await rooms.get(connection, room.id)
@@ -114,12 +113,12 @@ async def accept(request: web.Request) -> web.StreamResponse:
     holder = await _holder(request)
     wanted = await read_body(request, InviteAcceptance, request.app[SETTINGS].read_timeout)
     claims, utc = holder.claims, request.app[CLOCK].utc()
-    identity = inviting.new_guest(SYSTEM_CHANCE) if claims is None else claims.identity
+    identity = issuing.new_guest(SYSTEM_CHANCE) if claims is None else claims.identity
     with _guessing(request, holder):
         async with request.app[DATABASE].transaction() as connection:
             invite = await invites.accept(connection, wanted.token, identity, utc)
             room = await rooms.get(connection, invite.room_id)
-            order = inviting.token_of(claims, identity, wanted.name, room.id, invite.role)
+            order = issuing.token_of(claims, identity, wanted.name, room.id, invite.role)
             token = _issue(request, order, room)
     _tell("invite_accepted", holder, invite, identity)
     told = AcceptedInvite.of_accepted(token, order, utc, room_name=room.name, guest=claims is None)
@@ -148,16 +147,18 @@ async def _holder(request: web.Request) -> _Holder:
 
 
 def _guessing(request: web.Request, holder: _Holder) -> AbstractContextManager[None]:
-    return guessing(request.app[GATEWAY].conversation, holder.address, request.app[CLOCK].now, "invite_invalid")
+    return counting_failures(
+        request.app[GATEWAY].conversation, holder.address, request.app[CLOCK].now, "invite_invalid"
+    )
 
 
 def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
     """The token. Raises ClientMistake: `room_closed`, and what it would be refused for at the join."""
-    house, utc = request.app[GATEWAY].conversation, request.app[CLOCK].utc()
-    if policy_of(room, house.rooms.default_policy).has_ended(utc):
+    conversation, utc = request.app[GATEWAY].conversation, request.app[CLOCK].utc()
+    if policy_of(room, conversation.rooms.default_policy).has_ended(utc):
         refuse("room_closed")
     token = request.app[TOKENS].issue_order(order, utc)
-    check_admission(house, request.app[TOKENS].verify(token, utc))
+    check_admission(conversation, request.app[TOKENS].verify(token, utc))
     return token
 
 
@@ -183,8 +184,8 @@ def _tell(event: str, holder: _Holder, invite: Invite, identity: str | None) -> 
 
 _ERRORS = (*bearer.ERRORS, "storage_unavailable")
 _SHOWN = (*_ERRORS, *BODY_ERRORS, "invite_invalid")
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "POST",
         _OF_ROOM,
         create,
@@ -195,7 +196,7 @@ ENDPOINTS = (
         repeatable=True,
         per_minute=60,
     ),
-    Endpoint(
+    Route(
         "GET",
         _OF_ROOM,
         listing,
@@ -204,7 +205,7 @@ ENDPOINTS = (
         query=PageQuery,
         errors=_ERRORS,
     ),
-    Endpoint(
+    Route(
         "DELETE",
         f"{_OF_ROOM}/{{invite}}",
         revoke,
@@ -212,7 +213,7 @@ ENDPOINTS = (
         answers={204: ""},
         errors=(*_ERRORS, "not_found"),
     ),
-    Endpoint(
+    Route(
         "POST",
         f"{_MINE}/preview",
         preview,
@@ -223,7 +224,7 @@ ENDPOINTS = (
         per_minute=60,
         anonymous=True,
     ),
-    Endpoint(
+    Route(
         "POST",
         f"{_MINE}/accept",
         accept,
@@ -235,7 +236,7 @@ ENDPOINTS = (
         per_minute=60,
         anonymous=True,
     ),
-    Endpoint(
+    Route(
         "POST",
         f"{_MINE}/reject",
         reject,

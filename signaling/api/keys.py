@@ -3,15 +3,14 @@
 from aiohttp import web
 
 from signaling.api.key_models import KeyList, KeyRequest, KeyView, NewKey
-from signaling.call.audit import AuditEvent
-from signaling.chance import SYSTEM_CHANCE
+from signaling.call.chronicle import AuditEvent
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SERVICE_KEYS, SETTINGS
 from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, refuse
-from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
-from signaling.identity.asker import Asker
-from signaling.identity.permissions import may
+from signaling.http.routes import BODY_ERRORS, Route, json_answer
+from signaling.identity.permissions import Asker, may
 from signaling.storage import api_keys
 
 PATH = "/api/v1/api-keys"
@@ -72,8 +71,8 @@ def _record(request: web.Request, asker: Asker, action: str, key: api_keys.ApiKe
 
 
 _ERRORS = (*bearer.ERRORS, "storage_unavailable")
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "POST",
         PATH,
         create,
@@ -84,8 +83,8 @@ ENDPOINTS = (
         repeatable=True,
         per_minute=60,
     ),
-    Endpoint("GET", PATH, listing, "List the API keys.", answers={200: KeyList}, errors=_ERRORS),
-    Endpoint(
+    Route("GET", PATH, listing, "List the API keys.", answers={200: KeyList}, errors=_ERRORS),
+    Route(
         "DELETE",
         f"{PATH}/{{id}}",
         revoke,

@@ -1,15 +1,53 @@
-"""`/api/v1/rooms/{id}/messages`: what was said in a room that keeps it. Handlers only."""
+"""Messages that a room keeps, as they go out over HTTP. Pure."""
+
+from datetime import datetime
+from typing import Any, Self
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
 
-from signaling.api.message_models import MessageQuery, MessagesPage, MessageView
+from signaling.api.people_models import PageQuery
 from signaling.http import bearer
 from signaling.http.app_keys import DATABASE
+from signaling.http.bearer import enter
 from signaling.http.problems import read_query
-from signaling.http.room_gate import enter
-from signaling.http.routes import Endpoint, json_answer
+from signaling.http.routes import Route, json_answer
 from signaling.storage import messages
+from signaling.storage.messages import Message
 from signaling.storage.pages import PageRequest
+
+
+class MessageQuery(PageQuery):
+    """Which messages."""
+
+    topic: str | None = Field(None, min_length=1, max_length=64)
+
+
+class MessageView(BaseModel):
+    """One message; `id` is that of the `message` on the line. `sender` and `recipient` are identities."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    call_id: str | None
+    sender: str
+    recipient: str | None = Field(description="null where it went to everybody.")
+    topic: str
+    body: Any
+    sent_at: datetime
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """What is told of a message."""
+        return cls(**{name: getattr(message, name) for name in cls.model_fields})
+
+
+class MessagesPage(BaseModel):
+    """Messages, the newest first; `next_cursor` is null on the last page."""
+
+    model_config = ConfigDict(extra="forbid")
+    items: list[MessageView]
+    next_cursor: str | None
 
 
 async def past_messages(request: web.Request) -> web.StreamResponse:
@@ -22,8 +60,8 @@ async def past_messages(request: web.Request) -> web.StreamResponse:
     return json_answer(MessagesPage(items=[MessageView.of(one) for one in page.items], next_cursor=page.next_cursor))
 
 
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "GET",
         "/api/v1/rooms/{id}/messages",
         past_messages,

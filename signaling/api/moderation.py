@@ -19,23 +19,21 @@ from signaling.api.moderation_models import (
     ModerationDone,
     ModerationOrder,
 )
-from signaling.call import banning
-from signaling.call.entry import Entry
+from signaling.call.bans import ban, ban_act, lift, lift_act
+from signaling.call.joining import Entry
 from signaling.call.moderation import act_in_room
 from signaling.carriers.look_up import policy_of
 from signaling.errors import StorageUnavailable
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SETTINGS, SPOOL
-from signaling.http.bearer import asker_of
+from signaling.http.bearer import asker_of, enter
 from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.room_gate import enter
-from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
+from signaling.http.routes import BODY_ERRORS, Route, json_answer
 from signaling.identity import deny_list
-from signaling.identity.asker import Asker
 from signaling.identity.grants import Role
-from signaling.identity.permissions import may
-from signaling.storage import bans, history, moderation, rooms
-from signaling.storage.history import PeopleFilter
+from signaling.identity.permissions import Asker, may
+from signaling.storage import bans, calls, moderation, rooms
+from signaling.storage.calls import PeopleFilter
 from signaling.storage.pages import PageRequest
 from signaling.storage.room_record import Room
 
@@ -47,7 +45,7 @@ async def moderate(request: web.Request) -> web.StreamResponse:
     await asker_of(request)
     order = await read_body(request, ModerationOrder, request.app[SETTINGS].read_timeout)
     asker, room = await enter(request, f"participant.{order.action}")
-    house, now, room_id = request.app[GATEWAY].conversation, request.app[CLOCK].now(), request.match_info["id"]
+    conversation, now, room_id = request.app[GATEWAY].conversation, request.app[CLOCK].now(), request.match_info["id"]
     if order.action == "ban" and order.identity is not None:
         order.message(order.identity)
         await _ban(
@@ -56,13 +54,13 @@ async def moderate(request: web.Request) -> web.StreamResponse:
         return json_answer(ModerationDone(action=order.action, identity=order.identity))
     target = order.target or order.identity or ""
     if order.identity is not None and order.action != "unban":
-        live = house.rooms.find(room_id)
+        live = conversation.rooms.find(room_id)
         person = None if live is None else live.with_identity(order.identity)
         if person is None:
             refuse("no_such_participant")
         target = person.id
     found = None if order.room is None else await _rules(request, order.room)
-    identity = act_in_room(house, asker, room_id, order.message(target), now, found)
+    identity = act_in_room(conversation, asker, room_id, order.message(target), now, found)
     await _written(request)
     return json_answer(ModerationDone(action=order.action, identity=identity))
 
@@ -90,10 +88,15 @@ async def lift_ban(request: web.Request) -> web.StreamResponse:
     asker, _ = await _place(request, "participant.unban", "server_ban.lift")
     room_id = request.match_info.get("id")
     async with request.app[DATABASE].reading() as connection:
-        ban = await bans.find(connection, request.match_info["ban"])
-    if ban is None or ban.room_id != room_id or ban.identity is None or not ban.holds(request.app[CLOCK].utc()):
-        refuse("not_found", "There is no such ban that holds.")
-    banning.lift(request.app[GATEWAY].conversation, banning.lift_act(asker, room_id), ban.identity)
+        banned = await bans.find(connection, request.match_info["ban"])
+    if (
+        banned is None
+        or banned.room_id != room_id
+        or banned.identity is None
+        or not banned.holds(request.app[CLOCK].utc())
+    ):
+        refuse("not_found", "There is no such banned that holds.")
+    lift(request.app[GATEWAY].conversation, lift_act(asker, room_id), banned.identity)
     await _written(request)
     return web.Response(status=204)
 
@@ -119,10 +122,10 @@ async def _place(request: web.Request, in_room: str, on_server: str) -> tuple[As
 
 
 async def _ban(request: web.Request, asker: Asker, room: Room | None, order: BanOrder) -> deny_list.Ban:
-    room_id, house = request.match_info.get("id"), request.app[GATEWAY].conversation
+    room_id, conversation = request.match_info.get("id"), request.app[GATEWAY].conversation
     role = await _known_role(request, room, order.identity)
-    act = banning.ban_act(asker, room_id, order.duration, order.reason)
-    made = banning.ban(house, act, order.identity, request.app[CLOCK].now(), role)
+    act = ban_act(asker, room_id, order.duration, order.reason)
+    made = ban(conversation, act, order.identity, request.app[CLOCK].now(), role)
     await _written(request)
     return made
 
@@ -143,7 +146,7 @@ async def _known_role(request: web.Request, room: Room | None, identity: str) ->
     try:
         async with request.app[DATABASE].reading() as connection:
             wanted = PeopleFilter(room_id=request.match_info.get("id"), identity=identity)
-            last = (await history.past_people(connection, wanted, PageRequest(1))).items
+            last = (await calls.past_people(connection, wanted, PageRequest(1))).items
     except StorageUnavailable:
         return "member"
     return last[0].role if last else "member"
@@ -163,11 +166,11 @@ _WITH_BODY = (*_ERRORS, *BODY_ERRORS)
 _MODERATION = (*_WITH_BODY, "no_such_participant", "duplicate_identity", "not_found", "room_closed", "room_full")
 
 
-def _ban_endpoints(path: str, place: str) -> tuple[Endpoint, ...]:
+def _ban_routes(path: str, place: str) -> tuple[Route, ...]:
     lifting = (*_ERRORS, "not_found", "no_such_participant")
     return (
-        Endpoint("GET", path, list_bans, f"See who is banned from {place}.", {200: BanPage}, None, BanQuery, _ERRORS),
-        Endpoint(
+        Route("GET", path, list_bans, f"See who is banned from {place}.", {200: BanPage}, None, BanQuery, _ERRORS),
+        Route(
             "POST",
             path,
             create_ban,
@@ -178,12 +181,12 @@ def _ban_endpoints(path: str, place: str) -> tuple[Endpoint, ...]:
             _WITH_BODY,
             repeatable=True,
         ),
-        Endpoint("DELETE", f"{path}/{{ban}}", lift_ban, f"Lift a ban from {place}.", {204: ""}, errors=lifting),
+        Route("DELETE", f"{path}/{{ban}}", lift_ban, f"Lift a ban from {place}.", {204: ""}, errors=lifting),
     )
 
 
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "POST",
         f"{_ROOM}/moderation",
         moderate,
@@ -193,10 +196,8 @@ ENDPOINTS = (
         errors=_MODERATION,
         repeatable=True,
     ),
-    *_ban_endpoints(f"{_ROOM}/bans", "a room"),
-    *_ban_endpoints("/api/v1/bans", "the whole server"),
-    Endpoint(
-        "GET", f"{_ROOM}/audit", audit, "Read who did what in a room.", {200: AuditPage}, None, AuditQuery, _ERRORS
-    ),
-    Endpoint("GET", "/api/v1/audit", audit, "Read who did what anywhere.", {200: AuditPage}, None, AuditQuery, _ERRORS),
+    *_ban_routes(f"{_ROOM}/bans", "a room"),
+    *_ban_routes("/api/v1/bans", "the whole server"),
+    Route("GET", f"{_ROOM}/audit", audit, "Read who did what in a room.", {200: AuditPage}, None, AuditQuery, _ERRORS),
+    Route("GET", "/api/v1/audit", audit, "Read who did what anywhere.", {200: AuditPage}, None, AuditQuery, _ERRORS),
 )

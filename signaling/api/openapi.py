@@ -10,23 +10,23 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from signaling.api import config as http_api
-from signaling.api import http_carrier, whip_api
 from signaling.api import invites as invites_api
 from signaling.api import keys as keys_api
 from signaling.api import messages as messages_api
 from signaling.api import moderation as moderation_api
 from signaling.api import people as people_api
+from signaling.api import plain_http, whip
 from signaling.api import rooms as rooms_api
 from signaling.api import tokens as tokens_api
 from signaling.api import webhooks as webhooks_api
 from signaling.errors import ERRORS
-from signaling.http import health, once
+from signaling.http import idempotency
 from signaling.http import probes as http_probes
+from signaling.http.idempotency import HEADER
 from signaling.http.limits import LIMITED_PREFIXES
 from signaling.http.problems import CONTENT_TYPE, Problem
-from signaling.http.repeats import HEADER
-from signaling.http.routes import Endpoint
-from signaling.protocol.http_messages import SESSION_HEADER
+from signaling.http.routes import Route
+from signaling.protocol.plain_http import SESSION_HEADER
 from signaling.version import VERSION
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -46,29 +46,28 @@ EVERYWHERE = ("bad_message", "internal", "misdirected")
 """Errors that any route can give."""
 
 
-def all_endpoints(*, dev: bool = True) -> tuple[Endpoint, ...]:
+def all_routes(*, dev: bool = True) -> tuple[Route, ...]:
     """Every route that is documented; `dev` says whether with those of `--dev`. The router is made of the same rows."""
     return (
-        *http_probes.ENDPOINTS,
-        *http_api.ENDPOINTS,
-        *rooms_api.ENDPOINTS,
-        *http_carrier.ENDPOINTS,
-        *whip_api.ENDPOINTS,
-        *health.ENDPOINTS,
-        *people_api.ENDPOINTS,
-        *messages_api.ENDPOINTS,
-        *moderation_api.ENDPOINTS,
-        *invites_api.ENDPOINTS,
-        *tokens_api.ENDPOINTS,
-        *keys_api.ENDPOINTS,
-        *webhooks_api.ENDPOINTS,
-        *(http_api.DEV_ENDPOINTS if dev else ()),
+        *http_probes.ROUTES,
+        *http_api.ROUTES,
+        *rooms_api.ROUTES,
+        *plain_http.ROUTES,
+        *whip.ROUTES,
+        *people_api.ROUTES,
+        *messages_api.ROUTES,
+        *moderation_api.ROUTES,
+        *invites_api.ROUTES,
+        *tokens_api.ROUTES,
+        *keys_api.ROUTES,
+        *webhooks_api.ROUTES,
+        *(http_api.DEV_ROUTES if dev else ()),
     )
 
 
-def document(endpoints: Iterable[Endpoint] | None = None) -> dict[str, Any]:
+def document(endpoints: Iterable[Route] | None = None) -> dict[str, Any]:
     """The document as JSON values."""
-    rows = tuple(endpoints) if endpoints is not None else all_endpoints()
+    rows = tuple(endpoints) if endpoints is not None else all_routes()
     _, schemas = models_json_schema(list(_models(rows).items()), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for row in rows:
@@ -87,13 +86,13 @@ def document(endpoints: Iterable[Endpoint] | None = None) -> dict[str, Any]:
     }
 
 
-def as_text(endpoints: Iterable[Endpoint] | None = None) -> str:
+def as_text(endpoints: Iterable[Route] | None = None) -> str:
     """The document as it is committed and served."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(document(endpoints), option=options).decode()
 
 
-def _models(rows: Iterable[Endpoint]) -> dict[type[BaseModel], JsonSchemaMode]:
+def _models(rows: Iterable[Route]) -> dict[type[BaseModel], JsonSchemaMode]:
     found: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
     for row in rows:
         for answer in row.answers.values():
@@ -104,7 +103,7 @@ def _models(rows: Iterable[Endpoint]) -> dict[type[BaseModel], JsonSchemaMode]:
     return found
 
 
-def _operation(row: Endpoint) -> dict[str, Any]:
+def _operation(row: Route) -> dict[str, Any]:
     responses = {str(status): _content(answer) for status, answer in row.answers.items()}
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in sorted({*row.errors, *EVERYWHERE, *_shared_errors(row)}):
@@ -130,10 +129,10 @@ def _operation(row: Endpoint) -> dict[str, Any]:
     return operation
 
 
-def _shared_errors(row: Endpoint) -> Iterator[str]:
+def _shared_errors(row: Route) -> Iterator[str]:
     """Errors that come from around the handler."""
     if row.repeatable:
-        yield from once.ERRORS
+        yield from idempotency.ERRORS
     if row.path.startswith(LIMITED_PREFIXES):
         yield "rate_limited"
 
@@ -144,7 +143,7 @@ def _taken(body: type[BaseModel] | str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _REFERENCE.format(model=body.__name__)}}}
 
 
-def _parameters(row: Endpoint) -> list[dict[str, Any]]:
+def _parameters(row: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", row.path)

@@ -15,13 +15,11 @@ from signaling.api.people_models import (
 )
 from signaling.http import bearer
 from signaling.http.app_keys import DATABASE, GATEWAY
-from signaling.http.bearer import asker_of
+from signaling.http.bearer import asker_of, enter
 from signaling.http.problems import read_query, refuse
-from signaling.http.room_gate import enter
-from signaling.http.routes import Endpoint, json_answer
-from signaling.identity.permissions import may
-from signaling.identity.room_access import in_room
-from signaling.storage import calls, history, media_sessions, rooms
+from signaling.http.routes import Route, json_answer
+from signaling.identity.permissions import in_room, may
+from signaling.storage import calls, media_sessions, rooms
 from signaling.storage.pages import PageRequest
 
 _ROOM = "/api/v1/rooms/{id}"
@@ -40,7 +38,7 @@ async def past_participants(request: web.Request) -> web.StreamResponse:
     asker, _ = await enter(request, "participant.history")
     query, room_id = read_query(request, HistoryQuery), request.match_info["id"]
     async with request.app[DATABASE].reading() as connection:
-        page = await history.past_people(connection, query.wanted(room_id), PageRequest(query.limit, query.cursor))
+        page = await calls.past_people(connection, query.wanted(room_id), PageRequest(query.limit, query.cursor))
     full = may(asker.holder, "audit.read", room=room_id)
     return json_answer(
         HistoryPage(items=[PresenceView.of(one, full=full) for one in page.items], next_cursor=page.next_cursor)
@@ -65,7 +63,7 @@ async def past_calls(request: web.Request) -> web.StreamResponse:
     await enter(request, "participant.history")
     query = read_query(request, PageQuery)
     async with request.app[DATABASE].reading() as connection:
-        page = await history.past_calls(connection, request.match_info["id"], PageRequest(query.limit, query.cursor))
+        page = await calls.past_calls(connection, request.match_info["id"], PageRequest(query.limit, query.cursor))
     return json_answer(CallsPage(items=[CallView.of(one) for one in page.items], next_cursor=page.next_cursor))
 
 
@@ -87,10 +85,10 @@ _ERRORS = (*bearer.ERRORS, "storage_unavailable")
 _WAS, _CALLS = "See who was in a room, and when.", "List the calls of a room."
 _MEDIA = "See the peer connections that somebody had in a call."
 _WHO = f"{_ROOM}/participants"
-ENDPOINTS = (
-    Endpoint("GET", _WHO, participants, "See who is in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS),
-    Endpoint("GET", f"{_WHO}/history", past_participants, _WAS, {200: HistoryPage}, None, HistoryQuery, _ERRORS),
-    Endpoint(
+ROUTES = (
+    Route("GET", _WHO, participants, "See who is in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS),
+    Route("GET", f"{_WHO}/history", past_participants, _WAS, {200: HistoryPage}, None, HistoryQuery, _ERRORS),
+    Route(
         "GET",
         f"{_WHO}/{{participant}}/media-sessions",
         media_sessions_of,
@@ -98,6 +96,6 @@ ENDPOINTS = (
         {200: MediaSessionsPage},
         errors=(*_ERRORS, "no_such_participant"),
     ),
-    Endpoint("GET", f"{_ROOM}/calls", past_calls, _CALLS, {200: CallsPage}, None, PageQuery, _ERRORS),
-    Endpoint("GET", "/api/v1/calls/{id}", one_call, "See a call.", {200: CallView}, errors=(*_ERRORS, "not_found")),
+    Route("GET", f"{_ROOM}/calls", past_calls, _CALLS, {200: CallsPage}, None, PageQuery, _ERRORS),
+    Route("GET", "/api/v1/calls/{id}", one_call, "See a call.", {200: CallView}, errors=(*_ERRORS, "not_found")),
 )

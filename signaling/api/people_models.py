@@ -6,12 +6,11 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfu.offer import CandidateType
-from signaling.call.rooms import Room
+from signaling.call.rooms import LiveRoom
 from signaling.protocol.server_messages import LeaveReason
-from signaling.storage.calls import Call, Presence
-from signaling.storage.cursors import Place, decode_cursor, encode_cursor
-from signaling.storage.history import PeopleFilter
+from signaling.storage.calls import Call, PeopleFilter, Presence
 from signaling.storage.media_sessions import MediaSession, Transport
+from signaling.storage.pages import Place, decode_cursor, encode_cursor
 from signaling.storage.words import CallEnd, CallState, MediaState, PersonRole
 
 
@@ -81,7 +80,7 @@ class ParticipantsPage(BaseModel):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, room: Room | None, room_id: str, query: PageQuery) -> Self:
+    def of(cls, room: LiveRoom | None, room_id: str, query: PageQuery) -> Self:
         """A page of a room that may be empty. Raises ClientMistake (`bad_message`) for a cursor that is none."""
         scope = f"participants now {room_id}"
         seen = sorted((person.joined_at, person.id, person) for person in room or () if not person.hidden)

@@ -5,18 +5,16 @@ from typing import Any
 from aiohttp import web
 
 from signaling.api.room_models import RoomChanges, RoomOrder, RoomPage, RoomQuery, RoomView
-from signaling.call.admission import empty_room
 from signaling.call.floor import adopt
+from signaling.call.leaving import empty_room
 from signaling.carriers.look_up import policy_of
-from signaling.chance import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, COURIER, DATABASE, GATEWAY, PASSWORDS, SETTINGS
 from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.routes import Endpoint, json_answer
-from signaling.identity.asker import Asker
-from signaling.identity.permissions import may
-from signaling.identity.room_access import may_name_owner, may_to_room, owner_of_new
+from signaling.http.routes import Route, json_answer
+from signaling.identity.permissions import Asker, may, may_name_owner, may_to_room, owner_of_new
 from signaling.storage import outbox, rooms
 from signaling.storage.pages import PageRequest
 from signaling.storage.room_record import Room, RoomFields, wanted_version
@@ -107,8 +105,8 @@ async def _room_for(request: web.Request, asker: Asker, action: str) -> Room:
 
 def _adopt(request: web.Request, room: Room) -> None:
     """Its rules hold at once for whoever is there: also where nobody kept the room until now."""
-    house = request.app[GATEWAY].conversation
-    adopt(house, room.id, policy_of(room, house.rooms.default_policy))
+    conversation = request.app[GATEWAY].conversation
+    adopt(conversation, room.id, policy_of(room, conversation.rooms.default_policy))
 
 
 def _check_owner(wanted: RoomChanges, asker: Asker) -> None:
@@ -134,8 +132,8 @@ def _answer(room: Room, status: int = 200) -> web.Response:
 _BODY_ERRORS = ("overloaded", "timeout", "too_large", "unsupported_media_type")
 _ONE = f"{PATH}/{{id}}"
 _COMMON = (*bearer.ERRORS, "storage_unavailable")
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "POST",
         PATH,
         create,
@@ -145,9 +143,9 @@ ENDPOINTS = (
         errors=(*_COMMON, *_BODY_ERRORS, "already_exists"),
         repeatable=True,
     ),
-    Endpoint("GET", PATH, listing, "List rooms.", answers={200: RoomPage}, query=RoomQuery, errors=_COMMON),
-    Endpoint("GET", _ONE, read, "See a room.", answers={200: RoomView}, errors=(*_COMMON, "not_found")),
-    Endpoint(
+    Route("GET", PATH, listing, "List rooms.", answers={200: RoomPage}, query=RoomQuery, errors=_COMMON),
+    Route("GET", _ONE, read, "See a room.", answers={200: RoomView}, errors=(*_COMMON, "not_found")),
+    Route(
         "PATCH",
         _ONE,
         change,
@@ -157,7 +155,7 @@ ENDPOINTS = (
         errors=(*_COMMON, *_BODY_ERRORS, "not_found", "precondition_required", "stale"),
         headers=("If-Match",),
     ),
-    Endpoint(
+    Route(
         "DELETE",
         _ONE,
         delete,

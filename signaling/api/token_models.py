@@ -6,11 +6,10 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from signaling.errors import ClientMistake
-from signaling.identity.claims import LONGEST_METADATA
+from signaling.identity.claims import LIFETIME, LONGEST_METADATA
 from signaling.identity.grants import RANK, Grants, Role
 from signaling.identity.issuing import LONGEST, TokenOrder
 from signaling.identity.names import ROOM_ID, check_identity, clean_name
-from signaling.identity.tokens import LIFETIME
 
 
 class GrantOrder(BaseModel):

@@ -8,9 +8,9 @@ from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, SETTINGS, TOKENS
 from signaling.http.bearer import asker_of, service_of
 from signaling.http.problems import read_body, refuse
-from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
-from signaling.identity.asker import Asker
+from signaling.http.routes import BODY_ERRORS, Route, json_answer
 from signaling.identity.issuing import TokenOrder, check_order
+from signaling.identity.permissions import Asker
 
 _log = structlog.get_logger("signaling.api.tokens")
 
@@ -51,8 +51,8 @@ def _issue(request: web.Request, asker: Asker, order: TokenOrder, status: int) -
 
 
 _ERRORS = (*bearer.ERRORS, *BODY_ERRORS, "storage_unavailable")
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "POST",
         "/api/v1/tokens",
         create,
@@ -63,7 +63,7 @@ ENDPOINTS = (
         repeatable=True,
         per_minute=120,
     ),
-    Endpoint(
+    Route(
         "POST",
         "/auth/token",
         exchange,

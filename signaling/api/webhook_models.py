@@ -9,10 +9,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from signaling.storage.deliveries import Lane
 from signaling.storage.webhook_record import Webhook, WebhookFields
 from signaling.storage.words import DisabledReason
 from signaling.webhooks.events import EventView
-from signaling.webhooks.lanes import Lane, Outcome, Result
+from signaling.webhooks.lanes import Outcome, Result
 
 MOST_SHOWN = 20
 """Failing rooms that are named with a webhook."""

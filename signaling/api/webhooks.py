@@ -14,19 +14,19 @@ from signaling.api.webhook_models import (
     WebhookPage,
     WebhookView,
 )
-from signaling.chance import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, COURIER, DATABASE, SENDER, SETTINGS
 from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, read_query, refuse
-from signaling.http.routes import BODY_ERRORS, Endpoint, json_answer
+from signaling.http.routes import BODY_ERRORS, Route, json_answer
 from signaling.identity.permissions import may
 from signaling.storage import deliveries, outbox, webhooks
-from signaling.storage.event_filters import EVERYTHING, check_filter
+from signaling.storage.outbox import EVERYTHING, check_filter
 from signaling.storage.room_record import wanted_version
 from signaling.storage.webhook_record import Webhook
 from signaling.webhooks.events import EventView, trial
-from signaling.webhooks.signing import new_secret
+from signaling.webhooks.signing import chosen_secret
 
 PATH = "/api/v1/webhooks"
 EVENTS = "/api/v1/events"
@@ -37,7 +37,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     by = await _allowed(request, "webhook.create")
     order = await read_body(request, WebhookOrder, request.app[SETTINGS].read_timeout)
     await request.app[SENDER].check(order.url)
-    secret = new_secret(SYSTEM_CHANCE) if order.secret is None else order.secret
+    secret = chosen_secret(order.secret, SYSTEM_CHANCE)
     made = (request.app[CLOCK].utc(), SYSTEM_CHANCE)
     async with request.app[DATABASE].transaction() as connection:
         webhook = await webhooks.create(connection, order.fields(), secret, by, made)
@@ -93,7 +93,7 @@ async def add_secret(request: web.Request) -> web.StreamResponse:
     """Sign with a new secret, and with up to two older ones until they are dropped."""
     await _allowed(request, "webhook.update")
     order = await read_body(request, SecretOrder, request.app[SETTINGS].read_timeout)
-    secret = new_secret(SYSTEM_CHANCE) if order.secret is None else order.secret
+    secret = chosen_secret(order.secret, SYSTEM_CHANCE)
     async with request.app[DATABASE].transaction() as connection:
         webhook = await webhooks.rotate(connection, request.match_info["id"], secret, request.app[CLOCK].utc())
     return _tagged(json_answer(WebhookMade.made(webhook), status=201), webhook)
@@ -159,8 +159,8 @@ def _tagged(answer: web.Response, webhook: Webhook) -> web.Response:
 _ONE = f"{PATH}/{{id}}"
 _COMMON = (*bearer.ERRORS, "storage_unavailable")
 _OF_ONE = (*_COMMON, "not_found")
-ENDPOINTS = (
-    Endpoint(
+ROUTES = (
+    Route(
         "POST",
         PATH,
         create,
@@ -170,9 +170,9 @@ ENDPOINTS = (
         errors=(*_COMMON, *BODY_ERRORS),
         repeatable=True,
     ),
-    Endpoint("GET", PATH, listing, "List webhooks.", answers={200: WebhookPage}, errors=_COMMON),
-    Endpoint("GET", _ONE, read, "See a webhook.", answers={200: WebhookView}, errors=_OF_ONE),
-    Endpoint(
+    Route("GET", PATH, listing, "List webhooks.", answers={200: WebhookPage}, errors=_COMMON),
+    Route("GET", _ONE, read, "See a webhook.", answers={200: WebhookView}, errors=_OF_ONE),
+    Route(
         "PATCH",
         _ONE,
         change,
@@ -182,7 +182,7 @@ ENDPOINTS = (
         errors=(*_OF_ONE, *BODY_ERRORS, "precondition_required", "stale"),
         headers=("If-Match",),
     ),
-    Endpoint(
+    Route(
         "DELETE",
         _ONE,
         delete,
@@ -191,7 +191,7 @@ ENDPOINTS = (
         errors=(*_OF_ONE, "stale"),
         headers=("If-Match",),
     ),
-    Endpoint(
+    Route(
         "POST",
         f"{_ONE}/secrets",
         add_secret,
@@ -201,9 +201,9 @@ ENDPOINTS = (
         errors=(*_OF_ONE, *BODY_ERRORS),
         repeatable=True,
     ),
-    Endpoint("DELETE", f"{_ONE}/secrets", drop_secrets, "Drop the older secrets.", answers={204: ""}, errors=_OF_ONE),
-    Endpoint("POST", f"{_ONE}/test", test, "Send a test now.", answers={200: TrialAnswer}, errors=_OF_ONE),
-    Endpoint(
+    Route("DELETE", f"{_ONE}/secrets", drop_secrets, "Drop the older secrets.", answers={204: ""}, errors=_OF_ONE),
+    Route("POST", f"{_ONE}/test", test, "Send a test now.", answers={200: TrialAnswer}, errors=_OF_ONE),
+    Route(
         "POST",
         f"{_ONE}/replay",
         replay,
@@ -212,5 +212,5 @@ ENDPOINTS = (
         query=ReplayQuery,
         errors=_OF_ONE,
     ),
-    Endpoint("GET", EVENTS, events, "What happened.", answers={200: EventPage}, query=EventQuery, errors=_COMMON),
+    Route("GET", EVENTS, events, "What happened.", answers={200: EventPage}, query=EventQuery, errors=_COMMON),
 )

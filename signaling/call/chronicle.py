@@ -4,25 +4,57 @@ Each call of a `Chronicle` is one transaction: the change, and the event that te
 are in the history, which only those read who may; of them, and of a call where nobody else is, no event tells.
 """
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
+
+import structlog
 
 from sfu.offer import CandidateType
-from signaling.call.audit import AuditEvent, log_act
-from signaling.call.live_call import LiveCall
-from signaling.call.rooms import Participant
-from signaling.history import events
-from signaling.ids import RandomBytes, uuid7
+from signaling.call.rooms import LiveCall, Participant
+from signaling.identity.grants import Standing
 from signaling.protocol.server_messages import LeaveReason
-from signaling.storage.message_record import Message
-from signaling.storage.row_types import values_of
-from signaling.storage.spool_format import Change
+from signaling.storage.messages import Message
 
-_JUST_LEFT = 64
-"""Seats that are remembered for the act that has emptied them."""
+_log = structlog.get_logger("signaling.call.acts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One act that was done. `action` is one of `permissions.ACTIONS`; times are aware UTC.
+
+    `actor` and `target` are identities; `room` is None for the whole server; `until` is when the act ends by itself,
+    None where it does not; `to_room` is where a move went. `actor_hidden` says that the others in the room do not see
+    who it was.
+    """
+
+    at: datetime
+    action: str
+    room: str | None
+    actor: str
+    actor_role: Standing
+    address: str
+    target: str
+    reason: str | None = None
+    until: datetime | None = None
+    to_room: str | None = None
+    actor_hidden: bool = False
+
+
+def log_act(event: AuditEvent) -> None:
+    """The act as a line of the server's log."""
+    _log.info(
+        "audit",
+        action=event.action,
+        room_id=event.room,
+        actor=event.actor,
+        actor_role=event.actor_role,
+        client=event.address,
+        target=event.target,
+        to_room=event.to_room,
+        reason=event.reason,
+        until=None if event.until is None else event.until.isoformat(timespec="seconds"),
+    )
 
 
 class Chronicle(Protocol):
@@ -74,181 +106,3 @@ class LoggedChronicle:
     def acted(self, event: AuditEvent) -> None:
         """See `Chronicle`."""
         log_act(event)
-
-
-@dataclass(slots=True)
-class _Written:
-    """What has been written of a call: how many are in, and whether events tell of it."""
-
-    call: LiveCall
-    people: int = 0
-    told: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    row_id: str
-    room_id: str
-    identity: str
-    address: str | None
-    user_agent: str | None
-    hidden: bool
-    told: dict[str, Any]
-
-
-class KeptChronicle:
-    """A chronicle whose batches of changes go to `put`, which does not wait. `node` is the name of this server."""
-
-    def __init__(self, put: Callable[[Sequence[Change]], None], node: str, random: RandomBytes) -> None:
-        self._put = put
-        self._node = node
-        self._random = random
-        self._calls: dict[str, _Written] = {}
-        self._seats: dict[str, _Seat] = {}
-        self._just_left: deque[_Seat] = deque(maxlen=_JUST_LEFT)
-        self._moving: dict[str, _Seat] = {}
-        self._media: dict[str, str] = {}
-
-    def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
-        """See `Chronicle`."""
-        utc = person.joined_at
-        written, changes = self._begin(person, call)
-        # Whoever was moved here is the same participant, and this is another row; they may be without a line just now.
-        former = self._moving.get(person.id)
-        row_id = person.id if former is None else uuid7(utc, self._random)
-        came_from = address or (former and former.address) or None
-        software = user_agent or (former and former.user_agent) or None
-        told = events.person(row_id, person.identity, person.name, person.role, utc)
-        self._seats[person.id] = _Seat(
-            row_id, person.room_id, person.identity, came_from, software, person.hidden, told
-        )
-        written.people += 1
-        values = {
-            "id": row_id,
-            "call_id": written.call.id,
-            "room_id": person.room_id,
-            "node": self._node,
-            "identity": person.identity,
-            "name": person.name,
-            "role": person.role,
-            "joined_at": utc,
-            "address": came_from,
-            "user_agent": software,
-        }
-        changes.append(Change("participant.join", values))
-        if former is not None and person.id in self._media:
-            changes.append(Change("media.move", {"session_id": self._media[person.id], "participant_id": row_id}))
-        if not person.hidden:
-            changes.append(events.participant_joined(person.room_id, written.call.id, told, utc))
-        self._put(changes)
-
-    def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
-        """See `Chronicle`."""
-        seat = self._seats.pop(participant_id, None)
-        if seat is None:
-            return
-        self._moving.pop(participant_id, None)
-        if reason == "migration":
-            self._moving[participant_id] = seat
-        self._just_left.append(seat)
-        written = self._calls[seat.room_id]
-        call = written.call
-        written.people -= 1
-        # Who leaves because the call has ended leaves as it ends, and not a moment later.
-        utc = call.ended_at or utc
-        values = {"participant_id": seat.row_id, "reason": reason, "utc": utc}
-        changes = [Change("participant.leave", values)]
-        if not seat.hidden:
-            place = (seat.room_id, call.id)
-            changes.append(events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
-        if not written.people:
-            del self._calls[seat.room_id]
-            changes += self._ended(seat.room_id, written, utc)
-        self._put(changes)
-
-    def media_began(self, participant_id: str, utc: datetime) -> None:
-        """See `Chronicle`."""
-        seat = self._seats.get(participant_id)
-        if seat is not None:
-            session_id = self._media[participant_id] = self._new_id(utc)
-            values = {"id": session_id, "participant_id": seat.row_id, "created_at": utc, "user_agent": seat.user_agent}
-            self._put([Change("media.begin", values)])
-
-    def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
-        """See `Chronicle`. Between the client, or its relay, and this server media goes over UDP."""
-        session_id = self._media.get(participant_id)
-        if session_id is not None:
-            values = {"session_id": session_id, "utc": utc, "transport": "udp", "candidate_type": candidate_type}
-            self._put([Change("media.connected", values)])
-
-    def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
-        """See `Chronicle`."""
-        session_id = self._media.pop(participant_id, None)
-        if session_id is not None:
-            values = {"session_id": session_id, "utc": utc, "reason": reason, "sent_received": list(sent_received)}
-            self._put([Change("media.end", values)])
-
-    def message_kept(self, message: Message) -> None:
-        """See `Chronicle`. No event tells of it."""
-        kept = replace(message, call_id=self._call_id(message.room_id))
-        self._put([Change("message.keep", values_of(kept))])
-
-    def acted(self, event: AuditEvent) -> None:
-        """See `Chronicle`."""
-        log_act(event)
-        act_id = self._new_id(event.at)
-        seat = self._seat_of(event.room, event.target)
-        call_id = self._call_id(event.room or "")
-        values = {
-            "id": act_id,
-            "action": event.action,
-            "actor": event.actor,
-            "actor_role": event.actor_role,
-            "created_at": event.at,
-            "target": event.target,
-            "address": event.address or None,
-            "room_id": event.room,
-            "call_id": call_id,
-            "participant_id": None if seat is None else seat.row_id,
-            "reason": event.reason or "",
-            "expires_at": event.until,
-            "details": {} if event.to_room is None else {"room": event.to_room},
-        }
-        changes = [Change("moderation.event", values)]
-        if seat is None or not seat.hidden:
-            changes.append(events.moderation_action(act_id, event, call_id))
-        self._put(changes)
-
-    def _begin(self, person: Participant, call: LiveCall) -> tuple[_Written, list[Change]]:
-        """What is known of the call that somebody is in, and what there is to write where it begins, or its telling."""
-        changes: list[Change] = []
-        written = self._calls.get(person.room_id)
-        if written is None:
-            written = self._calls[person.room_id] = _Written(call)
-            values = {"id": call.id, "room_id": person.room_id, "node": self._node, "started_at": call.started_at}
-            changes.append(Change("call.start", values))
-        if not (person.hidden or written.told):
-            written.told = True
-            changes.append(events.call_started(person.room_id, written.call.id, written.call.started_at))
-        return written, changes
-
-    def _ended(self, room_id: str, written: _Written, utc: datetime) -> list[Change]:
-        call, reason = written.call, written.call.reason or "empty"
-        changes = [Change("call.end", {"call_id": call.id, "reason": reason, "utc": utc})]
-        if written.told:
-            times = (call.started_at, utc)
-            changes.append(events.call_ended(self._new_id(utc), room_id, call.id, times, reason))
-        return changes
-
-    def _call_id(self, room_id: str) -> str | None:
-        written = self._calls.get(room_id)
-        return None if written is None else written.call.id
-
-    def _seat_of(self, room_id: str | None, identity: str) -> _Seat | None:
-        """Where somebody is, or was until this act; in any room where the act is on the whole server."""
-        seats = [*self._just_left] if room_id is None else [*self._just_left, *self._seats.values()]
-        found = [seat for seat in seats if seat.identity == identity and room_id in (None, seat.room_id)]
-        return found[-1] if found else None
-
-    def _new_id(self, utc: datetime) -> str:
-        return uuid7(utc, self._random)

@@ -1,77 +1,53 @@
-"""The conversation: sessions, rooms and the media server, composed. Sans-I/O; carriers call it, and it queues on them.
+"""The table from message type to the function that does it. Pure."""
 
-A message goes: flood guard, parser, table of states, handler, answer. What a message does is in the handlers, a family
-to a module; what happens without a message (a lost line, a time limit, media) is here and in `media_events`.
+from collections.abc import Callable, Iterator, Mapping
+
+from signaling.call import joining, media, moderation, sessions, talk
+from signaling.call.floor import lift_due
+from signaling.call.leaving import close_ended, depart, end_call, expel_denied, is_admitted, look_at_load
+from signaling.call.moderation import lift_expired
+from signaling.call.sessions import authenticate
+from signaling.call.state import State, announce_update, release_connection, within_rate
+from signaling.errors import ClientMistake, ClosingMistake
+from signaling.identity.tokens import refresh_time
+from signaling.limits import FloodGuard
+from signaling.protocol.client_messages import BadRequest, Request, parse_client_message
+from signaling.protocol.server_messages import OK, Outgoing
+from signaling.protocol.session import Carrier, Session
+
+Handler = Callable[[State, Session, Request, float], Outgoing | None]
+"""Does what a request asks at `now`, and gives back its answer; None where it has answered itself.
+
+Raises ClientMistake before it has changed anything.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime
-
-from signaling.call.admission import close_ended, expel_denied, is_admitted, look_at_load
-from signaling.call.audience import Audience, announce_update
-from signaling.call.departure import depart
-from signaling.call.floor import lift_due
-from signaling.call.handlers import HANDLERS
-from signaling.call.join_gate import JoinGate
-from signaling.call.lines import release_line
-from signaling.call.live_call import end_call
-from signaling.call.media_port import MediaPort
-from signaling.call.membership import authenticate
-from signaling.call.moderation import lift_expired
-from signaling.call.mute_memory import MuteMemory
-from signaling.call.pace import keeps_pace
-from signaling.call.records import Records
-from signaling.call.room_policy import RoomPolicy
-from signaling.call.rooms import Participant, RoomDirectory
-from signaling.call.settings import GatewaySettings
-from signaling.call.timed_flags import TimedFlags
-from signaling.chance import SYSTEM_CHANCE
-from signaling.errors import ClientMistake, ClosingMistake
-from signaling.identity.tokens import Tokens, refresh_time
-from signaling.ids import RandomBytes
-from signaling.limits import ConcurrencyLimit, FloodGuard, KeyedLimit
-from signaling.protocol.carrier import Carrier
-from signaling.protocol.client_messages import BadRequest, Request, parse_client_message
-from signaling.protocol.envelope import RequestId
-from signaling.protocol.server_messages import OK, Outgoing
-from signaling.protocol.session import Session
+HANDLERS: Mapping[str, Handler] = {
+    "auth": sessions.auth,
+    "join": joining.join,
+    "leave": sessions.leave,
+    "participants": sessions.participants,
+    "resume": sessions.resume,
+    "offer": media.offer,
+    "ice-candidate": media.ice_candidate,
+    "mute": talk.set_own_flag,
+    "unmute": talk.set_own_flag,
+    "deafen": talk.set_own_flag,
+    "undeafen": talk.set_own_flag,
+    "hold": talk.set_own_flag,
+    "unhold": talk.set_own_flag,
+    "dtmf": talk.press,
+    "message": talk.message,
+    "signal": talk.signal,
+    "ping": talk.ping,
+    "moderate": moderation.moderate,
+}
 
 
-class Conversation:
+class Conversation(State):
     """Everything that signaling knows, and what may be done to it.
 
     `counters` only grow. Times are monotonic seconds (`now`); `utc` is read for tokens and for times that people see.
     """
-
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        tokens: Tokens,
-        media: MediaPort,
-        utc: Callable[[], datetime],
-        random: RandomBytes = SYSTEM_CHANCE,
-        records: Records | None = None,
-    ) -> None:
-        self.settings = settings
-        self.tokens = tokens
-        self.media = media
-        self.utc = utc
-        self.random = random
-        self.records = records or Records()
-        self.timed_flags = TimedFlags()
-        self.mutes_of_absent = MuteMemory()
-        self.rooms = RoomDirectory(
-            RoomPolicy(max_participants=settings.max_participants, duplicate_identity=settings.duplicate_identity),
-            random,
-        )
-        self.audience = Audience()
-        self.sessions: dict[str, Session] = {}
-        self.failed_auths = KeyedLimit(settings.failed_auths_per_minute)
-        self.join_limit = KeyedLimit(settings.joins_per_minute)
-        self.lines = ConcurrencyLimit(settings.sockets_per_identity)
-        self.join_gate = JoinGate(settings.overload_lag_seconds)
-        self.counters: Counter[str] = Counter()
 
     # What carriers call.
 
@@ -104,7 +80,7 @@ class Conversation:
         if session is None:
             return None
         self.counters["messages_in"] += 1
-        if not keeps_pace(self, carrier, now):
+        if not within_rate(self, carrier, now):
             return None
         try:
             return parse_client_message(text)
@@ -129,7 +105,7 @@ class Conversation:
         session, carrier.session = carrier.session, None
         if session is None:
             return
-        release_line(self, session)
+        release_connection(self, session)
         session.lose(now)
         if session.state == "closed":
             self.sessions.pop(session.id, None)
@@ -196,37 +172,6 @@ class Conversation:
         self.rooms.forget_closed(now)
         self.failed_auths.forget_idle(now)
         self.join_limit.forget_idle(now)
-
-    # What handlers call.
-
-    def person(self, session: Session) -> Participant:
-        """The participant that a session speaks for. Raises ClientMistake (`not_in_room`)."""
-        person = self.rooms.participant(session.participant_id or "")
-        if person is None:
-            raise ClientMistake("not_in_room")
-        return person
-
-    def refuse(self, session: Session, mistake: ClientMistake, request_id: RequestId = None) -> None:
-        """Answer a mistake; a ClosingMistake also ends the line."""
-        self.counters[f"errors_{mistake.code}"] += 1
-        problem: dict[str, object] = {"code": mistake.code, "message": mistake.message}
-        if mistake.details:
-            problem["details"] = mistake.details
-        session.send(Outgoing("error", problem), request_id)
-        if isinstance(mistake, ClosingMistake) and session.carrier is not None:
-            session.carrier.close(mistake.code)
-
-    def end(self, session: Session, event: str, code: str | None = None) -> Carrier | None:
-        """A session is over; its line, if it has one, is closed for the reason `code`, or else given back."""
-        if session.carrier is not None:
-            release_line(self, session)
-        carrier = session.end(event)
-        self.sessions.pop(session.id, None)
-        if carrier is not None:
-            carrier.session = None
-            if code is not None:
-                carrier.close(code)
-        return carrier
 
     # Inside.
 

@@ -1,28 +1,21 @@
 """A moderator moves somebody to another room of this node, with the same peer connection. Pure."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from signaling.call.acting import Act, check, notice
-from signaling.call.admission import is_admitted
-from signaling.call.departure import remember_mutes, return_mutes
+from signaling.call.acts import Act, check, notice
 from signaling.call.floor import adopt, review
-from signaling.call.room_policy import RoomPolicy
-from signaling.call.rooms import Participant, Room
+from signaling.call.leaving import is_admitted, remember_mutes, return_mutes
+from signaling.call.rooms import LiveRoom, Participant, RoomPolicy
+from signaling.call.state import State
 from signaling.errors import ClientMistake
 from signaling.identity.claims import Claims
 from signaling.identity.grants import Role
 from signaling.identity.permissions import may
 from signaling.protocol.server_messages import Outgoing
-
-if TYPE_CHECKING:
-    from signaling.call.conversation import Conversation
-    from signaling.protocol.session import Session
+from signaling.protocol.session import Session
 
 
-def move(
-    house: "Conversation", act: Act, target: Participant, room_id: str, policy: RoomPolicy | None, now: float
-) -> None:
+def move(state: State, act: Act, target: Participant, room_id: str, policy: RoomPolicy | None, now: float) -> None:
     """Take `target` to the room, under the rules that were found for it (None: nobody keeps it).
 
     Neither its password nor that it is private stands in the way: a moderator brings them. Mutes of moderators go
@@ -31,40 +24,38 @@ def move(
     there), `room_full`, `room_closed`, `duplicate_identity`; `not_found` for a room that would have to be made first.
     """
     check(act, target.role)
-    former = house.rooms.find(target.room_id)
-    session = house.audience.session(target.id)
+    former = state.rooms.find(target.room_id)
+    session = state.audience.session(target.id)
     assert former is not None
     assert session is not None
     if room_id == former.id:
         raise ClientMistake("bad_message", "the person is in that room already")
-    _check_destination(house, act, former.policy, room_id, policy)
-    rules = policy or house.rooms.default_policy
+    _check_destination(state, act, former.policy, room_id, policy)
+    rules = policy or state.rooms.default_policy
     claims = _claims_there(session, room_id)
-    if not is_admitted(house, claims):
+    if not is_admitted(state, claims):
         raise ClientMistake("banned", "the person is banned from that room")
-    adopt(house, room_id, rules)
-    if house.rooms.prospect(room_id, rules).check_place(target.identity) is not None:
+    adopt(state, room_id, rules)
+    if state.rooms.prospect(room_id, rules).check_place(target.identity) is not None:
         raise ClientMistake("duplicate_identity", "the person is in that room from elsewhere")
-    house.audience.tell(target.id, notice(house, act))
-    _leave(house, former, target)
-    remember_mutes(house, target)
-    room = house.rooms.transfer(target, room_id, rules, house.utc())
-    return_mutes(house, target, now)
-    if house.rooms.find(former.id) is None:
-        house.mutes_of_absent.call_ended(former.id)
+    state.audience.tell(target.id, notice(state, act))
+    _leave(state, former, target)
+    remember_mutes(state, target)
+    room = state.rooms.transfer(target, room_id, rules, state.utc())
+    return_mutes(state, target, now)
+    if state.rooms.find(former.id) is None:
+        state.mutes_of_absent.call_ended(former.id)
     session.home, session.claims = session.home or session.claims, claims
     session.standing = replace(claims, role=room.policy.role_of(target.identity, claims.role))
-    _enter(house, session, target, room)
+    _enter(state, session, target, room)
 
 
-def _check_destination(
-    house: "Conversation", act: Act, former: RoomPolicy, room_id: str, policy: RoomPolicy | None
-) -> None:
+def _check_destination(state: State, act: Act, former: RoomPolicy, room_id: str, policy: RoomPolicy | None) -> None:
     """Rooms of one owner or of one guild belong together; into any other, only who may move people there moves."""
-    if policy is not None and policy.has_ended(house.utc()):
+    if policy is not None and policy.has_ended(state.utc()):
         raise ClientMistake("room_closed")
     if may(act.actor.holder, act.permission, room=room_id):
-        if policy is None and not house.settings.auto_create_rooms and not may(act.actor.holder, "room.create"):
+        if policy is None and not state.settings.auto_create_rooms and not may(act.actor.holder, "room.create"):
             raise ClientMistake("not_found", "there is no such room")
         return
     if policy is None or not _belong_together(former, policy):
@@ -87,24 +78,24 @@ def _claims_there(session: "Session", room_id: str) -> Claims:
     return replace(home, grants=grants, role=role, invited=True)
 
 
-def _leave(house: "Conversation", room: Room, person: Participant) -> None:
-    house.audience.announce(
+def _leave(state: State, room: LiveRoom, person: Participant) -> None:
+    state.audience.announce(
         room, person, Outgoing("participant-left", {"participant": person.id, "reason": "migration"})
     )
-    house.records.chronicle.left(person.id, "migration", house.utc())
+    state.records.chronicle.left(person.id, "migration", state.utc())
 
 
-def _enter(house: "Conversation", session: "Session", person: Participant, room: Room) -> None:
+def _enter(state: State, session: "Session", person: Participant, room: LiveRoom) -> None:
     """As a join, for somebody whose seat and connection go on; a fresh token opens the new room to them."""
     assert session.standing is not None
     person.role = session.standing.role
     person.change_flags(suppressed=room.suppresses(person))
     carrier = session.carrier
     address, agent = ("", "") if carrier is None else (carrier.address, carrier.user_agent)
-    house.records.chronicle.joined(person, room.call, address, agent)
+    state.records.chronicle.joined(person, room.call, address, agent)
     session.refresh_at = float("-inf")
     told = {"room": room.id, "call": room.call.view(), "participant": person.view(), "participants": room.views(person)}
     session.send(Outgoing("moved", told))
-    house.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
-    house.media.move_participant(person.id, room.id, person.media_flags)
-    review(house, room, person)
+    state.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+    state.media.move_participant(person.id, room.id, person.media_flags)
+    review(state, room, person)

@@ -1,8 +1,4 @@
-"""Rooms and who is in them, in memory. Pure.
-
-A participant is a person in a room. It is neither a session (a person's line to us, which may be lost and resumed) nor
-an endpoint (the server's end of a peer connection, of which there may be none).
-"""
+"""What a room asks of who comes in, and what it gives them. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,14 +6,83 @@ from datetime import datetime
 from typing import Literal, cast
 
 from sfu.selection import MuteFlags
-from signaling.call.live_call import LiveCall
-from signaling.call.room_policy import RoomPolicy
-from signaling.chance import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE
 from signaling.errors import ClientMistake
-from signaling.identity.grants import Role
+from signaling.identity.grants import RANK, Role
 from signaling.ids import RandomBytes, uuid7
-from signaling.protocol.server_messages import ParticipantView, rfc3339
+from signaling.protocol.server_messages import EarlyEnd, LiveCallView, ParticipantView, rfc3339
 from signaling.protocol.states import step_participant
+
+DuplicatePolicy = Literal["kick_old", "reject_new"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomPolicy:
+    """The rules of one room: `version` counts those of one that is kept in the database; 0 are those of any other.
+
+    `duplicate_identity` says what becomes of an identity that comes a second time. `scheduled_end` is aware UTC.
+    `message_days` is for how long messages are kept, None where they are not.
+    """
+
+    version: int = 0
+    room_type: str = "group"
+    owner: str | None = None
+    guild_id: str | None = None
+    max_participants: int = 200
+    duplicate_identity: DuplicatePolicy = "kick_old"
+    is_private: bool = False
+    has_password: bool = False
+    is_moderated: bool = False
+    quality_preset: str = "standard"
+    scheduled_end: datetime | None = None
+    message_days: int | None = None
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether a token alone does not let a member in: it takes the password, an invite, or a higher role."""
+        return self.is_private or self.has_password
+
+    @property
+    def needs_floor(self) -> bool:
+        """Whether members arrive suppressed, until somebody gives them the floor; `global` rooms are announcements."""
+        return self.is_moderated or self.room_type == "global"
+
+    def has_ended(self, utc: datetime) -> bool:
+        """Whether the time that was set for its end has come."""
+        return self.scheduled_end is not None and self.scheduled_end <= utc
+
+    def gives_floor(self, role: Role) -> bool:
+        """Whether somebody of this role may speak on arrival."""
+        return not self.needs_floor or RANK[role] >= RANK["moderator"]
+
+    def role_of(self, identity: str, role: Role, invited_as: Role | None = None) -> Role:
+        """The role of somebody here: the highest of the token's, the invite's, and that of the room's owner."""
+        roles: list[Role] = [role, invited_as or "member", "owner" if identity == self.owner else "member"]
+        return max(roles, key=RANK.__getitem__)
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """`id` is the one that history has; times are aware UTC. A call that ends as its last leaves needs no `reason`."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    reason: EarlyEnd | None = None
+
+    def end(self, reason: EarlyEnd, utc: datetime) -> bool:
+        """End it for all who are in it; whether it was on until now."""
+        if self.ended_at is not None:
+            return False
+        self.ended_at, self.reason = utc, reason
+        return True
+
+    def view(self) -> LiveCallView:
+        """What those who are in the room are told."""
+        view: LiveCallView = {"id": self.id, "state": "active", "started_at": rfc3339(self.started_at)}
+        if self.ended_at is not None and self.reason is not None:
+            view |= {"state": "ended", "ended_at": rfc3339(self.ended_at), "reason": self.reason}
+        return view
 
 
 @dataclass(slots=True)
@@ -77,7 +142,7 @@ class Participant:
         }
 
 
-class Room:
+class LiveRoom:
     """The people in one room, in the order in which they came, and the rules that hold there."""
 
     def __init__(self, room_id: str, policy: RoomPolicy) -> None:
@@ -166,14 +231,14 @@ class RoomDirectory:
     def __init__(self, default_policy: RoomPolicy | None = None, random: RandomBytes = SYSTEM_CHANCE) -> None:
         self.default_policy = default_policy or RoomPolicy()
         self._random = random
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, LiveRoom] = {}
         self._people: dict[str, Participant] = {}
         self._closed: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def __iter__(self) -> Iterator[Room]:
+    def __iter__(self) -> Iterator[LiveRoom]:
         return iter(self._rooms.values())
 
     @property
@@ -181,7 +246,7 @@ class RoomDirectory:
         """Participants in all rooms."""
         return len(self._people)
 
-    def find(self, room_id: str) -> Room | None:
+    def find(self, room_id: str) -> LiveRoom | None:
         """The room, if anybody is in it."""
         return self._rooms.get(room_id)
 
@@ -189,12 +254,12 @@ class RoomDirectory:
         """A participant of any room."""
         return self._people.get(participant_id)
 
-    def prospect(self, room_id: str, policy: RoomPolicy | None = None) -> Room:
+    def prospect(self, room_id: str, policy: RoomPolicy | None = None) -> LiveRoom:
         """The room, or one under these rules that would be made by the first to enter it; nothing is changed."""
-        return self._rooms.get(room_id) or Room(room_id, policy or self.default_policy)
+        return self._rooms.get(room_id) or LiveRoom(room_id, policy or self.default_policy)
 
-    def admit(self, participant: Participant, policy: RoomPolicy | None = None) -> Room:
-        """Put somebody in its room. Raises ClientMistake as `Room.check_place`, also where an older self is there."""
+    def admit(self, participant: Participant, policy: RoomPolicy | None = None) -> LiveRoom:
+        """Put a participant in its room. Raises ClientMistake as `check_place` does, also for an older self."""
         room = self.prospect(participant.room_id, policy)
         if room.check_place(participant.identity) is not None:
             raise ClientMistake("duplicate_identity")
@@ -205,7 +270,7 @@ class RoomDirectory:
         self._people[participant.id] = participant
         return room
 
-    def transfer(self, participant: Participant, room_id: str, policy: RoomPolicy, utc: datetime) -> Room:
+    def transfer(self, participant: Participant, room_id: str, policy: RoomPolicy, utc: datetime) -> LiveRoom:
         """Take somebody from one room to another, at `utc`; an empty one ends. Raises ClientMistake as `admit`."""
         room = self.prospect(room_id, policy)
         if room.check_place(participant.identity) is not None:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from signaling.call.room_policy import DuplicatePolicy
+from signaling.call.rooms import DuplicatePolicy
 from signaling.protocol.envelope import MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
+class CallSettings:
     """What a gateway needs to know. Times are seconds, sizes bytes.
 
     `slots` and `ice_servers` are told to clients in `joined`. `auto_create_rooms` lets tokens enter rooms that nobody

@@ -8,20 +8,19 @@ import structlog
 from aiohttp import web
 
 from signaling.call.conversation import Conversation
-from signaling.call.media_port import MediaPort
-from signaling.call.media_watch import MediaWatch
-from signaling.call.records import Records
-from signaling.call.settings import GatewaySettings
-from signaling.carriers.http_line import HttpLines
+from signaling.call.media import MediaWatch
+from signaling.call.settings import CallSettings
+from signaling.call.state import MediaPort, Records
+from signaling.carriers.http_carrier import HttpCarriers
 from signaling.carriers.websocket import LookUp, WebSocketCarrier
-from signaling.carriers.whip_line import WhipResources
+from signaling.carriers.whip_carrier import WhipResources
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake
 from signaling.identity.tokens import Tokens
 from signaling.protocol.client_messages import Request
 from signaling.protocol.session import Session
 
-__all__ = ["Gateway", "GatewaySettings"]
+__all__ = ["CallSettings", "Gateway"]
 
 TICK_SECONDS = 0.5
 """How often time limits are looked at."""
@@ -43,7 +42,7 @@ class Gateway:
 
     def __init__(
         self,
-        settings: GatewaySettings,
+        settings: CallSettings,
         tokens: Tokens,
         *,
         clock: Clock = SYSTEM_CLOCK,
@@ -59,7 +58,7 @@ class Gateway:
         self.look_up = look_up
         self._conversation: Conversation | None = None
         self._lines: set[asyncio.Task[object]] = set()
-        self.http_lines = HttpLines()
+        self.http_carriers = HttpCarriers()
         self.whip_resources = WhipResources()
         self._keeper: asyncio.Task[None] | None = None
         self._closing = False
@@ -131,7 +130,7 @@ class Gateway:
         conversation = self.conversation
         return {
             "sockets": float(len(self._lines)),
-            "http_lines": float(len(self.http_lines)),
+            "http_carriers": float(len(self.http_carriers)),
             "sessions": float(len(conversation.sessions)),
             "participants": float(conversation.rooms.population),
             "rooms": float(len(conversation.rooms)),
@@ -147,7 +146,7 @@ class Gateway:
                 _log.exception("session_failed", session_id=session.id)
                 if session.carrier is not None:
                     conversation.fail(session.carrier)
-        for line in self.http_lines.take_over(now):
+        for line in self.http_carriers.take_over(now):
             if line.ended is not None:
                 conversation.counters[f"closed_{line.ended}"] += 1
             conversation.lost(line, now)

@@ -5,10 +5,10 @@ Shell: it waits for the database and for argon2, and decides nothing but in whic
 
 from dataclasses import replace
 
-from signaling.call.conversation import Conversation
-from signaling.call.entry import Entry, knock
-from signaling.call.guessing import check_patience, guessing
-from signaling.call.room_policy import RoomPolicy
+from signaling.call.joining import Entry, knock
+from signaling.call.rooms import RoomPolicy
+from signaling.call.sessions import check_failed_secrets, counting_failures
+from signaling.call.state import State
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake, StorageUnavailable
 from signaling.identity.grants import Role
@@ -18,11 +18,10 @@ from signaling.protocol.client_messages import Auth, Join, Moderate, Request
 from signaling.protocol.session import Session
 from signaling.storage import invites, rooms
 from signaling.storage.database import Database
-from signaling.storage.room_record import Room
-from signaling.storage.room_settings import message_days
+from signaling.storage.room_record import Room, message_days
 
 
-class Doorkeeper:
+class DatabaseLookUp:
     """Looks up what `auth`, `join` and a move to another room need.
 
     `key_set` is None where the server alone issues tokens.
@@ -41,44 +40,44 @@ class Doorkeeper:
         if self._key_set is not None:
             await self._key_set.prepare(token)
 
-    async def prepare(self, house: Conversation, session: Session, request: Request) -> Request:
+    async def prepare(self, state: State, session: Session, request: Request) -> Request:
         """The request, with what was found for it. Raises nothing that a client can cause."""
         if isinstance(request.payload, Auth) and session.state == "opened":
             await self.token(request.payload.token)
         elif isinstance(request.payload, Join) and session.state == "authenticated":
-            return request._replace(found=await self._entry(house, session, request.payload))
+            return request._replace(found=await self._entry(state, session, request.payload))
         elif isinstance(request.payload, Moderate) and request.payload.room and session.state == "joined":
-            return request._replace(found=await self.room(house, request.payload.room))
+            return request._replace(found=await self.room(state, request.payload.room))
         return request
 
-    async def room(self, house: Conversation, room_id: str) -> Entry:
+    async def room(self, state: State, room_id: str) -> Entry:
         """The rules of a room that somebody is to be moved to."""
         entry = Entry(asked_at=self._clock.now())
         try:
             kept = await self._kept(room_id)
         except StorageUnavailable as outage:
             return replace(entry, refusal=ClientMistake(outage.code))
-        return entry if kept is None else replace(entry, policy=policy_of(kept, house.rooms.default_policy))
+        return entry if kept is None else replace(entry, policy=policy_of(kept, state.rooms.default_policy))
 
     async def _kept(self, room_id: str) -> Room | None:
         async with self._database.reading() as connection:
             return await rooms.find(connection, room_id)
 
-    async def _entry(self, house: Conversation, session: Session, join: Join) -> Entry:
+    async def _entry(self, state: State, session: Session, join: Join) -> Entry:
         now = self._clock.now()
         entry = Entry(asked_at=now)
         assert session.claims is not None
         try:
-            knock(house, session.claims, join.room, now)
+            knock(state, session.claims, join.room, now)
             if join.invite is not None:
-                role = await self._use_invite(house, session, join.invite, join.room)
+                role = await self._use_invite(state, session, join.invite, join.room)
                 entry = replace(entry, invited_as=role)
             room = await self._kept(join.room)
             if room is None:
                 return entry
-            entry = replace(entry, policy=policy_of(room, house.rooms.default_policy))
+            entry = replace(entry, policy=policy_of(room, state.rooms.default_policy))
             if join.password is not None and room.password_hash is not None:
-                await self._check_password(house, session, join.password, room.password_hash)
+                await self._check_password(state, session, join.password, room.password_hash)
                 entry = replace(entry, password=True)
         except ClientMistake as mistake:
             return replace(entry, refusal=mistake)
@@ -86,24 +85,24 @@ class Doorkeeper:
             return replace(entry, refusal=ClientMistake(outage.code))
         return entry
 
-    async def _check_password(self, house: Conversation, session: Session, password: str, kept: str) -> None:
+    async def _check_password(self, state: State, session: Session, password: str, kept: str) -> None:
         """Raises ClientMistake: `password_wrong`, `rate_limited` once too many were, from this address."""
         address = _address(session)
-        with guessing(house, address, self._clock.now, "password_wrong"):
+        with counting_failures(state, address, self._clock.now, "password_wrong"):
             right = await self._passwords.verify(password, kept)
             # Of those that are tried at once, no more are answered than one after the other would be.
-            check_patience(house, address, self._clock.now())
+            check_failed_secrets(state, address, self._clock.now())
             if not right:
-                house.counters["wrong_passwords"] += 1
+                state.counters["wrong_passwords"] += 1
                 raise ClientMistake("password_wrong")
 
-    async def _use_invite(self, house: Conversation, session: Session, token: str, room_id: str) -> Role:
+    async def _use_invite(self, state: State, session: Session, token: str, room_id: str) -> Role:
         """The role that an invite gives; whoever has used it before may again.
 
         Raises ClientMistake: `invite_invalid`, also for one of another room, and `rate_limited`, as for passwords.
         """
         assert session.claims is not None
-        with guessing(house, _address(session), self._clock.now, "invite_invalid"):
+        with counting_failures(state, _address(session), self._clock.now, "invite_invalid"):
             async with self._database.transaction() as connection:
                 invite = await invites.accept(connection, token, session.claims.identity, self._clock.utc())
                 if invite.room_id != room_id:

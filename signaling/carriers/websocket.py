@@ -14,8 +14,8 @@ import structlog
 from aiohttp import WebSocketError, WSMsgType, web
 
 from signaling.call.conversation import Conversation
-from signaling.call.pace import keeps_pace
-from signaling.call.settings import GatewaySettings
+from signaling.call.settings import CallSettings
+from signaling.call.state import State, within_rate
 from signaling.errors import ERRORS, ClientMistake
 from signaling.identity.names import clean_user_agent
 from signaling.protocol.client_messages import Request
@@ -23,12 +23,12 @@ from signaling.protocol.session import Session
 
 
 class LookUp(Protocol):
-    """What has to be found out before a message can be judged; see `doorkeeper.Doorkeeper`."""
+    """What has to be found out before a message can be judged; see `doorkeeper.DatabaseLookUp`."""
 
     async def token(self, token: str) -> None:
         """For a token that came with the opening."""
 
-    async def prepare(self, house: Conversation, session: Session, request: Request) -> Request:
+    async def prepare(self, conversation: State, session: Session, request: Request) -> Request:
         """For a message; the same one is given back, with what was found."""
 
 
@@ -97,7 +97,7 @@ class WebSocketCarrier:
         "user_agent",
     )
 
-    def __init__(self, request: web.Request, address: str, settings: GatewaySettings, counters: Counter[str]) -> None:
+    def __init__(self, request: web.Request, address: str, settings: CallSettings, counters: Counter[str]) -> None:
         self.session: Session | None = None
         self.address = address
         self.user_agent = clean_user_agent(request.headers.get("User-Agent", ""))
@@ -198,7 +198,7 @@ class WebSocketCarrier:
         self._frames += 1
         if message.type in (WSMsgType.PING, WSMsgType.PONG):
             # RFC 6455 section 5.5.2; heartbeats are aiohttp's, and know of every frame that comes.
-            if keeps_pace(conversation, self, now()) and message.type is WSMsgType.PING:
+            if within_rate(conversation, self, now()) and message.type is WSMsgType.PING:
                 await self._ws.pong(message.data)
             return True
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from signaling.refusals import BadSettings, Refusal
+from signaling.errors import BadSettings, Refusal
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

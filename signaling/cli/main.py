@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from signaling.cli.apikey_cli import apikey_app
+from signaling.cli.apikey import apikey_app
 from signaling.cli.command_line import ConfigFlag, DataDirFlag, JsonFlag, SetFlag, settings_of, telling_refusals
-from signaling.cli.invite_cli import invite_app
-from signaling.cli.live_cli import ban_app, participant_app, room_participants
-from signaling.cli.webhook_cli import webhook_app
+from signaling.cli.invite import invite_app
+from signaling.cli.live import ban_app, participant_app, room_participants
+from signaling.cli.webhook import webhook_app
 from signaling.version import VERSION
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def token_create(
 ) -> None:
     """Make a token for one person and one room."""
     settings = settings_of({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli.token_command import TokenOrder, make_token  # noqa: PLC0415
+    from signaling.cli.token import TokenOrder, make_token  # noqa: PLC0415
 
     order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl, grants=tuple(grant or ()))
     made = make_token(settings, order, datetime.now(UTC))
@@ -186,10 +186,10 @@ def db_status(
 ) -> None:
     """Say whether the tables are those of this version; ends with 1 where they are not."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import db_command  # noqa: PLC0415
+    from signaling.cli import database  # noqa: PLC0415
 
-    told = db_command.look(settings)
-    print(json.dumps(told) if as_json else db_command.as_text(told))
+    told = database.look(settings)
+    print(json.dumps(told) if as_json else database.as_text(told))
     raise typer.Exit(0 if told["state"] == "current" else 1)
 
 
@@ -200,10 +200,10 @@ def db_upgrade(
 ) -> None:
     """Bring the tables to this version. All of it happens, or nothing."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import db_command  # noqa: PLC0415
+    from signaling.cli import database  # noqa: PLC0415
 
-    told = db_command.upgrade(settings)
-    print(json.dumps(told) if as_json else db_command.as_text(told))
+    told = database.upgrade(settings)
+    print(json.dumps(told) if as_json else database.as_text(told))
 
 
 @room_app.command("list")
@@ -218,9 +218,9 @@ def room_list(
 ) -> None:
     """Print the rooms that are kept, the newest first."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import room_command  # noqa: PLC0415
+    from signaling.cli import room as rooms  # noqa: PLC0415
 
-    for told in room_command.listing(settings, search):
+    for told in rooms.listing(settings, search):
         print(told.model_dump_json() if as_json else told.as_text())
 
 
@@ -239,12 +239,12 @@ def room_create(
 ) -> None:
     """Make a room."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import room_command  # noqa: PLC0415
+    from signaling.cli import room as rooms  # noqa: PLC0415
     from signaling.identity.names import clean_title  # noqa: PLC0415
     from signaling.storage.room_record import RoomFields  # noqa: PLC0415
 
     chosen = RoomFields(name=clean_title(name), owner=owner, max_participants=max_participants)
-    told = room_command.create(settings, chosen, room, datetime.now(UTC))
+    told = rooms.create(settings, chosen, room, datetime.now(UTC))
     print(told.model_dump_json() if as_json else told.as_text())
 
 
@@ -260,9 +260,9 @@ def room_delete(
 ) -> None:
     """Delete a room with its bans and invites; its calls stay in the history."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import room_command  # noqa: PLC0415
+    from signaling.cli import room as rooms  # noqa: PLC0415
 
-    told = room_command.delete(settings, room, datetime.now(UTC))
+    told = rooms.delete(settings, room, datetime.now(UTC))
     print(told.model_dump_json() if as_json else told.as_text())
 
 
@@ -276,7 +276,7 @@ def openapi(as_json: JsonFlag = True) -> None:
 
 
 def _announce(application: "web.Application", bound: int, *, as_json: bool) -> None:
-    from signaling.cli.start_report import dev_token, start_report  # noqa: PLC0415
+    from signaling.cli.banner import dev_token, start_report  # noqa: PLC0415
     from signaling.http import app_keys  # noqa: PLC0415
 
     settings = application[app_keys.SETTINGS]

@@ -8,7 +8,7 @@ from datetime import datetime
 from signaling.identity.claims import Claims
 from signaling.identity.deny_list import Ban, MemoryDenyList, token_hashes, withdrawn_until
 from signaling.ids import RandomBytes, uuid7
-from signaling.storage.spool_format import Change
+from signaling.storage.spool import Change
 
 Put = Callable[[Sequence[Change]], None]
 

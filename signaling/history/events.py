@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from signaling.call.audit import AuditEvent
+from signaling.call.chronicle import AuditEvent
 from signaling.protocol.server_messages import rfc3339
-from signaling.storage.spool_format import Change
+from signaling.storage.spool import Change
 
 
 def event(event_id: str, name: str, room_id: str, payload: Mapping[str, Any], utc: datetime) -> Change:

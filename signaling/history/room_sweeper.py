@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from signaling.call.admission import empty_room
+from signaling.call.leaving import empty_room
 from signaling.carriers.gateway import Gateway
 from signaling.clock import Clock
 from signaling.errors import ClientMistake, StorageUnavailable
@@ -28,7 +28,7 @@ ACTOR = "server"
 _log = structlog.get_logger("signaling.history.room_sweeper")
 
 
-class RoomKeeper:
+class RoomSweeper:
     """Sweeps up after temporary rooms. `wake` is called when there is an event to be delivered."""
 
     def __init__(
@@ -55,8 +55,8 @@ class RoomKeeper:
         """Delete the rooms that are due; how many. Raises StorageUnavailable."""
         async with self._database.reading() as connection:
             due = await rooms.abandoned(connection, self._clock.utc())
-        house = self._gateway.conversation
-        return sum([await self._delete(room) for room in due if house.rooms.find(room.id) is None])
+        conversation = self._gateway.conversation
+        return sum([await self._delete(room) for room in due if conversation.rooms.find(room.id) is None])
 
     async def forget_messages(self) -> int:
         """Delete messages that are older than their rooms keep them; how many. Raises StorageUnavailable."""

@@ -1,27 +1,52 @@
-"""The keeper of what is written while people talk: the spool's task, the sign of life, and what a start does first."""
+"""What a server does first for the one before it: it ends the calls that were left open, and tells of it."""
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signaling.call.chronicle import KeptChronicle
 from signaling.clock import Clock
-from signaling.errors import StorageUnavailable
+from signaling.errors import Refusal, StorageUnavailable
+from signaling.history import events
+from signaling.history.chronicle import KeptChronicle
 from signaling.history.deny_list import KeptDenyList
-from signaling.history.recovery import end_lost_calls
 from signaling.identity.deny_list import Ban
 from signaling.ids import RandomBytes, uuid7
-from signaling.refusals import Refusal
-from signaling.storage import bans, server_starts, withdrawn_tokens
+from signaling.storage import bans, calls, changes, outbox, server_starts, withdrawn_tokens
+from signaling.storage.calls import Orphans
 from signaling.storage.changes import write
 from signaling.storage.database import Database
 from signaling.storage.server_starts import ServerStart
-from signaling.storage.spool import Spool
-from signaling.storage.spool_format import Change
+from signaling.storage.spool import Change, Spool
 from signaling.version import VERSION
+
+
+async def end_lost_calls(connection: AsyncConnection, node: str, utc: datetime, random: RandomBytes) -> Orphans:
+    """Close what an earlier start of `node` left open, with the events for what had been told to begin.
+
+    What waited in the spool of that start has to be written before.
+    """
+    orphans = await calls.close_orphans(connection, node, utc)
+    for participant_id in orphans.participants:
+        person = await calls.find_person(connection, participant_id)
+        if person is None or person.left_at is None or not await outbox.find(connection, participant_id):
+            continue
+        told = events.person(person.id, person.identity, person.name, person.role, person.joined_at)
+        place, event_id = (person.room_id, person.call_id), uuid7(utc, random)
+        left = events.participant_left(event_id, place, told, "server_shutdown", person.left_at)
+        await changes.apply(connection, [left])
+    for call_id in orphans.calls:
+        call = await calls.find(connection, call_id)
+        if call is None or call.ended_at is None or not await outbox.find(connection, call_id):
+            continue
+        times = (call.started_at, call.ended_at)
+        ended = events.call_ended(uuid7(utc, random), call.room_id, call.id, times, "server_lost")
+        await changes.apply(connection, [ended])
+    return orphans
+
 
 SEEN_SECONDS = 10.0
 """How often a running server says so: by so much a crash's end is unknown, where nothing else tells of it."""
@@ -37,7 +62,7 @@ BANS_KEPT = timedelta(days=90)
 _log = structlog.get_logger("signaling.storage")
 
 
-class Keeping:
+class HistoryWriter:
     """What one start of the server `node` keeps: `chronicle` and `deny_list` are what a conversation is given.
 
     Both may be used at any time, and wait for nothing. `open` first, `close` at the end.

@@ -1,6 +1,6 @@
-"""Other names of the same things, as similar services have them: one table. Pure.
+"""Other names of the same paths, as similar services have them: one table. Pure.
 
-What stands here is routed to the same handlers; docs/mapping.md explains it, and is checked against this table.
+Each is routed to the same handlers. docs/mapping.md explains the table, and a test compares the two.
 """
 
 ALIASES = {

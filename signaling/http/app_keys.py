@@ -6,18 +6,16 @@ from typing import Protocol
 
 from aiohttp import web
 
-from signaling.call.media_port import MediaPort
+from signaling.call.state import MediaPort
 from signaling.carriers.gateway import Gateway
 from signaling.carriers.service_keys import ServiceKeys
 from signaling.clock import Clock
-from signaling.history.writer import Keeping
-from signaling.http.repeats import Repeats
+from signaling.history.writer import HistoryWriter
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.identity.tokens import Tokens
-from signaling.operating.health_watch import Watchers
 from signaling.operating.metrics import Metrics
-from signaling.operating.readiness import Readiness
+from signaling.operating.readiness import Readiness, Watchers
 from signaling.settings.settings import Settings
 from signaling.storage.database import Database
 from signaling.storage.spool import Spool
@@ -62,9 +60,8 @@ WATCHERS = web.AppKey("watchers", Watchers)
 METRICS = web.AppKey("metrics", Metrics)
 CLOCK = web.AppKey("clock", Clock)
 DATABASE = web.AppKey("database", Database)
-KEEPING = web.AppKey("keeping", Keeping)
+HISTORY = web.AppKey("keeping", HistoryWriter)
 SPOOL = web.AppKey("spool", Spool)
-REPEATS = web.AppKey("repeats", Repeats)
 SERVICE_KEYS = web.AppKey("service_keys", ServiceKeys)
 SENDER = web.AppKey("sender", Sender)
 COURIER = web.AppKey("courier", Courier)

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from signaling.call.admission import check_admission
-from signaling.call.guessing import guessing
-from signaling.errors import SignalingError
-from signaling.http.app_keys import CLOCK, GATEWAY, KEY_SET, SERVICE_KEYS, TOKENS
+from signaling.call.leaving import check_admission
+from signaling.call.sessions import counting_failures
+from signaling.errors import SignalingError, StorageUnavailable
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, KEY_SET, SERVICE_KEYS, TOKENS
 from signaling.http.headers import client_address
 from signaling.http.problems import refuse
-from signaling.identity.asker import Asker, Holder
 from signaling.identity.bearer_secrets import API_KEY_BEGIN
 from signaling.identity.claims import Claims
+from signaling.identity.names import ROOM_ID
+from signaling.identity.permissions import Asker, Holder, in_room, may
+from signaling.storage import rooms
+from signaling.storage.room_record import Room
 
 ERRORS = ("unauthenticated", "token_expired", "token_invalid", "forbidden", "banned", "rate_limited")
 """What a route that wants a token can answer for it."""
@@ -82,11 +85,11 @@ def _bearer(request: web.Request) -> str:
 
 
 async def _authenticate(request: web.Request, text: str) -> Asker:
-    house, address = request.app[GATEWAY].conversation, client_address(request)
-    with guessing(house, address, request.app[CLOCK].now, "token_invalid"):
+    conversation, address = request.app[GATEWAY].conversation, client_address(request)
+    with counting_failures(conversation, address, request.app[CLOCK].now, "token_invalid"):
         holder = await _holder(request, text)
     if isinstance(holder, Claims):
-        check_admission(house, holder)
+        check_admission(conversation, holder)
     return Asker(holder=holder, address=address)
 
 
@@ -96,3 +99,25 @@ async def _holder(request: web.Request, text: str) -> Holder:
     if KEY_SET in request.app:
         await request.app[KEY_SET].prepare(text)
     return request.app[TOKENS].verify(text, request.app[CLOCK].utc())
+
+
+async def enter(request: web.Request, action: str) -> tuple[Asker, Room | None]:
+    """Who asks, with the role that the room of the path gives them, and the room, if it is kept.
+
+    Raises as `asker_of`, and ClientMistake (`forbidden`) for who may not do `action` there: the same one whether there
+    is such a room or not. While the database is away, a token or a key that needs no owner's right still holds.
+    """
+    asker, room_id = await asker_of(request), request.match_info["id"]
+    if not ROOM_ID.match(room_id):
+        refuse("forbidden")
+    room: Room | None = None
+    try:
+        async with request.app[DATABASE].reading() as connection:
+            room = await rooms.find(connection, room_id)
+    except StorageUnavailable:
+        if not may(asker.holder, action, room=room_id):
+            raise
+    there = asker if room is None else in_room(asker, room_id, room.owner)
+    if not may(there.holder, action, room=room_id):
+        refuse("forbidden")
+    return there, room

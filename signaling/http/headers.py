@@ -1,4 +1,8 @@
-"""Headers that every answer carries: what a browser may do with it, and whose request it was."""
+"""Which web pages may talk to this server: the rules for Origin and Host. Pure.
+
+Browsers send Origin with each WebSocket handshake and each cross-site request, and a page cannot forge it. Host is
+looked at in `dev`: a foreign name that resolves to loopback (DNS rebinding) makes a foreign page look like our own.
+"""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -73,7 +77,7 @@ def identify(settings: Settings) -> Middleware:
     return middleware
 
 
-def gatekeeper(settings: Settings) -> Middleware:
+def check_origin(settings: Settings) -> Middleware:
     """Turns away foreign pages (Host in `dev`, Origin of a WebSocket) and paths with NUL; answers CORS preflights."""
 
     @web.middleware

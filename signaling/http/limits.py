@@ -20,7 +20,7 @@ from signaling.http.bearer import recognise
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
 from signaling.limits import KeyedLimit, address_key
-from signaling.protocol.http_messages import SESSION_HEADER
+from signaling.protocol.plain_http import SESSION_HEADER
 from signaling.settings.settings import Settings
 
 _log = structlog.get_logger("signaling.http")

@@ -1,8 +1,4 @@
-"""Which web pages may talk to this server: the rules for Origin and Host. Pure.
-
-Browsers send Origin with each WebSocket handshake and each cross-site request, and a page cannot forge it. Host is
-looked at in `dev`: a foreign name that resolves to loopback (DNS rebinding) makes a foreign page look like our own.
-"""
+"""Hosts and origins: whether a Host header is one, and which pages may connect. Pure."""
 
 import re
 from collections.abc import Collection
@@ -10,6 +6,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?")
+
+
 _PORTS = {"http": 80, "https": 443}
 
 

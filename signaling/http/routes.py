@@ -1,4 +1,4 @@
-"""What a route is: one row from which both the router and the OpenAPI document are made."""
+"""Which handler answers which path: routes as values, and their registration with aiohttp."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from signaling.http.aliases import other_names
+from signaling.http.idempotency import idempotent
 from signaling.http.limits import limit_route
-from signaling.http.once import once
 from signaling.http.problems import Handler
 
 BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")
@@ -16,7 +16,7 @@ BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class Route:
     """One method of one path. `answers` gives for each status the JSON model, a media type for other
     bodies, or nothing for no body; `body` is a model, or a media type, too. Each field of `query` is a parameter. A
     route that is `repeatable` takes an `Idempotency-Key`; one with `per_minute` is limited to that many requests a
@@ -38,10 +38,10 @@ class Endpoint:
     anonymous: bool = False
 
 
-def add_endpoints(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
+def add_routes(app: web.Application, endpoints: Iterable[Route]) -> None:
     """Register them, under all their names."""
     for endpoint in endpoints:
-        handler = once(endpoint.handler) if endpoint.repeatable else endpoint.handler
+        handler = idempotent(endpoint.handler) if endpoint.repeatable else endpoint.handler
         if endpoint.per_minute is not None:
             handler = limit_route(handler, endpoint.per_minute)
         for path in (endpoint.path, *other_names(endpoint.path)):

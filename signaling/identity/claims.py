@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
 
 from signaling.errors import ClientMistake
-from signaling.identity.grants import RANK, Grants, Role
+from signaling.identity.grants import RANK, Grants, Role, role_of
 from signaling.identity.names import check_identity, clean_name
-from signaling.identity.permissions import role_of
 
 LONGEST_METADATA = 4096
 LONGEST_TOKEN_ID = 256
+
+MOST_LEEWAY = 60.0
+"""Seconds that two clocks may differ by (RFC 7519 section 4.1.4: "no more than a few minutes")."""
+
+LIFETIME = timedelta(minutes=10)
+"""How long a token for joining lives; the session that it opened refreshes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from signaling.identity.bearer_secrets import hash_of
-from signaling.identity.claims import Claims
+from signaling.identity.claims import LIFETIME, MOST_LEEWAY, Claims
 from signaling.identity.grants import Standing
-from signaling.identity.tokens import LIFETIME, MOST_LEEWAY
 
 MOST_ENTRIES = 100_000
 FOREVER = datetime.max.replace(tzinfo=UTC)

@@ -56,3 +56,9 @@ class Grants(BaseModel):
     def as_claim(self) -> dict[str, object]:
         """The claim as it goes into a token: only what differs from the defaults."""
         return self.model_dump(by_alias=True, exclude_defaults=True)
+
+
+def role_of(named: Role | None, grants: Grants) -> Role:
+    """The role of a token: the one it names, or that of its grants, whichever is higher."""
+    granted: Role = "moderator" if grants.room_admin else "member"
+    return granted if named is None or RANK[named] < RANK[granted] else named

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from signaling.errors import ClientMistake
-from signaling.identity.asker import Holder
-from signaling.identity.grants import RANK, Grants, Role
-from signaling.identity.permissions import ACTIONS, GIVEN, Service, may, role_of
+from signaling.identity.claims import LIFETIME, Claims
+from signaling.identity.grants import RANK, Grants, Role, role_of
+from signaling.identity.names import clean_name
+from signaling.identity.permissions import ACTIONS, GIVEN, Holder, Service, may
+from signaling.ids import RandomBytes
 
 LONGEST = timedelta(days=1)
 """A token that is asked for over HTTP; a session refreshes its own."""
@@ -59,3 +61,39 @@ def may_give(holder: Holder, role: Role, room: str | None) -> bool:
 def _may_there(holder: Holder, action: str, room: str | None) -> bool:
     """In that room, or on the whole server where the action concerns all rooms."""
     return may(holder, action, room=room if ACTIONS[action].place == "room" else None)
+
+
+GUEST = "guest-"
+"""How the identity of somebody begins who came with an invite and nothing else."""
+_GUEST_BYTES = 10
+
+
+def check_role(holder: Holder, role: Role, room_id: str) -> None:
+    """Whether `holder` may invite somebody as a `role`. Raises ClientMistake (`forbidden`)."""
+    if not may_give(holder, role, room_id):
+        raise ClientMistake("forbidden", f"who invites a {role} must be allowed all that a {role} may do there")
+
+
+def new_guest(random: RandomBytes) -> str:
+    """An identity that nobody has had."""
+    return GUEST + random(_GUEST_BYTES).hex()
+
+
+def token_of(claims: Claims | None, identity: str, name: str, room_id: str, role: Role) -> TokenOrder:
+    """The token of whoever has accepted an invite: for its room, in its role, and as the person that they are.
+
+    `claims` are those of the token that was shown, if any: of them only the identity and the name are kept.
+    """
+    return TokenOrder(
+        identity=identity,
+        grants=Grants.for_room(room_id, admin=RANK[role] >= RANK["moderator"]),
+        lifetime=LIFETIME,
+        name=(claims and claims.name) or clean_name(name) or None,
+        role=role,
+        invited=True,
+    )
+
+
+def link_to(page: str, token: str) -> str:
+    """The link that opens the page and joins. The token stands in the fragment, which browsers send to no server."""
+    return f"{page.rstrip('/')}/#invite={token}"

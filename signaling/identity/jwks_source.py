@@ -15,9 +15,9 @@ import structlog
 from yarl import URL
 
 from signaling.errors import BadKey, ClientMistake
-from signaling.identity.compact import read_header
 from signaling.identity.jwks import MOST_BYTES, read_jwks
 from signaling.identity.keys import KeyRing
+from signaling.identity.tokens import read_header
 
 TIME_LIMIT = 5.0
 """Seconds for one fetch, redirects included."""

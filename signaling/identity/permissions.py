@@ -5,14 +5,12 @@ may. A service has an API key with scopes. `docs/permissions.md` is drawn from t
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from signaling.errors import OurMistake
+from signaling.identity.claims import Claims
 from signaling.identity.grants import RANK, STANDING, Grants, Role, Standing
-
-if TYPE_CHECKING:
-    from signaling.identity.claims import Claims
 
 Place = Literal["room", "server"]
 
@@ -114,10 +112,36 @@ class Service:
     prefix: str = ""
 
 
-def role_of(named: Role | None, grants: Grants) -> Role:
-    """The role of a token: the one it names, or that of its grants, whichever is higher."""
-    granted: Role = "moderator" if grants.room_admin else "member"
-    return granted if named is None or RANK[named] < RANK[granted] else named
+Holder = Claims | Service
+"""What permissions are asked of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Whoever asks for something, with all that a trail has to say of them.
+
+    `participant_id` is set for who acts from inside a room; who is `hidden` there is not named to others.
+    """
+
+    holder: Holder
+    address: str
+    participant_id: str | None = None
+    hidden: bool = False
+
+    @property
+    def identity(self) -> str:
+        """A person's identity, or `apikey:` and the public prefix of a service's key."""
+        return self.holder.identity if isinstance(self.holder, Claims) else f"apikey:{self.holder.prefix}"
+
+    @property
+    def role(self) -> Standing:
+        """The role of a token, or `service`."""
+        return self.holder.role if isinstance(self.holder, Claims) else "service"
+
+    @property
+    def counted_by(self) -> str:
+        """What rates are counted by; no identity of a person is that of a service."""
+        return f"{'person' if isinstance(self.holder, Claims) else 'service'} {self.identity}"
 
 
 def may(
@@ -230,3 +254,38 @@ def _grant_table() -> list[str]:
         *(f"| {spelled(name)}: false | takes away {listed(actions)} |" for name, actions in WITHHELD.items()),
         f"| {spelled('hidden')} | not listed and not announced; takes away {listed(HIDDEN)} |",
     ]
+
+
+def with_room_role(holder: Holder, room_id: str, role: Role) -> Holder:
+    """The holder as one who has `role` in the room at least; only where the token names no other room."""
+    if not isinstance(holder, Claims) or holder.grants.room not in (None, room_id) or RANK[holder.role] >= RANK[role]:
+        return holder
+    return replace(holder, role=role, grants=holder.grants.model_copy(update={"room": room_id}))
+
+
+def in_room(asker: Asker, room_id: str, owner: str | None) -> Asker:
+    """The asker as it stands in a room, whose `owner` is None where nobody owns it.
+
+    A token that names a room opens no other one, also where its bearer owns that too. An owner is one by identity, and
+    needs no role in the token.
+    """
+    if owner is None or not isinstance(asker.holder, Claims) or asker.holder.identity != owner:
+        return asker
+    return replace(asker, holder=with_room_role(asker.holder, room_id, "owner"))
+
+
+def may_to_room(asker: Asker, action: str, room_id: str, owner: str | None) -> bool:
+    """Whether the asker may do `action` to the room, by role, by scope, or as its owner."""
+    return may(in_room(asker, room_id, owner).holder, action, room=room_id)
+
+
+def may_name_owner(asker: Asker, owner: str | None) -> bool:
+    """Whether the asker may make `owner` the owner of a room: themselves; operators and services anybody."""
+    if isinstance(asker.holder, Service) or asker.role == "operator":
+        return True
+    return owner == asker.identity
+
+
+def owner_of_new(asker: Asker) -> str | None:
+    """Who owns a room that the asker makes and names no owner of: a person their own, nobody that of a service."""
+    return asker.identity if isinstance(asker.holder, Claims) else None

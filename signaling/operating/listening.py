@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import Sequence
 
-from signaling.refusals import PortTaken, Refusal
+from signaling.errors import PortTaken, Refusal
 
 _BACKLOG = 1024
 

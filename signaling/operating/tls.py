@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from signaling.refusals import BadSettings
+from signaling.errors import BadSettings
 
 _log = structlog.get_logger("signaling.operating.tls")
 POLL_SECONDS = 10.0

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from signaling.errors import BadKey
+from signaling.errors import BadKey, BadSettings
 from signaling.identity.jwks import read_jwks
 from signaling.identity.keys import Key, KeyRing, read_public_key
 from signaling.identity.tokens import Tokens
-from signaling.refusals import BadSettings
 from signaling.settings.settings import Settings, secret_of
 
 if TYPE_CHECKING:

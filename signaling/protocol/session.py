@@ -1,23 +1,92 @@
-"""The session: one client's standing with the server, whatever connection it comes over. Sans-I/O.
-
-It numbers what is sent, keeps it for `resume`, holds the secret, and knows when its time is up. It is given the line to
-send on (`Carrier`), which only queues. It knows nothing of rooms: what a message does is the handlers' matter.
-"""
+"""What a session has sent lately, kept for `resume`. Pure."""
 
 import secrets
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
 
 from signaling.errors import ClientMistake
 from signaling.ids import RandomBytes, new_secret
 from signaling.limits import FloodGuard
-from signaling.protocol.carrier import Carrier
 from signaling.protocol.envelope import RequestId
-from signaling.protocol.replay import Replay
 from signaling.protocol.server_messages import Outgoing, frame
 from signaling.protocol.states import step_session
 
 if TYPE_CHECKING:
     from signaling.identity.claims import Claims
+
+
+MOST_MESSAGES = 256
+MOST_BYTES = 1 << 20
+
+
+class Replay:
+    """The last 256 messages of a session, or 1 MiB of payload; volatile ones are never put in.
+
+    Payloads are shared with everybody who got the same broadcast.
+    """
+
+    __slots__ = ("_bytes", "_kept", "_lost")
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[int, Outgoing, RequestId]] | None = None
+        self._bytes = 0
+        self._lost = 0
+
+    def __len__(self) -> int:
+        return len(self._kept) if self._kept else 0
+
+    def keep(self, seq: int, message: Outgoing, request_id: RequestId) -> None:
+        """Keep a message that has been sent under `seq`; the oldest fall out at the bounds."""
+        if self._kept is None:
+            self._kept = deque()
+        self._kept.append((seq, message, request_id))
+        self._bytes += len(message.body)
+        while len(self._kept) > MOST_MESSAGES or self._bytes > MOST_BYTES:
+            self._lost = self._kept[0][0]
+            self._drop_first()
+
+    def acknowledge(self, seq: int) -> None:
+        """Let go of everything up to `seq`: the client has it."""
+        while self._kept and self._kept[0][0] <= seq:
+            self._drop_first()
+
+    def after(self, seq: int) -> list[tuple[int, Outgoing, RequestId]] | None:
+        """Everything after `seq` in order, numbered; None where some of it is no longer kept. Changes nothing."""
+        return None if seq < self._lost else [one for one in self._kept or () if one[0] > seq]
+
+    def take_after(self, seq: int) -> list[tuple[Outgoing, RequestId]] | None:
+        """Everything after `seq` in order, and nothing is left behind; None where some of it is no longer kept."""
+        self.acknowledge(seq)
+        missed = [(message, request_id) for _, message, request_id in self._kept or ()]
+        complete = seq >= self._lost
+        self._kept = None
+        self._bytes = 0
+        self._lost = 0
+        return missed if complete else None
+
+    def _drop_first(self) -> None:
+        assert self._kept
+        self._bytes -= len(self._kept.popleft()[1].body)
+
+
+class Carrier(Protocol):
+    """One client's line. None of this waits, and none of it calls back into the conversation before it returns.
+
+    `session` is whom the line speaks for; the conversation alone changes it, and sets it to None when the line has been
+    superseded: what still arrives on it then is not looked at. `address` is the client's IP address, `user_agent` what
+    it says of itself, cleaned; empty where it says nothing.
+    """
+
+    session: "Session | None"
+    address: str
+    user_agent: str
+
+    def deliver(self, frame: bytes) -> None:
+        """Queue one message (UTF-8 JSON). A line whose queue is full drops the message and closes itself."""
+
+    def close(self, code: str) -> None:
+        """Send what is queued, then close for the reason `code`, a key of `ERRORS`. Later calls do nothing."""
+
 
 AUTH_SECONDS = 5.0
 SEAT_SECONDS = 60.0

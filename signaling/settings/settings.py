@@ -13,9 +13,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from signaling.identity import dev_secret
-from signaling.identity.secret_strength import SHORTEST, weakness
-from signaling.refusals import BadSettings, Refusal
+from signaling.errors import BadSettings, Refusal
+from signaling.identity import signing_secrets
+from signaling.identity.signing_secrets import SHORTEST, weakness
 from signaling.settings.sources import (
     CONFIG_VARIABLE,
     UnknownName,
@@ -26,6 +26,7 @@ from signaling.settings.sources import (
     unused_variables,
 )
 from signaling.settings.types import (
+    SHORTEST_DAYS,
     Addresses,
     Networks,
     Origins,
@@ -36,8 +37,8 @@ from signaling.settings.types import (
     check_jwks_url,
     check_network,
     check_public_address,
+    check_static,
 )
-from signaling.settings.webhook_settings import SHORTEST_DAYS, check_static
 
 SECRETS = frozenset({"jwt_secret", "database_url", "webhook_secret", "api_key"})
 _PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -290,9 +291,9 @@ def secret_of(settings: Settings) -> str:
     if secret or not (settings.dev or settings.has_public_keys):
         _check_secret(secret, "PARLEY_JWT_SECRET")
         return secret
-    file_name = dev_secret.FILE_NAME if settings.dev else dev_secret.SIGNING_FILE_NAME
+    file_name = signing_secrets.FILE_NAME if settings.dev else signing_secrets.SIGNING_FILE_NAME
     try:
-        return dev_secret.read_or_make(settings.data_dir, file_name)
+        return signing_secrets.read_or_make(settings.data_dir, file_name)
     except OSError as error:
         raise Refusal(
             f"the folder {settings.data_dir} cannot be used",

@@ -13,7 +13,7 @@ from signaling.ids import RandomBytes, uuid7
 from signaling.storage import words
 from signaling.storage.access_tables import api_keys as table
 from signaling.storage.fields import check_text
-from signaling.storage.row_types import columns_of, values_of
+from signaling.storage.pages import columns_of, values_of
 
 MOST_KEYS = 1000
 _NOBODY = "0" * 64

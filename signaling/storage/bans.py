@@ -11,8 +11,7 @@ from signaling.errors import ClientMistake
 from signaling.storage import words
 from signaling.storage.access_tables import bans as table
 from signaling.storage.fields import check_text
-from signaling.storage.pages import Listing, Page, PageRequest, insert_once
-from signaling.storage.row_types import columns_of, load, values_of
+from signaling.storage.pages import Listing, Page, PageRequest, columns_of, insert_once, load, values_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

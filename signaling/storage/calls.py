@@ -5,7 +5,7 @@ second time.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, func, literal, select, update
@@ -15,9 +15,8 @@ from signaling.protocol.server_messages import LeaveReason
 from signaling.storage import words
 from signaling.storage.columns import UtcTime
 from signaling.storage.media_sessions import UNTOLD
-from signaling.storage.pages import insert_once
+from signaling.storage.pages import Listing, Page, PageRequest, columns_of, insert_once, load, values_of
 from signaling.storage.room_tables import calls, media_sessions, participants, server_starts
-from signaling.storage.row_types import columns_of, load, values_of
 
 _AT_ONCE = 500
 """Parameters of one statement: SQLite takes 32,766."""
@@ -190,3 +189,36 @@ async def _close_media(connection: AsyncConnection, ids: list[str], utc: datetim
         at = case((began > utc, began), else_=literal(utc, UtcTime()))
         ended = {"state": "closed", "ended_at": at, "end_reason": UNTOLD}
         await connection.execute(update(media_sessions).where(still).values(**ended))
+
+
+_CALLS = Listing(calls, Call, "started_at")
+_PEOPLE = Listing(participants, Presence, "joined_at")
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFilter:
+    """Which presences: those that fit everything that is not None. `since` is counted in, `until` is not."""
+
+    room_id: str | None = None
+    call_id: str | None = None
+    identity: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def past_calls(connection: AsyncConnection, room_id: str | None, request: PageRequest) -> Page[Call]:
+    """Calls of a room, or of all."""
+    conditions: list[ColumnElement[bool]] = [] if room_id is None else [calls.c.room_id == room_id]
+    return await _CALLS.page(connection, {"room_id": room_id}, conditions, request)
+
+
+async def past_people(connection: AsyncConnection, wanted: PeopleFilter, request: PageRequest) -> Page[Presence]:
+    """Who was in, and who still is."""
+    conditions: list[ColumnElement[bool]] = [
+        participants.c[name] == value
+        for name in ("room_id", "call_id", "identity")
+        if (value := getattr(wanted, name)) is not None
+    ]
+    if wanted.since is not None:
+        conditions.append(participants.c.joined_at >= wanted.since)
+    return await _PEOPLE.page(connection, asdict(wanted), conditions, request, wanted.until)

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.storage import bans, calls, media_sessions, messages, moderation, outbox, server_starts, withdrawn_tokens
 from signaling.storage.database import Database
-from signaling.storage.message_record import Message
-from signaling.storage.row_types import values_of
-from signaling.storage.spool_format import Change
+from signaling.storage.messages import Message
+from signaling.storage.pages import values_of
+from signaling.storage.spool import Change
 
 Apply = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[object]]
 

@@ -1,11 +1,23 @@
-"""Column types and constraints that all tables share, the same on SQLite and PostgreSQL."""
+"""The one set of tables, and the names that its constraints and indexes get. Each theme declares its own tables."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, String, Text
+from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, MetaData, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Complete once `tables` is imported."""
+
 
 POSTGRESQL = "postgresql"
 

@@ -1,25 +1,124 @@
-"""One database: opening, transactions, whether it is there. Holds no rules of rooms.
-
-SQLite keeps one writer at a time. So writers of this process queue in memory, in order, and `BEGIN IMMEDIATE` makes one
-of another process wait; readers never wait (WAL). Everything runs in the driver's threads: the loop never does.
-"""
+"""Which database, and how it is reached: from the settings' URL to what the drivers take. Pure."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import asyncpg
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from signaling.clock import SYSTEM_CLOCK
-from signaling.errors import StorageUnavailable
-from signaling.refusals import Refusal
-from signaling.storage.database_settings import DatabaseSettings
-from signaling.storage.outages import CAUGHT, is_outage
+from signaling.errors import Refusal, StorageUnavailable
+
+FILE = "parley.db"
+"""In the data folder, where no URL names another database."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """One database. `path` is set for SQLite only. Times are seconds.
+
+    `statement_seconds` bounds one statement, the wait for a lock, and the wait for a free connection.
+    """
+
+    kind: Literal["sqlite", "postgresql"]
+    url: str
+    path: Path | None = None
+    ssl: str | None = None
+    pool_size: int = 10
+    statement_seconds: float = 5.0
+
+    @property
+    def embedded(self) -> bool:
+        """The database is a file of this server, and nobody else's."""
+        return self.kind == "sqlite"
+
+
+def choose_database(
+    url: str, data_dir: Path, *, pool_size: int = 10, statement_seconds: float = 5.0
+) -> DatabaseSettings:
+    """The database of a URL that `setting_types.check_database_url` has let pass; of an empty one, the embedded one."""
+    parts = urlsplit(url)
+    if not url or parts.scheme == "sqlite":
+        path = Path(parts.path[1:]) if url else data_dir / FILE
+        return DatabaseSettings("sqlite", "", path, None, pool_size, statement_seconds)
+    query = dict(parse_qsl(parts.query))
+    ssl = query.pop("sslmode", None)
+    rewritten = f"postgresql+asyncpg://{parts.netloc}{parts.path}" + (f"?{urlencode(query)}" if query else "")
+    return DatabaseSettings("postgresql", rewritten, None, ssl, pool_size, statement_seconds)
+
+
+_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_SQLITE_CONFLICTS = (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+_POSTGRESQL = ("08", "25006", "28", "3D000", "40", "53", "55P03", "57", "58", "XX")
+"""SQLSTATE classes and codes: connection, read-only, authorisation, no such database, deadlock, resources, lock,
+operator (shut down, cancelled for its time limit), system, internal."""
+
+CAUGHT: tuple[type[Exception], ...] = (
+    DBAPIError,
+    PoolTimeout,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+"""What may be an outage: ask `is_outage`."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether to answer `storage_unavailable` and to try again, rather than to look for our own mistake."""
+    if isinstance(error, IntegrityError):
+        return False
+    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return True
+    return any(map(_says_outage, _causes(error)))
+
+
+def is_conflict(error: IntegrityError) -> bool:
+    """Whether a row with the same key was there, rather than a constraint that we should have kept."""
+    return any(
+        getattr(cause, "sqlstate", None) == asyncpg.UniqueViolationError.sqlstate
+        or getattr(cause, "sqlite_errorcode", None) in _SQLITE_CONFLICTS
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what the driver said beneath it."""
+    while error is not None:
+        yield error
+        error = getattr(error, "orig", None) or error.__cause__
+
+
+def _says_outage(cause: BaseException) -> bool:
+    if (code := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return code & 0xFF in _SQLITE
+    if state := getattr(cause, "sqlstate", None):
+        return str(state).startswith(_POSTGRESQL)
+    return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+
 
 PING_SECONDS = 2.0
 LEAST_POSTGRESQL = 15

@@ -3,6 +3,7 @@
 Targets do not wait for each other, nor do rooms. What follows from an attempt is decided in `webhooks.lanes`.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +14,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from signaling.storage import outbox
 from signaling.storage.access_tables import outbox as events
 from signaling.storage.columns import POSTGRESQL, UtcTime
-from signaling.storage.row_types import columns_of, load, values_of
+from signaling.storage.pages import columns_of, load, values_of
 from signaling.storage.webhook_record import Webhook
 from signaling.storage.webhook_tables import webhook_lanes as table
 from signaling.storage.webhook_tables import webhooks
-from signaling.webhooks.lanes import Lane
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_AT_ONCE = 1000
 """Events that one look hands to lanes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One target and one room. Events up to `last_seq` are dealt with; those up to `target_seq` wait.
+
+    `next_attempt_at` is None where nothing waits. Whoever works on a lane moves it to the end of their lease, and lets
+    go of what they find moved since.
+    """
+
+    webhook_id: str
+    room_id: str
+    last_seq: int
+    target_seq: int
+    next_attempt_at: datetime | None
+    attempts: int = 0
+    failing_since: datetime | None = None
+    delivered_at: datetime | None = None
+    last_error: str | None = None
 
 
 async def behind(connection: AsyncConnection) -> list[str]:

@@ -13,8 +13,7 @@ from signaling.storage import words
 from signaling.storage.access_tables import invite_uses
 from signaling.storage.access_tables import invites as table
 from signaling.storage.fields import check_number, check_word
-from signaling.storage.pages import Listing, Page, PageRequest, insert_once
-from signaling.storage.row_types import columns_of, load, values_of
+from signaling.storage.pages import Listing, Page, PageRequest, columns_of, insert_once, load, values_of
 
 LIFETIME = timedelta(hours=24)
 LONGEST = timedelta(days=365)

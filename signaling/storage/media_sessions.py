@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sfu.offer import CandidateType
 from signaling.storage import words
 from signaling.storage.columns import UtcTime
-from signaling.storage.pages import insert_once
+from signaling.storage.pages import columns_of, insert_once, load, values_of
 from signaling.storage.room_tables import media_sessions as table
-from signaling.storage.row_types import columns_of, load, values_of
 
 Transport = Literal["udp", "tcp"]
 MOST_TOLD = 200

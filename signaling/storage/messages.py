@@ -1,18 +1,41 @@
-"""Chat and application messages of rooms that keep them."""
+"""A message as it is kept, and what its fields may hold. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signaling.storage.message_record import Message, check_message
-from signaling.storage.pages import Listing, Page, PageRequest, insert_once
-from signaling.storage.room_settings import message_days
+from signaling.storage import words
+from signaling.storage.fields import check_document, check_text
+from signaling.storage.pages import Listing, Page, PageRequest, insert_once, values_of
+from signaling.storage.room_record import message_days
 from signaling.storage.room_tables import messages as table
 from signaling.storage.room_tables import rooms
-from signaling.storage.row_types import values_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message to a room, or to one person in it (`recipient`, an identity). `body` is any JSON."""
+
+    id: str
+    room_id: str
+    sender: str
+    topic: str
+    body: Any
+    sent_at: datetime
+    call_id: str | None = None
+    recipient: str | None = None
+
+
+def check_message(message: Message) -> Message:
+    """The message itself, if both databases can keep it. Raises ClientMistake (`bad_message`)."""
+    check_text("topic", message.topic, words.TOPIC_LENGTH, least=1)
+    check_document("body", message.body)
+    return message
+
 
 AT_ONCE = 1000
 """Messages that one transaction forgets at most."""

@@ -14,10 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from signaling.errors import StorageUnavailable
-from signaling.refusals import Refusal
-from signaling.storage.database import Database
-from signaling.storage.database_settings import DatabaseSettings
+from signaling.errors import Refusal, StorageUnavailable
+from signaling.storage.database import Database, DatabaseSettings
 from signaling.storage.tables import METADATA
 
 UPGRADE_SECONDS = 3600.0

@@ -11,8 +11,7 @@ from signaling.identity.permissions import ACTIONS
 from signaling.storage import words
 from signaling.storage.access_tables import moderation_events as table
 from signaling.storage.fields import check_object, check_text, check_word
-from signaling.storage.pages import Listing, Page, PageRequest, insert_once
-from signaling.storage.row_types import values_of
+from signaling.storage.pages import Listing, Page, PageRequest, insert_once, values_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, text
 
 from signaling.storage import words
-from signaling.storage.columns import UtcTime, at_most, document, key, long_text, one_of
-from signaling.storage.metadata import METADATA
+from signaling.storage.columns import METADATA, UtcTime, at_most, document, key, long_text, one_of
 
 rooms = Table(
     "rooms",

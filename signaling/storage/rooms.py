@@ -1,4 +1,4 @@
-"""Rooms: made, read, changed, deleted, listed. Each function works on the connection that it is given."""
+"""What of a room's settings the server itself reads; all else in them is its owner's. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -12,13 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from signaling.errors import ClientMistake
 from signaling.ids import RandomBytes, uuid7
 from signaling.storage.access_tables import bans
+from signaling.storage.database import is_conflict
 from signaling.storage.fields import check_text, search_key
-from signaling.storage.outages import is_conflict
-from signaling.storage.pages import Listing, Page, PageRequest
+from signaling.storage.pages import Listing, Page, PageRequest, columns_of, load, values_of
 from signaling.storage.room_record import CHANGEABLE, Room, RoomFields, check_room, check_room_id
 from signaling.storage.room_tables import calls, participants
 from signaling.storage.room_tables import rooms as table
-from signaling.storage.row_types import columns_of, load, values_of
 
 _LISTING = Listing(table, Room, "created_at")
 _LAST_CHARACTER = "\U0010ffff"

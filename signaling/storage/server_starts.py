@@ -6,9 +6,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signaling.storage.pages import insert_once
+from signaling.storage.pages import columns_of, insert_once, load, values_of
 from signaling.storage.room_tables import server_starts as table
-from signaling.storage.row_types import columns_of, load, values_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

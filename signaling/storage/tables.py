@@ -10,7 +10,7 @@ from signaling.storage.access_tables import (
     outbox_heads,
     withdrawn_tokens,
 )
-from signaling.storage.metadata import METADATA
+from signaling.storage.columns import METADATA
 from signaling.storage.room_tables import (
     calls,
     media_sessions,

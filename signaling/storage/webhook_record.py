@@ -1,4 +1,7 @@
-"""What is kept of a webhook, and what its fields may hold. Pure. Checks raise ClientMistake (`bad_message`)."""
+"""A webhook as the database keeps it, and what its fields may hold. Pure.
+
+Checks raise ClientMistake (`bad_message`).
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,13 +11,15 @@ from typing import Any
 
 from signaling.errors import ClientMistake
 from signaling.storage import words
-from signaling.storage.event_filters import EVERYTHING, check_filter
 from signaling.storage.fields import check_text
-from signaling.webhooks.signing import parse_secret
-from signaling.webhooks.targets import LONGEST_URL
+from signaling.storage.outbox import EVERYTHING, check_filter
 
 MOST_WEBHOOKS = 50
+
+
 MOST_SECRETS = 3
+
+
 FROM_SETTINGS = "settings"
 """The id, and the maker, of the webhook that the settings name."""
 
@@ -56,12 +61,14 @@ class WebhookFields:
 
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
 CHANGEABLE = ("url", "description", "events", "enabled")
 
 
 def check_webhook(webhook: WebhookFields | Webhook) -> None:
     """Whether all fields can be kept; whether the target may be one is decided by `webhooks.targets`."""
-    check_text("url", webhook.url, LONGEST_URL, least=1)
+    check_text("url", webhook.url, words.URL_LENGTH, least=1)
     check_text("description", webhook.description, words.DESCRIPTION_LENGTH)
     check_filter(webhook.events)
 
@@ -81,7 +88,6 @@ def named(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_secret(secrets: Sequence[str], new: str) -> tuple[str, ...]:
     """The secrets with a new one in front; of more than three the oldest goes."""
-    parse_secret(new)
     return (new, *(one for one in secrets if one != new))[:MOST_SECRETS]
 
 

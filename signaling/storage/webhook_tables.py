@@ -3,9 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, text
 
 from signaling.storage import words
-from signaling.storage.columns import UtcTime, at_most, document, key, long_text, one_of
-from signaling.storage.metadata import METADATA
-from signaling.webhooks.targets import LONGEST_URL
+from signaling.storage.columns import METADATA, UtcTime, at_most, document, key, long_text, one_of
 
 webhooks = Table(
     "webhooks",
@@ -23,7 +21,7 @@ webhooks = Table(
     Column("created_by", key(words.IDENTITY_LENGTH), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
-    at_most("url", LONGEST_URL),
+    at_most("url", words.URL_LENGTH),
     at_most("description", words.DESCRIPTION_LENGTH),
     at_most("created_by", words.IDENTITY_LENGTH),
     one_of("disabled_reason", words.DISABLED_REASONS),

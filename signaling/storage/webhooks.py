@@ -1,4 +1,4 @@
-"""Webhooks: made, read, changed, deleted. Each function works on the connection that it is given."""
+"""What is kept of a webhook, and what its fields may hold. Pure. Checks raise ClientMistake (`bad_message`)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from signaling.errors import ClientMistake
 from signaling.ids import RandomBytes, uuid7
 from signaling.storage import outbox, words
-from signaling.storage.row_types import columns_of, values_of
+from signaling.storage.pages import columns_of, values_of
 from signaling.storage.webhook_record import (
     FROM_SETTINGS,
     MOST_WEBHOOKS,

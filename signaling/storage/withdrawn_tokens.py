@@ -8,8 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.storage.access_tables import withdrawn_tokens as table
-from signaling.storage.pages import insert_once
-from signaling.storage.row_types import columns_of, load, values_of
+from signaling.storage.pages import columns_of, insert_once, load, values_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,12 @@ from signaling.errors import ClientMistake, StorageUnavailable
 from signaling.ids import RandomBytes
 from signaling.storage import deliveries, outbox, webhooks
 from signaling.storage.database import Database
+from signaling.storage.deliveries import Lane
 from signaling.storage.outbox import OutboxEvent
 from signaling.storage.webhook_record import Webhook
 from signaling.webhooks import lanes
 from signaling.webhooks.events import EventView
-from signaling.webhooks.lanes import Lane, Outcome
-from signaling.webhooks.retry_times import retry_after
+from signaling.webhooks.lanes import Outcome, retry_after
 from signaling.webhooks.sender import Sender
 
 LANES_AT_ONCE = 4

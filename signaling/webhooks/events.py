@@ -6,8 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from signaling.ids import RandomBytes, uuid7
-from signaling.storage.event_filters import TEST
-from signaling.storage.outbox import NewEvent, OutboxEvent
+from signaling.storage.outbox import TEST, NewEvent, OutboxEvent
 from signaling.storage.room_record import Room
 
 _OF_ROOM = ("id", "name", "room_type", "owner", "guild_id", "region", "is_private", "is_temporary", "created_by")

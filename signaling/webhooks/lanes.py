@@ -1,14 +1,24 @@
-"""How far each target has come in each room, and what follows from an attempt. Pure.
-
-A *lane* is one target and one room: its events go out one after the other. Lanes know nothing of each other, so neither
-a room nor a target waits for another.
-"""
+"""When to try again what has failed. Pure: chance comes from an argument."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from signaling.webhooks.retry_times import retry_after
+from signaling.storage.deliveries import Lane
+
+FIRST = 1.0
+LONGEST = 3600.0
+_MOST_DOUBLINGS = 20
+
+
+def retry_after(attempts: int, chance: float) -> float:
+    """Seconds until the next attempt after so many failed ones, 1 or more: doubling from a second to an hour.
+
+    `chance`, from 0 to 1, takes off up to a half, so that those who failed together do not come back together.
+    """
+    doubled = FIRST * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS)
+    return min(LONGEST, doubled) * (1.0 - chance / 2)
+
 
 GIVE_UP = timedelta(days=3)
 ERROR_LENGTH = 500
@@ -18,25 +28,6 @@ Result = Literal["delivered", "failed", "gone", "refused"]
 
 Consequence = Literal["again", "skip", "gone", "gave_up"]
 """Of a failed attempt: try again, give up the event, or disable the target, for one of the two reasons."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """One target and one room. Events up to `last_seq` are dealt with; those up to `target_seq` wait.
-
-    `next_attempt_at` is None where nothing waits. Whoever works on a lane moves it to the end of their lease, and lets
-    go of what they find moved since.
-    """
-
-    webhook_id: str
-    room_id: str
-    last_seq: int
-    target_seq: int
-    next_attempt_at: datetime | None
-    attempts: int = 0
-    failing_since: datetime | None = None
-    delivered_at: datetime | None = None
-    last_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

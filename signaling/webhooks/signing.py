@@ -21,6 +21,14 @@ def new_secret(random: RandomBytes) -> str:
     return PREFIX + base64.b64encode(random(_MADE)).decode()
 
 
+def chosen_secret(named: str | None, random: RandomBytes) -> str:
+    """The secret that was named, or a new one. Raises ClientMistake (`bad_message`) for one that cannot sign."""
+    if named is None:
+        return new_secret(random)
+    parse_secret(named)
+    return named
+
+
 def parse_secret(text: str) -> bytes:
     """The bytes that sign. Raises ClientMistake (`bad_message`), which does not repeat the text."""
     try:

@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from signaling.errors import ClientMistake
+from signaling.storage import words
 
-LONGEST_URL = 2048
 _PRINTABLE = re.compile(r"[!-\[\]-~]+")
 """ASCII without spaces and backslashes, which readers of URLs take in different ways."""
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
@@ -85,8 +85,8 @@ def _parts(url: str) -> tuple[SplitResult, str]:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _refused("https://host/path") from None
-    if len(url) > LONGEST_URL or not _PRINTABLE.fullmatch(url):
-        raise _refused(f"at most {LONGEST_URL} characters of ASCII without spaces and backslashes")
+    if len(url) > words.URL_LENGTH or not _PRINTABLE.fullmatch(url):
+        raise _refused(f"at most {words.URL_LENGTH} characters of ASCII without spaces and backslashes")
     if not host or port == 0:
         raise _refused("https://host/path")
     if "@" in parts.netloc or "#" in url:

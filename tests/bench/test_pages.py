@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from bench import pages
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import Database, choose_database
 from tests.support.postgres import PostgresServer
 
 

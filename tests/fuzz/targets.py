@@ -43,8 +43,7 @@ from sfu.stun import error_response, parse_request, read_mapped_address, success
 from sfu.udp import RTP, classify
 from signaling.errors import ClientMistake
 from signaling.protocol.client_messages import parse_client_message
-from signaling.protocol.sdpfrag import parse_fragment, restarted
-from signaling.protocol.whip import WHEP, WHIP, one_way_offer
+from signaling.protocol.whip import WHEP, WHIP, one_way_offer, parse_fragment, restarted
 from tests.fuzz.mutators import mutate_json, mutate_lines, mutate_octets
 from tests.sfu.offers import NAMES, one_line, read
 from tests.signaling.protocol.test_client_messages import GOOD

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ValidationError
 from yarl import URL
 
 from signaling.api.config import DevTokenRequest
-from signaling.api.http_models import JoinBody, MessageBody
-from signaling.api.openapi import all_endpoints, document
+from signaling.api.openapi import all_routes, document
+from signaling.api.plain_http import JoinBody, MessageBody
 from signaling.app import BODY_LIMIT
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import DATABASE, TOKENS
 from signaling.http.limits import LIMITED_PREFIXES
-from signaling.http.routes import Endpoint
+from signaling.http.routes import Route
 from signaling.identity.grants import Grants
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import Served, served
@@ -34,7 +34,7 @@ from tests.support.kept import database_url
 from tests.support.postgres import PostgresServer
 from tests.support.wrong_types import wrong_values
 
-ENDPOINTS = all_endpoints()
+ROUTES = all_routes()
 DOCUMENT = document()
 ROOM_IN_PATH = "/api/v1/rooms/{id}"
 
@@ -106,7 +106,7 @@ class Attacker:
         self.server = server
         self.asked = 0
 
-    async def ask(self, row: Endpoint, path: str | None = None, query: str = "", **options: Any) -> int:
+    async def ask(self, row: Route, path: str | None = None, query: str = "", **options: Any) -> int:
         """Send one; the status of the answer, which is a documented one."""
         self.asked += 1
         headers = {**person(self.server, f"ops-{self.asked}", "operator").headers, **options.pop("headers", {})}
@@ -125,7 +125,7 @@ class Attacker:
             assert response.status == 200, told
 
 
-def check_answer(row: Endpoint, method: str, response: aiohttp.ClientResponse, body: bytes) -> None:
+def check_answer(row: Route, method: str, response: aiohttp.ClientResponse, body: bytes) -> None:
     """Raises AssertionError for a status, a media type or a body that is not documented."""
     where = (method, str(response.url)[:300], response.status, body[:500])
     assert response.status < 500 or response.status == 503, where
@@ -211,20 +211,20 @@ def bad_bodies(model: type[BaseModel]) -> Iterable[bytes]:
     yield (once[:-1] + ("," if good else "") + '"x": 1, "x": 2}').encode()
 
 
-def has_model(row: Endpoint) -> bool:
+def has_model(row: Route) -> bool:
     return isinstance(row.body, type)
 
 
-def route(row: Endpoint) -> str:
+def route(row: Route) -> str:
     return f"{row.method} {row.path}"
 
 
-def of(rows: Iterable[Endpoint]) -> Any:
+def of(rows: Iterable[Route]) -> Any:
     return pytest.mark.parametrize("row", [pytest.param(row, id=route(row)) for row in rows])
 
 
-@of(row for row in ENDPOINTS if has_model(row) and row.body not in (JoinBody, MessageBody))
-def test_no_field_of_a_body_takes_a_value_of_another_type(row: Endpoint) -> None:
+@of(row for row in ROUTES if has_model(row) and row.body not in (JoinBody, MessageBody))
+def test_no_field_of_a_body_takes_a_value_of_another_type(row: Route) -> None:
     """Nor `false` for a number, nor a number for a text; and no body takes a field that it has not."""
     assert isinstance(row.body, type)
     good = good_body(row.body)
@@ -242,7 +242,7 @@ async def test_whoever_asks_a_refusal_is_a_documented_one(tmp_path: Any) -> None
         askers = [Caller(server, bearer) for bearer in (None, "x.y.z", "parley_x", old)]
         askers += [person(server, "eve", room="den", room_join=True), person(server, "ed", "owner", room="elsewhere")]
         askers.append(await service(server, "audit.read"))
-        for row, who in itertools.product(ENDPOINTS, askers):
+        for row, who in itertools.product(ROUTES, askers):
             await plain(attacker, row, who)
 
 
@@ -250,7 +250,7 @@ async def test_who_is_too_fast_hears_so_on_each_route_that_counts(tmp_path: Any)
     async with served(tmp_path, dev=True, rate_limit_rpm=1) as server:
         attacker, nobody = Attacker(server), Caller(server, None)
         assert await nobody.status("GET", "/api/v1/config") == 200
-        for row in ENDPOINTS:
+        for row in ROUTES:
             response = await plain(attacker, row, nobody)
             assert (response.status == 429) is row.path.startswith(LIMITED_PREFIXES), route(row)
             assert response.status != 429 or 1 <= int(response.headers["Retry-After"]) <= 60, route(row)
@@ -271,7 +271,7 @@ async def test_without_the_database_each_route_says_so_or_does_without(tmp_path:
             for name in ("transaction", "reading"):
                 patch.setattr(server.app[DATABASE], name, away)
             for who in askers:
-                for row in ENDPOINTS:
+                for row in ROUTES:
                     response = await plain(attacker, row, who)
                     told[route(row)] = (response.status, response.content_type)
             # What has happened meanwhile waits on the disk, and is written later.
@@ -286,7 +286,7 @@ async def away(*_: object) -> AsyncIterator[None]:
     yield
 
 
-async def plain(attacker: Attacker, row: Endpoint, who: Caller) -> aiohttp.ClientResponse:
+async def plain(attacker: Attacker, row: Route, who: Caller) -> aiohttp.ClientResponse:
     """One good request of this asker; the answer, which is a documented one."""
     body: dict[str, Any] = {"json": good_body(row.body)} if isinstance(row.body, type) else {}  # type: ignore[arg-type]
     headers = dict(who.headers)
@@ -302,7 +302,7 @@ async def plain(attacker: Attacker, row: Endpoint, who: Caller) -> aiohttp.Clien
 async def test_bodies(tmp_path: Any, url: str) -> None:
     """Each field of each body with each bad value, and bodies that are none."""
     async with attacked(tmp_path, url) as attacker:
-        for row in filter(has_model, ENDPOINTS):
+        for row in filter(has_model, ROUTES):
             assert isinstance(row.body, type)
             for body in bad_bodies(row.body):
                 headers = {"Content-Type": "application/json"}
@@ -312,7 +312,7 @@ async def test_bodies(tmp_path: Any, url: str) -> None:
 
 async def test_ids_in_paths(tmp_path: Any, url: str) -> None:
     async with attacked(tmp_path, url) as attacker:
-        for row in ENDPOINTS:
+        for row in ROUTES:
             for name, bad in itertools.product(names_of(row.path), IDS):
                 path = filled(row.path.replace(name, bad))
                 body = {"json": good_body(row.body)} if isinstance(row.body, type) else {}  # type: ignore[arg-type]
@@ -324,7 +324,7 @@ async def test_queries(tmp_path: Any, url: str) -> None:
     """Each parameter with each bad value, twice, and unknown ones; huge pages, broken and borrowed cursors."""
     numbers = ("0", "-1", "1.5", "1e3", "99999999999999999999", "\u0661", "0x10", " 1", "true")
     async with attacked(tmp_path, url) as attacker:
-        for row in ENDPOINTS:
+        for row in ROUTES:
             if row.query is None:
                 continue
             for name in row.query.model_fields:
@@ -343,7 +343,7 @@ async def test_queries(tmp_path: Any, url: str) -> None:
 async def test_headers(tmp_path: Any, url: str) -> None:
     """Entity tags, idempotency keys, names of sessions, and tokens that are none."""
     async with attacked(tmp_path, url) as attacker:
-        for row in ENDPOINTS:
+        for row in ROUTES:
             body = {"json": good_body(row.body)} if isinstance(row.body, type) else {}  # type: ignore[arg-type]
             for tag in TAGS if "stale" in row.errors or "If-Match" in row.headers else ():
                 await attacker.ask(row, headers={"If-Match": tag}, **body)
@@ -355,7 +355,7 @@ async def test_headers(tmp_path: Any, url: str) -> None:
 
 async def test_media_types(tmp_path: Any, url: str) -> None:
     async with attacked(tmp_path, url) as attacker:
-        for row, kind in itertools.product(filter(has_model, ENDPOINTS), TYPES):
+        for row, kind in itertools.product(filter(has_model, ROUTES), TYPES):
             status = await attacker.ask(row, data=b"{}", headers={"Content-Type": kind, "If-Match": "*"})
             assert status in (404, 415), (route(row), kind)
 
@@ -363,7 +363,7 @@ async def test_media_types(tmp_path: Any, url: str) -> None:
 async def test_what_is_too_long_is_never_taken(tmp_path: Any) -> None:
     too_long = ("x" * 5000, "\u00e4" * 60_000, ["x"] * 5000, 10**30, dict.fromkeys(map(str, range(20_000)), 1))
     async with attacked(tmp_path, "") as attacker:
-        for row in filter(has_model, ENDPOINTS):
+        for row in filter(has_model, ROUTES):
             assert isinstance(row.body, type)
             good = good_body(row.body)
             for name, value in itertools.product(row.body.model_fields, too_long):
@@ -373,7 +373,7 @@ async def test_what_is_too_long_is_never_taken(tmp_path: Any) -> None:
 
 async def test_bodies_that_are_too_large(tmp_path: Any) -> None:
     async with attacked(tmp_path, "") as attacker:
-        for row in (row for row in ENDPOINTS if row.body):
+        for row in (row for row in ROUTES if row.body):
             kind = row.body if isinstance(row.body, str) else "application/json"
             headers = {"Content-Type": str(kind), "If-Match": "*"}
             status = await attacker.ask(row, data=b" " * (BODY_LIMIT + 1), headers=headers)
@@ -384,9 +384,9 @@ async def test_methods(tmp_path: Any) -> None:
     """RFC 9110 section 15.5.6: what a path does not do is 405; a header does not make it another method."""
     async with attacked(tmp_path, "") as attacker:
         known: dict[str, set[str]] = {}
-        for row in ENDPOINTS:
+        for row in ROUTES:
             known.setdefault(row.path, set()).add(row.method)
-        for row in {row.path: row for row in ENDPOINTS}.values():
+        for row in {row.path: row for row in ROUTES}.values():
             for method in METHODS:
                 if method in known[row.path] or (method == "HEAD" and "GET" in known[row.path]) or method == "CONNECT":
                     continue
@@ -395,9 +395,9 @@ async def test_methods(tmp_path: Any) -> None:
                 assert status != 204 or method == "OPTIONS", (method, row.path)
 
 
-@of(row for row in ENDPOINTS if row.path.startswith(ROOM_IN_PATH))
+@of(row for row in ROUTES if row.path.startswith(ROOM_IN_PATH))
 async def test_a_token_of_one_room_gets_the_same_no_for_another_whether_it_is_there_or_not(
-    tmp_path: Any, row: Endpoint
+    tmp_path: Any, row: Route
 ) -> None:
     async with served(tmp_path, rate_limit_rpm=100_000) as server:
         operator = person(server, "ops", "operator")

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from signaling.http.app_keys import SPOOL
-from signaling.http.routes import Endpoint
+from signaling.http.routes import Route
 from signaling.protocol.client_messages import CLIENT_MESSAGES
-from tests.integration.test_bad_input import ENDPOINTS, TEXTS, VALUES, filled, route
+from tests.integration.test_bad_input import ROUTES, TEXTS, VALUES, filled, route
 from tests.signaling.http.callers import person
 from tests.signaling.serving import Served, served
 
@@ -91,9 +91,9 @@ async def test_a_body_that_does_not_come_ends_in_time_on_each_route_that_reads_o
     async with served(tmp_path, dev=True, read_timeout=0.3, rate_limit_rpm=10_000, **LIMITS) as server:
         operator = person(server, "ops", "operator", room="den", room_join=True)
         assert await operator.status("POST", "/api/v1/rooms", {"id": "den", "name": "Den"}) == 201
-        rows = [row for row in ENDPOINTS if row.body and "{resource}" not in row.path]
+        rows = [row for row in ROUTES if row.body and "{resource}" not in row.path]
 
-        def begun(row: Endpoint) -> bytes:
+        def begun(row: Route) -> bytes:
             kind = row.body if isinstance(row.body, str) else "application/json"
             lines = (
                 f"{row.method} {filled(row.path)} HTTP/1.1", f"Host: {server.host}", f"Content-Type: {kind}",

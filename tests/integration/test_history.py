@@ -17,10 +17,10 @@ from urllib.request import urlopen
 import aiohttp
 import pytest
 
-from signaling.cli.token_command import TokenOrder, make_token
+from signaling.cli.token import TokenOrder, make_token
 from signaling.protocol.server_messages import rfc3339
 from signaling.settings.settings import Settings
-from signaling.storage.spool_format import decode_lines
+from signaling.storage.spool import decode_lines
 from tests.support.client import QUIET, ServerRefused, VoiceClient
 from tests.support.house import eventually
 from tests.support.kept import Kept, database_url, read_kept

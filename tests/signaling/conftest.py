@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from signaling.storage import migrate
-from signaling.storage.database import Database
-from signaling.storage.database_settings import DatabaseSettings, choose_database
+from signaling.storage.database import Database, DatabaseSettings, choose_database
 from tests.support.postgres import PostgresServer
 
 KINDS = ("sqlite", "postgresql")

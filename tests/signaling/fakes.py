@@ -11,17 +11,14 @@ from sfu.errors import BadOffer
 from sfu.offer import Candidate
 from sfu.opus import USUAL, OpusWishes
 from sfu.sdp import parse_candidate
-from sfu.selection import MuteFlags
-from signaling.call.audit import AuditEvent
-from signaling.call.chronicle import LoggedChronicle
+from signaling.call.chronicle import AuditEvent, LoggedChronicle
 from signaling.call.conversation import Conversation
-from signaling.call.records import Records
-from signaling.call.settings import GatewaySettings
+from signaling.call.settings import CallSettings
+from signaling.call.state import Records
 from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
-from signaling.protocol.carrier import Carrier
-from signaling.protocol.session import Session
-from signaling.storage.message_record import Message
+from signaling.protocol.session import Carrier, Session
+from signaling.storage.messages import Message
 
 SECRET = "a2V5cyBmb3IgdGVzdHMgb25seSwgbm8gcmVhbCBvbmU"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,7 +73,7 @@ class FakeMedia:
         return {"loop_lag_seconds": self.lag}
 
 
-class FakeLine:
+class FakeCarrier:
     """A carrier that keeps what it is given."""
 
     def __init__(self, address: str = "192.0.2.1") -> None:
@@ -127,7 +124,7 @@ def receive(talk: Conversation, line: Carrier, text: str | bytes, now: float) ->
         talk.act(line, request, now)
 
 
-class House:
+class FakeServer:
     """A conversation with fake neighbours and a clock that stands until it is moved."""
 
     def __init__(self, **settings: Any) -> None:
@@ -136,8 +133,8 @@ class House:
         self.media = FakeMedia()
         self.audit = FakeChronicle()
         seeds = itertools.count(1)
-        self.talk = Conversation(
-            GatewaySettings(**settings),
+        self.conversation = Conversation(
+            CallSettings(**settings),
             self.tokens,
             self.media,
             self.utc,
@@ -153,26 +150,26 @@ class House:
         granted = Grants(room=room, room_join=True, **grants)
         return self.tokens.issue(identity, grants=granted, utc=self.utc(), role=role)
 
-    def line(self, token: str | None = None) -> FakeLine:
-        line = FakeLine()
-        self.talk.open(line, self.now, token)
+    def line(self, token: str | None = None) -> FakeCarrier:
+        line = FakeCarrier()
+        self.conversation.open(line, self.now, token)
         return line
 
-    def say(self, line: FakeLine, kind: str, payload: dict[str, Any] | None = None, *, quiet: bool = False) -> None:
+    def say(self, line: FakeCarrier, kind: str, payload: dict[str, Any] | None = None, *, quiet: bool = False) -> None:
         """Send one message; with an id unless `quiet`."""
         message: dict[str, Any] = {"type": kind, "payload": payload or {}}
         if not quiet:
             message["id"] = next(self._ids)
-        receive(self.talk, line, orjson.dumps(message).decode(), self.now)
+        receive(self.conversation, line, orjson.dumps(message).decode(), self.now)
 
-    def enter(self, identity: str, room: str = "lobby", role: Role | None = None, **grants: Any) -> FakeLine:
+    def enter(self, identity: str, room: str = "lobby", role: Role | None = None, **grants: Any) -> FakeCarrier:
         """Somebody who has joined; what was sent so far is kept in `line.frames`."""
         line = self.line(self.token(identity, room, role, **grants))
         self.say(line, "join", {"room": room})
         assert line.frames[-1]["type"] == "joined", line.frames
         return line
 
-    def people(self, *identities: str) -> list[FakeLine]:
+    def people(self, *identities: str) -> list[FakeCarrier]:
         """Several who have joined, with nothing unread."""
         lines = [self.enter(identity) for identity in identities]
         for line in lines:
@@ -182,12 +179,12 @@ class House:
     def tick(self, seconds: float) -> None:
         """Let time pass and do what is due."""
         self.now += seconds
-        for session in self.talk.due(self.now):
-            self.talk.expire(session, self.now)
-        self.talk.clear_up(self.now)
+        for session in self.conversation.due(self.now):
+            self.conversation.expire(session, self.now)
+        self.conversation.clear_up(self.now)
 
 
-def pid(line: FakeLine) -> str:
+def pid(line: FakeCarrier) -> str:
     """The participant id of whoever is on this line."""
     assert line.session is not None
     assert line.session.participant_id is not None

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from signaling.app import build_app, make_runner
-from signaling.cli import db_command
+from signaling.cli import database
 from signaling.settings.settings import Settings
 
 SECRET = "Zk3-9vQ_8sLw2Xy7Rt5Bn1Mc4Hd6Gf0Pa"
@@ -96,7 +96,7 @@ def made_database() -> Path:
     """A database with all tables, to be copied: making one takes longer than most tests."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
-    db_command.upgrade(settings_for(folder))
+    database.upgrade(settings_for(folder))
     return folder / "parley.db"
 
 

@@ -14,12 +14,11 @@ from structlog.testing import capture_logs
 from sfu.errors import PortUnavailable
 from signaling import app as composition
 from signaling.app import BODY_LIMIT, build_app, run, serve
-from signaling.cli import db_command
-from signaling.errors import ClientMistake
+from signaling.cli import database
+from signaling.errors import ClientMistake, PortTaken, Refusal
 from signaling.history import room_sweeper
 from signaling.http.app_keys import DATABASE, MEDIA, READINESS, TOKENS
 from signaling.operating import token_keys
-from signaling.refusals import PortTaken, Refusal
 from tests.signaling.certificates import make_certificate
 from tests.signaling.http.callers import person
 from tests.signaling.identity.forging import NOW, claims, sign_ed, sign_rsa
@@ -209,13 +208,6 @@ async def test_headers_that_do_not_come_in_time_end_the_connection(tmp_path):
         await writer.wait_closed()
 
 
-async def test_what_the_gateway_is_told_comes_from_the_settings(tmp_path):
-    settings = settings_for(tmp_path, stun_servers=["stun.example.org"], slots=5)
-    told = composition._gateway_settings(settings)
-    assert told.slots == 5
-    assert told.ice_servers == ({"urls": ["stun:stun.example.org:3478"]},)
-
-
 def test_the_real_media_server_is_built_from_the_settings(tmp_path):
     app = build_app(settings_for(tmp_path, media_port=0))
     assert app[MEDIA].addresses == ()
@@ -229,13 +221,13 @@ async def test_the_first_start_makes_the_database_and_the_next_one_finds_it(tmp_
         await runner.setup()
         await app[DATABASE].ping()
         await runner.cleanup()
-    told = await asyncio.to_thread(db_command.look, settings_for(tmp_path / "data"))
+    told = await asyncio.to_thread(database.look, settings_for(tmp_path / "data"))
     assert told["state"] == "current"
 
 
 async def test_a_newer_database_is_a_refusal_and_opens_nothing(tmp_path):
     settings, media = settings_for(tmp_path), RememberingMedia()
-    await asyncio.to_thread(db_command.upgrade, settings)
+    await asyncio.to_thread(database.upgrade, settings)
     with sqlite3.connect(tmp_path / "parley.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()

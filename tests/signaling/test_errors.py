@@ -1,6 +1,16 @@
 import pytest
 
-from signaling.errors import ERRORS, ClientMistake, ClosingMistake, OurMistake, WeakSecret, code_for_media
+from signaling.errors import (
+    ERRORS,
+    BadSettings,
+    ClientMistake,
+    ClosingMistake,
+    OurMistake,
+    PortTaken,
+    Refusal,
+    WeakSecret,
+    code_for_media,
+)
 
 
 def test_every_row_has_a_status_and_a_sentence() -> None:
@@ -32,3 +42,15 @@ def test_a_code_that_is_not_in_the_table_cannot_be_raised() -> None:
 def test_codes_of_the_offer_parser_are_mapped() -> None:
     assert code_for_media("no_audio") == "no_audio"
     assert code_for_media("bad_fingerprint") == "bad_sdp"
+
+
+def test_a_refusal_has_three_parts_and_an_exit_code():
+    refusal = Refusal("it broke", "because", "do this")
+    assert refusal.as_json() == {"error": "it broke", "why": "because", "remedy": "do this"}
+    assert str(refusal) == "it broke: because"
+    assert refusal.exit_code == 1
+
+
+def test_settings_are_the_commands_fault_and_ports_the_machines():
+    assert BadSettings("a", "b", "c").exit_code == 2
+    assert PortTaken("a", "b", "c").exit_code == 1

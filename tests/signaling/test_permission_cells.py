@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from signaling.api.openapi import all_endpoints
-from signaling.call.room_policy import RoomPolicy
-from signaling.chance import SYSTEM_CHANCE
+from signaling.api.openapi import all_routes
+from signaling.call.rooms import RoomPolicy
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http.app_keys import CLOCK, GATEWAY, SPOOL, TOKENS
 from signaling.identity.deny_list import Ban
 from signaling.identity.grants import Grants, Role
@@ -295,7 +295,7 @@ def test_each_action_has_a_request_a_message_or_stands_in_not_yet() -> None:
 
 
 def test_each_route_is_of_an_action_or_open_to_everybody() -> None:
-    routes = {f"{row.method} {row.path}" for row in all_endpoints()}
+    routes = {f"{row.method} {row.path}" for row in all_routes()}
     named = {route for route in routes if route.partition(" ")[2] in OPEN} | OTHER_ROUTES.keys()
     assert REST.keys() == ROUTES.keys()
     assert routes == named | set(ROUTES.values())

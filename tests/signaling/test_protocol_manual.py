@@ -7,11 +7,11 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from signaling.call.settings import GatewaySettings
+from signaling.call.settings import CallSettings
 from signaling.errors import ERRORS
 from signaling.protocol.client_messages import CLIENT_MESSAGES, parse_client_message
-from signaling.protocol.replay import MOST_MESSAGES
 from signaling.protocol.server_messages import SERVER_MESSAGES
+from signaling.protocol.session import MOST_MESSAGES
 from signaling.protocol.states import PARTICIPANT, SESSION, mermaid
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
@@ -65,7 +65,7 @@ def test_the_diagrams_are_drawn_from_the_tables(table: dict[str, dict[str, str]]
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
-    settings = GatewaySettings()
+    settings = CallSettings()
     for sentence in (
         f"| time to authenticate | {settings.auth_seconds:.0f} s |",
         f"| seat without a sign of life | {settings.seat_seconds:.0f} s |",

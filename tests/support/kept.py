@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from signaling.storage import history, media_sessions, moderation, outbox
+from signaling.storage import calls, media_sessions, moderation, outbox
 from signaling.storage.calls import Call, Presence
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import Database, choose_database
 from signaling.storage.media_sessions import MediaSession
 from signaling.storage.moderation import ModerationEvent
 from signaling.storage.outbox import OutboxEvent
@@ -31,16 +30,16 @@ async def read_kept(url: str, folder: Path) -> Kept:
     try:
         await database.open()
         async with database.reading() as connection:
-            calls = await history.past_calls(connection, None, PageRequest(200))
-            people = await history.past_people(connection, history.PeopleFilter(), PageRequest(200))
+            held = await calls.past_calls(connection, None, PageRequest(200))
+            people = await calls.past_people(connection, calls.PeopleFilter(), PageRequest(200))
             acts = await moderation.page(connection, moderation.ModerationFilter(), PageRequest(200))
-            assert (calls.next_cursor, people.next_cursor) == (None, None)
+            assert (held.next_cursor, people.next_cursor) == (None, None)
             sessions = [await media_sessions.of_participant(connection, one.id) for one in people.items]
             events = await outbox.after(connection, 0, 1000)
     finally:
         await database.close()
     media = tuple(session for each in sessions for session in each)
-    return Kept(calls.items[::-1], people.items[::-1], media, acts.items[::-1], tuple(events))
+    return Kept(held.items[::-1], people.items[::-1], media, acts.items[::-1], tuple(events))
 
 
 def database_url(kind: str, postgres: PostgresServer) -> str:

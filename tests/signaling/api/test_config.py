@@ -5,7 +5,7 @@ import pytest
 
 from signaling.api.openapi import as_text
 from signaling.http.app_keys import TOKENS
-from signaling.identity.tokens import LIFETIME
+from signaling.identity.claims import LIFETIME
 from tests.signaling.serving import served
 
 WANTED = {"name": " Ana\u202e ", "room": "lobby"}

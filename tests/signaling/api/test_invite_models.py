@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from signaling.api.invite_models import AcceptedInvite, InviteRequest, InviteToken, InviteView, NewInvite
-from signaling.identity.inviting import token_of
+from signaling.identity.issuing import token_of
 from signaling.storage.invites import Invite
 
 MADE = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -31,12 +31,12 @@ async def invite(who, path=OF_DEN, **order):
 async def join(server, token, room="den", **payload):
     """The frame that a join with this token is answered by, with all that is looked up for it."""
     gateway, line, now = server.app[GATEWAY], Line(), server.app[CLOCK].now()
-    house = gateway.conversation
-    house.open(line, now, token)
+    conversation = gateway.conversation
+    conversation.open(line, now, token)
     line.take()
     text = json.dumps({"type": "join", "id": 1, "payload": {"room": room, **payload}})
-    request = house.read(line, text, now)
-    house.act(line, await gateway.prepare(line.session, request), now)
+    request = conversation.read(line, text, now)
+    conversation.act(line, await gateway.prepare(line.session, request), now)
     return next(frame for frame in line.take() if frame["type"] in ("joined", "error"))
 
 

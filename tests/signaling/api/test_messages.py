@@ -1,12 +1,34 @@
 """What was said in a room that keeps it: from the line of one to a page of another, through spool and database."""
 
 import json
+from dataclasses import fields
 from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
+from signaling.api.messages import MessageQuery, MessagesPage, MessageView
 from signaling.http.app_keys import CLOCK, GATEWAY, SPOOL
+from signaling.storage.messages import Message
 from tests.signaling.fakes import receive
 from tests.signaling.http.callers import Line, person, service
 from tests.signaling.serving import Served, served
+from tests.signaling.storage.samples import at
+
+
+def test_a_message_is_told_with_all_but_its_room():
+    kept = Message(id="m", room_id="den", sender="ana", topic="chat", body={"a": [1]}, sent_at=at(0), recipient="ben")
+    view = MessageView.of(kept)
+    assert set(MessageView.model_fields) == {one.name for one in fields(Message)} - {"room_id"}
+    assert (view.sender, view.recipient, view.body) == ("ana", "ben", {"a": [1]})
+    assert MessagesPage(items=[view], next_cursor=None).items == [view]
+
+
+@pytest.mark.parametrize("wrong", [{"limit": 0}, {"limit": 201}, {"topic": ""}, {"topic": "x" * 65}, {"reader": "ben"}])
+def test_what_is_no_query(wrong):
+    with pytest.raises(ValidationError):
+        MessageQuery(**wrong)
+
 
 DEN = "/api/v1/rooms/den"
 MESSAGES = f"{DEN}/messages"
@@ -23,13 +45,13 @@ async def a_den(server: Served, **settings: Any) -> None:
 async def join(server: Served, identity: str) -> Line:
     """Somebody who has joined the den, as the gateway lets them in: with the room looked up."""
     gateway, line, now = server.app[GATEWAY], Line(), server.app[CLOCK].now()
-    house = gateway.conversation
+    conversation = gateway.conversation
     token = person(server, identity, room="den", room_join=True).bearer
-    house.open(line, now, token)
-    request = house.read(line, json.dumps({"type": "join", "id": 1, "payload": {"room": "den"}}), now)
+    conversation.open(line, now, token)
+    request = conversation.read(line, json.dumps({"type": "join", "id": 1, "payload": {"room": "den"}}), now)
     assert request is not None
     assert line.session is not None
-    house.act(line, await gateway.prepare(line.session, request), now)
+    conversation.act(line, await gateway.prepare(line.session, request), now)
     assert line.frames[-1]["type"] == "joined", line.frames
     line.take()
     return line

@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from signaling.api.openapi import all_endpoints, as_text, document
+from signaling.api.openapi import all_routes, as_text, document
 from tests.signaling.serving import served
 
 DOCS = Path(__file__).parents[3] / "docs" / "openapi.json"
@@ -27,7 +27,7 @@ def test_it_is_what_the_specification_of_openapi_3_1_asks_for():
 def test_every_route_is_in_it_with_its_errors_as_problems():
     spec = document()
     assert spec["openapi"] == "3.1.0"
-    for row in all_endpoints():
+    for row in all_routes():
         operation = spec["paths"][row.path][row.method.lower()]
         assert set(map(str, row.answers)) <= set(operation["responses"])
         assert "application/problem+json" in operation["responses"]["500"]["content"]
@@ -74,7 +74,7 @@ def test_a_route_that_takes_an_idempotency_key_says_so_and_one_with_a_limit_of_i
 def test_each_route_says_how_to_say_who_one_is():
     """A token or a key, the session of plain HTTP, either one or nobody; and nothing where nobody asks."""
     paths = document()["paths"]
-    for row in all_endpoints():
+    for row in all_routes():
         told = paths[row.path][row.method.lower()].get("security")
         assert bool(told) is ("unauthenticated" in row.errors), row.path
     assert paths["/api/v1/rooms"]["get"]["security"] == [{"bearer": []}]
@@ -103,7 +103,7 @@ def test_every_list_is_a_page_of_items():
         "/api/v1/rooms/{id}/participants/{participant}/media-sessions",
     }
     paged = 0
-    for row in all_endpoints():
+    for row in all_routes():
         for model in row.answers.values():
             if isinstance(model, str) or "items" not in model.model_fields or row.path == "/api/v1/events":
                 continue
@@ -117,7 +117,7 @@ def test_every_list_is_a_page_of_items():
 def test_whatever_can_be_stale_says_how_to_name_the_version():
     """RFC 9110 section 13.1.1, RFC 6585 section 3."""
     paths = document()["paths"]
-    for row in all_endpoints():
+    for row in all_routes():
         named = paths[row.path][row.method.lower()].get("parameters", [])
         match = [one for one in named if one["name"] == "If-Match"]
         assert bool(match) is ("stale" in row.errors or "precondition_failed" in row.errors), row.path

@@ -4,8 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from signaling.api.people_models import HistoryQuery, PageQuery, ParticipantsPage, PresenceView
-from signaling.call.room_policy import RoomPolicy
-from signaling.call.rooms import Participant, RoomDirectory
+from signaling.call.rooms import Participant, RoomDirectory, RoomPolicy
 from signaling.errors import ClientMistake
 from signaling.storage.calls import Presence
 from tests.signaling.fakes import START

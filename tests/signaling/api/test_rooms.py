@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from signaling.call.floor import adopt
-from signaling.call.room_policy import RoomPolicy
+from signaling.call.rooms import RoomPolicy
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
-from tests.signaling.fakes import FakeLine, pid, receive
+from tests.signaling.fakes import FakeCarrier, pid, receive
 from tests.signaling.http.callers import enter
 from tests.signaling.serving import served
 
@@ -175,14 +175,14 @@ async def test_only_operators_give_rooms_to_others(tmp_path):
 
 async def test_who_is_in_a_deleted_room_is_told_and_has_left(tmp_path):
     async with served(tmp_path) as server:
-        ana, line = Caller(server, room_create=True), FakeLine()
+        ana, line = Caller(server, room_create=True), FakeCarrier()
         await ana.ask("POST", body={"name": "Den", "id": "den"})
-        house, tokens = server.app[GATEWAY].conversation, server.app[TOKENS]
-        house.open(line, 0.0, tokens.issue("ben", grants=Grants.for_room("den"), utc=datetime.now(UTC)))
-        receive(house, line, '{"type": "join", "payload": {"room": "den"}}', 0.0)
+        conversation, tokens = server.app[GATEWAY].conversation, server.app[TOKENS]
+        conversation.open(line, 0.0, tokens.issue("ben", grants=Grants.for_room("den"), utc=datetime.now(UTC)))
+        receive(conversation, line, '{"type": "join", "payload": {"room": "den"}}', 0.0)
         assert await ana.status("DELETE", f"{ROOMS}/den") == 204
         assert [one["payload"]["reason"] for one in line.take()[-2:]] == ["room_deleted", "room_deleted"]
-        assert len(house.rooms) == 0
+        assert len(conversation.rooms) == 0
 
 
 async def test_without_the_database_it_is_503(tmp_path, monkeypatch):
@@ -205,16 +205,16 @@ async def test_a_change_holds_at_once_for_whoever_is_there(tmp_path):
     async with served(tmp_path) as server:
         ana = Caller(server, room_create=True)
         assert await ana.status("POST", body={"name": "Den", "id": "den"}) == 201
-        house = server.app[GATEWAY].conversation
-        line = FakeLine()
+        conversation = server.app[GATEWAY].conversation
+        line = FakeCarrier()
         token = server.app[TOKENS].issue("ben", grants=Grants.for_room("den"), utc=datetime.now(UTC))
         now = server.app[CLOCK].now()
-        house.open(line, now, token)
-        receive(house, line, '{"type": "join", "payload": {"room": "den"}}', now)
+        conversation.open(line, now, token)
+        receive(conversation, line, '{"type": "join", "payload": {"room": "den"}}', now)
         line.take()
         assert await ana.status("PATCH", f"{ROOMS}/den", {"is_moderated": True}, If_Match='"1"') == 200
         assert line.take("participant-updated")["participant"]["suppressed"]
-        house.lost(line, now)
+        conversation.lost(line, now)
 
 
 async def test_the_rules_of_a_room_that_nobody_kept_hold_from_when_it_is_made(tmp_path):
@@ -233,14 +233,14 @@ async def test_who_owns_the_room_is_its_owner_at_once_and_who_did_is_so_no_longe
     async with served(tmp_path) as server:
         operator = Caller(server, "op", "operator")
         await operator.ask("POST", body={"name": "Den", "id": "den", "owner": "ben"})
-        house, now = server.app[GATEWAY].conversation, server.app[CLOCK].now()
+        conversation, now = server.app[GATEWAY].conversation, server.app[CLOCK].now()
         ben, cem = enter(server, "ben"), enter(server, "cem")
-        adopt(house, "den", RoomPolicy(version=1, owner="ben"))
+        adopt(conversation, "den", RoomPolicy(version=1, owner="ben"))
 
         def mutes(one, other):
             one.take()
             order = {"type": "moderate", "id": 1, "payload": {"action": "mute", "target": pid(other)}}
-            receive(house, one, json.dumps(order), now)
+            receive(conversation, one, json.dumps(order), now)
             return [frame["type"] for frame in one.take() if frame.get("id") == 1] == ["ok"]
 
         assert (mutes(cem, ben), mutes(ben, cem)) == (False, True)

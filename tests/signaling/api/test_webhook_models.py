@@ -12,10 +12,11 @@ from signaling.api.webhook_models import (
     WebhookOrder,
     WebhookView,
 )
+from signaling.storage.deliveries import Lane
 from signaling.storage.outbox import OutboxEvent
 from signaling.storage.webhook_record import CHANGEABLE, Webhook, WebhookFields
 from signaling.webhooks.events import EventView
-from signaling.webhooks.lanes import Lane, Outcome, failed
+from signaling.webhooks.lanes import Outcome, failed
 from tests.signaling.storage.samples import at
 
 WEBHOOK = Webhook(

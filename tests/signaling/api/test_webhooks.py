@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import standardwebhooks
 
-from signaling.chance import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE
 from signaling.errors import StorageUnavailable
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
@@ -14,7 +14,7 @@ from signaling.storage import api_keys, outbox
 from signaling.storage.api_keys import KeyOrder
 from signaling.storage.webhook_record import FROM_SETTINGS
 from tests.signaling.api.test_rooms import ROOMS, Caller
-from tests.signaling.fakes import FakeLine, receive
+from tests.signaling.fakes import FakeCarrier, receive
 from tests.signaling.serving import served
 from tests.signaling.webhooks.receiver import receiver_thread
 
@@ -99,13 +99,13 @@ async def test_calls_are_told_of_too(tmp_path):
     with receiver_thread() as receiver:
         async with served(tmp_path, **PRIVATE) as server:
             await Caller(server, role="operator").ask("POST", HOOKS, {"url": receiver.url, "events": ["call.*"]})
-            house, clock, line = server.app[GATEWAY].conversation, server.app[CLOCK], FakeLine()
+            conversation, clock, line = server.app[GATEWAY].conversation, server.app[CLOCK], FakeCarrier()
             token = server.app[TOKENS].issue("ben", grants=Grants.for_room("den"), utc=clock.utc())
-            house.open(line, clock.now(), token)
-            receive(house, line, '{"type": "join", "payload": {"room": "den"}}', clock.now())
+            conversation.open(line, clock.now(), token)
+            receive(conversation, line, '{"type": "join", "payload": {"room": "den"}}', clock.now())
             assert [(one["type"], one["room"]) for one in await heard(receiver, 1)] == [("call.started", "den")]
-            receive(house, line, '{"type": "leave"}', clock.now())
-            house.lost(line, clock.now())
+            receive(conversation, line, '{"type": "leave"}', clock.now())
+            conversation.lost(line, clock.now())
             assert [one["type"] for one in await heard(receiver, 2)] == ["call.started", "call.ended"]
 
 

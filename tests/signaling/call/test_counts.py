@@ -14,28 +14,26 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from signaling.call import media_events
-from signaling.call.admission import empty_room
-from signaling.call.banning import ban, ban_act, lift, lift_act
-from signaling.call.chronicle import KeptChronicle
-from signaling.call.entry import Entry
+from signaling.call import media
+from signaling.call.bans import ban, ban_act, lift, lift_act
+from signaling.call.joining import Entry
+from signaling.call.leaving import empty_room
 from signaling.call.moderation import act_in_room
-from signaling.call.records import Records
-from signaling.call.room_policy import RoomPolicy
+from signaling.call.rooms import RoomPolicy
+from signaling.call.state import Records
 from signaling.errors import ClientMistake
-from signaling.history import recovery
-from signaling.identity.asker import Asker
-from signaling.identity.permissions import Service
+from signaling.history import writer
+from signaling.history.chronicle import KeptChronicle
+from signaling.identity.permissions import Asker, Service
 from signaling.protocol.client_messages import Moderate
 from signaling.protocol.session import Session
 from signaling.storage import calls, changes
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import Database, choose_database
 from signaling.storage.room_tables import calls as calls_table
 from signaling.storage.room_tables import media_sessions
-from signaling.storage.spool_format import Change
+from signaling.storage.spool import Change
 from tests.signaling.conftest import opened
-from tests.signaling.fakes import FakeLine, FakeMedia, House
+from tests.signaling.fakes import FakeCarrier, FakeMedia, FakeServer
 from tests.signaling.serving import made_database
 
 ROOMS = ("lobby", "hall", "attic")
@@ -67,17 +65,17 @@ class BadDay(FakeMedia):
 
 
 class Day:
-    """A house whose history goes into a real database, and people who do anything in it."""
+    """A server whose history goes into a real database, and people who do anything in it."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         limits = {"joins_per_minute": 10_000, "messages_per_second": 10_000, "message_burst": 10_000}
-        self.house = House(**limits, sockets_per_identity=1000, failed_auths_per_minute=10_000)
-        self.house.media = self.house.talk.media = self.media = BadDay(self.random)
+        self.server = FakeServer(**limits, sockets_per_identity=1000, failed_auths_per_minute=10_000)
+        self.server.media = self.server.conversation.media = self.media = BadDay(self.random)
         self.batches: list[Sequence[Change]] = []
         self.chronicle = KeptChronicle(self.batches.append, "one", Random(seed).randbytes)
-        self.house.talk.records = Records(chronicle=self.chronicle)
-        self.lines: list[FakeLine] = []
+        self.server.conversation.records = Records(chronicle=self.chronicle)
+        self.lines: list[FakeCarrier] = []
         self.done: Counter[str] = Counter()
         self.operator = Asker(holder=Service(frozenset({"*"}), None, "abc"), address="192.0.2.9")
 
@@ -99,21 +97,21 @@ class Day:
             self.lines.remove(line)
             self.lose(line)
 
-    def say(self, line: FakeLine, kind: str, payload: dict[str, Any]) -> None:
+    def say(self, line: FakeCarrier, kind: str, payload: dict[str, Any]) -> None:
         """As the carrier's root does: what fails ends this line and no other."""
         try:
-            self.house.say(line, kind, payload)
+            self.server.say(line, kind, payload)
         except ZeroDivisionError:
-            self.house.talk.fail(line)
+            self.server.conversation.fail(line)
             raise
 
-    def lose(self, line: FakeLine) -> None:
-        self.house.talk.lost(line, self.house.now)
+    def lose(self, line: FakeCarrier) -> None:
+        self.server.conversation.lost(line, self.server.now)
 
     def come(self) -> None:
         room = self.random.choice(ROOMS)
         hidden = self.random.random() < 0.1
-        line = self.house.line(self.house.token(self.random.choice(IDENTITIES), room, hidden=hidden))
+        line = self.server.line(self.server.token(self.random.choice(IDENTITIES), room, hidden=hidden))
         self.lines.append(line)
         if line.closed is None:
             self.say(line, "join", {"room": room})
@@ -129,36 +127,36 @@ class Day:
             self.lose(line)
 
     def resume(self) -> None:
-        away = [session for session in self.house.talk.sessions.values() if session.state == "away"]
+        away = [session for session in self.server.conversation.sessions.values() if session.state == "away"]
         if away:
             seat = self.random.choice(away)
-            line = self.house.line()
+            line = self.server.line()
             self.lines.append(line)
             self.say(line, "resume", {"session": seat.id, "secret": seat.secret, "seq_ack": 0})
 
     def wait(self) -> None:
         """As the gateway does."""
-        self.house.now += self.random.choice((0.1, 5.0, 61.0))
-        for session in self.house.talk.due(self.house.now):
+        self.server.now += self.random.choice((0.1, 5.0, 61.0))
+        for session in self.server.conversation.due(self.server.now):
             try:
-                self.house.talk.expire(session, self.house.now)
+                self.server.conversation.expire(session, self.server.now)
             except ZeroDivisionError:
                 self._fail(session)
-        self.house.talk.clear_up(self.house.now)
+        self.server.conversation.clear_up(self.server.now)
 
     def _fail(self, session: Session) -> None:
         self.done["failed"] += 1
         if session.carrier is not None:
-            self.house.talk.fail(session.carrier)
+            self.server.conversation.fail(session.carrier)
 
     def connect(self) -> None:
-        house, now = self.house.talk, self.house.now
+        server, now = self.server.conversation, self.server.now
         for who in self.someone():
-            media_events.connection_began(house, who)
-            media_events.connected(house, who, None, now)
+            media.connection_began(server, who)
+            media.connected(server, who, None, now)
             if self.random.random() < 0.5:
-                media_events.gone(house, who, "consent_expired", now)
-                media_events.connection_ended(house, who, "consent_expired", (1, 2))
+                media.gone(server, who, "consent_expired", now)
+                media.connection_ended(server, who, "consent_expired", (1, 2))
 
     def moderate(self) -> None:
         action = self.random.choice(("kick", "mute", "unmute", "deafen", "take_floor", "give_floor"))
@@ -170,27 +168,27 @@ class Day:
             self.act(who, "move", room=self.random.choice(ROOMS))
 
     def act(self, who: str, action: str, **more: Any) -> None:
-        house, person = self.house.talk, self.house.talk.rooms.participant(who)
+        server, person = self.server.conversation, self.server.conversation.rooms.participant(who)
         assert person is not None
-        found = Entry(asked_at=self.house.now, policy=RoomPolicy(max_participants=3)) if more else None
+        found = Entry(asked_at=self.server.now, policy=RoomPolicy(max_participants=3)) if more else None
         order = Moderate.model_validate({"action": action, "target": who, **more})
-        act_in_room(house, self.operator, person.room_id, order, self.house.now, found)
+        act_in_room(server, self.operator, person.room_id, order, self.server.now, found)
 
     def keep_out(self) -> None:
         identity, room = self.random.choice(IDENTITIES), self.random.choice((*ROOMS, None))
-        ban(self.house.talk, ban_act(self.operator, room, 30), identity, self.house.now)
+        ban(self.server.conversation, ban_act(self.operator, room, 30), identity, self.server.now)
         if self.random.random() < 0.5:
-            lift(self.house.talk, lift_act(self.operator, room), identity)
+            lift(self.server.conversation, lift_act(self.operator, room), identity)
 
     def close(self) -> None:
-        empty_room(self.house.talk, self.random.choice(ROOMS), self.house.now)
+        empty_room(self.server.conversation, self.random.choice(ROOMS), self.server.now)
 
     def someone(self) -> list[str]:
-        there = [person.id for room in self.house.talk.rooms for person in room]
+        there = [person.id for room in self.server.conversation.rooms for person in room]
         return [self.random.choice(there)] if there else []
 
     def directory(self) -> dict[str, str]:
-        return {person.id: person.room_id for room in self.house.talk.rooms for person in room}
+        return {person.id: person.room_id for room in self.server.conversation.rooms for person in room}
 
 
 async def check(day: Day, database: Database) -> None:
@@ -198,7 +196,7 @@ async def check(day: Day, database: Database) -> None:
     for batch in day.batches:
         await changes.write(database, batch)
     day.batches.clear()
-    talk, there = day.house.talk, day.directory()
+    talk, there = day.server.conversation, day.directory()
     assert talk.rooms.population == len(there)
     assert {who for who in there if talk.audience.session(who) is not None} == set(there)
     speaking = {one.participant_id for one in talk.sessions.values() if one.participant_id is not None}
@@ -230,7 +228,7 @@ async def test_who_is_in_is_the_same_everywhere_whatever_happens(tmp_path: Path,
         await check(day, database)
         # The server is killed, and started again.
         async with database.transaction() as connection:
-            await recovery.end_lost_calls(connection, "one", day.house.utc(), day.random.randbytes)
+            await writer.end_lost_calls(connection, "one", day.server.utc(), day.random.randbytes)
         async with database.reading() as connection:
             assert await calls.counts(connection, ROOMS) == dict.fromkeys(ROOMS, 0)
             for table, still in ((calls_table, calls_table.c.ended_at), (media_sessions, media_sessions.c.ended_at)):

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bench.peer import Peer
-from tests.signaling.fakes import FakeLine, House, pid
-from tests.support.house import MediaHouse, eventually, media_house
+from tests.signaling.fakes import FakeCarrier, FakeServer, pid
+from tests.support.server import MediaHouse, eventually, media_house
 
 
 class Voices:
@@ -15,18 +15,18 @@ class Voices:
 
     def __init__(self, media: MediaHouse) -> None:
         self.media = media
-        self.house = House()
-        self.house.talk.media = media.server
-        self.lines: dict[str, FakeLine] = {}
+        self.server = FakeServer()
+        self.server.conversation.media = media.server
+        self.lines: dict[str, FakeCarrier] = {}
         self.peers: dict[str, Peer] = {}
 
     async def enter(self, identity: str, **grants: bool) -> Peer:
-        line = self.lines[identity] = self.house.enter(identity, **grants)
+        line = self.lines[identity] = self.server.enter(identity, **grants)
         peer = self.peers[identity] = self.media.peer()
 
         def signal(offer: str) -> str:
             line.take()
-            self.house.say(line, "offer", {"sdp": offer})
+            self.server.say(line, "offer", {"sdp": offer})
             return str(line.take("answer")["sdp"])
 
         await peer.connect(signal)
@@ -71,7 +71,7 @@ async def test_who_may_not_be_heard_is_answered_and_hears_and_nothing_of_theirs_
             quiet.send(b"ana %d" % number)
         await room.said_and_heard(b"ben 1", "ben", "cat")
         await room.said_and_heard(b"ben 2", "ben", "ana")
-        room.house.say(room.lines["ana"], "unmute")
+        room.server.say(room.lines["ana"], "unmute")
         quiet.send(b"ana again")
         await room.said_and_heard(b"ben 3", "ben", "cat")
         assert all(room.silent_for(listener, "ana") for listener in ("ben", "cat"))
@@ -86,7 +86,7 @@ async def test_who_may_not_hear_is_heard_and_hears_nothing() -> None:
         await room.enter("ana", can_subscribe=False)
         await room.said_and_heard(b"ana 1", "ana", "ben")
         await room.said_and_heard(b"ben 1", "ben", "cat")
-        room.house.say(room.lines["ana"], "undeafen")
+        room.server.say(room.lines["ana"], "undeafen")
         await room.said_and_heard(b"ben 2", "ben", "cat")
         assert room.heard("ana") == set()
 
@@ -95,14 +95,14 @@ async def test_a_mute_for_a_time_silences_and_its_end_lets_speak_again() -> None
     async with voices() as room:
         for identity in ("ana", "ben", "cat"):
             await room.enter(identity)
-        boss = room.house.enter("boss", room_admin=True)
+        boss = room.server.enter("boss", room_admin=True)
         await room.said_and_heard(b"ana 1", "ana", "ben")
         target = pid(room.lines["ana"])
-        room.house.say(boss, "moderate", {"action": "mute", "target": target, "duration": 60})
+        room.server.say(boss, "moderate", {"action": "mute", "target": target, "duration": 60})
         room.peers["ana"].send(b"ana muted")
         await room.said_and_heard(b"cat 1", "cat", "ben")
         assert b"ana muted" not in room.heard("ben")
-        room.house.tick(60)
+        room.server.tick(60)
         await room.said_and_heard(b"ana 2", "ana", "ben")
 
 
@@ -110,9 +110,9 @@ async def test_a_ban_ends_the_call_for_them() -> None:
     async with voices() as room:
         for identity in ("ana", "ben", "cat"):
             await room.enter(identity)
-        boss = room.house.enter("boss", room_admin=True)
+        boss = room.server.enter("boss", room_admin=True)
         await room.said_and_heard(b"ana 1", "ana", "ben")
-        room.house.say(boss, "moderate", {"action": "ban", "target": pid(room.lines["ana"])})
+        room.server.say(boss, "moderate", {"action": "ban", "target": pid(room.lines["ana"])})
         assert room.media.server.gauges()["endpoints"] == 2
         room.peers["ana"].send(b"ana banned")
         await room.said_and_heard(b"cat 1", "cat", "ben")

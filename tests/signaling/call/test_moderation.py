@@ -6,13 +6,13 @@ from sfu.selection import MuteFlags
 from signaling.identity.grants import RANK, Role
 from signaling.identity.permissions import may
 from signaling.protocol.server_messages import rfc3339
-from tests.signaling.call.test_membership import seat_of
-from tests.signaling.fakes import FakeLine, House, pid
+from tests.signaling.call.test_sessions import seat_of
+from tests.signaling.fakes import FakeCarrier, FakeServer, pid
 
 ROLES: tuple[Role, ...] = ("member", "moderator", "owner", "operator")
 
 
-def refusal(line: FakeLine) -> str:
+def refusal(line: FakeCarrier) -> str:
     frame = line.take()[-1]
     assert frame["type"] == "error", frame
     return str(frame["payload"]["code"])
@@ -20,13 +20,13 @@ def refusal(line: FakeLine) -> str:
 
 @pytest.mark.parametrize(("do", "undo", "flag"), [("mute", "unmute", "mute"), ("deafen", "undeafen", "deaf")])
 def test_a_moderators_flags_are_enforced_told_and_seen(do: str, undo: str, flag: str) -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    ana, ben = house.people("ana", "ben")
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    ana, ben = server.people("ana", "ben")
     boss.take()
     for action, value in ((do, True), (undo, False)):
-        house.say(boss, "moderate", {"action": action, "target": pid(ana), "reason": "noise"})
-        assert getattr(house.media.people[pid(ana)], flag) is value
+        server.say(boss, "moderate", {"action": action, "target": pid(ana), "reason": "noise"})
+        assert getattr(server.media.people[pid(ana)], flag) is value
         notice, update = ana.take()
         assert notice["payload"] == {"action": action, "by": pid(boss), "reason": "noise"}
         assert update["payload"]["participant"][flag] is value
@@ -35,37 +35,37 @@ def test_a_moderators_flags_are_enforced_told_and_seen(do: str, undo: str, flag:
 
 
 def test_what_is_so_already_changes_nothing_for_the_others() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    ana, ben = house.people("ana", "ben")
-    house.say(boss, "moderate", {"action": "unmute", "target": pid(ana)})
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    ana, ben = server.people("ana", "ben")
+    server.say(boss, "moderate", {"action": "unmute", "target": pid(ana)})
     assert (ana.types, ben.types) == (["moderated"], [])
 
 
 @pytest.mark.parametrize(("own", "action"), [("mute", "unmute"), ("deafen", "undeafen")])
 def test_a_moderator_lifts_nobodys_own_mute(own: str, action: str) -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    (ana,) = house.people("ana")
-    house.say(ana, own)
-    before = house.media.people[pid(ana)]
-    house.say(boss, "moderate", {"action": action, "target": pid(ana)})
-    assert house.media.people[pid(ana)] == before != MuteFlags()
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    (ana,) = server.people("ana")
+    server.say(ana, own)
+    before = server.media.people[pid(ana)]
+    server.say(boss, "moderate", {"action": action, "target": pid(ana)})
+    assert server.media.people[pid(ana)] == before != MuteFlags()
 
 
 @pytest.mark.parametrize(("action", "undone", "flag"), [("mute", "unmute", "mute"), ("deafen", "undeafen", "deaf")])
 def test_a_mute_for_a_time_ends_by_itself_and_is_told(action: str, undone: str, flag: str) -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    ana, ben = house.people("ana", "ben")
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    ana, ben = server.people("ana", "ben")
     who = pid(ana)
-    house.say(boss, "moderate", {"action": action, "target": who, "duration": 60})
+    server.say(boss, "moderate", {"action": action, "target": who, "duration": 60})
     assert ana.take()[0]["payload"]["until"] == "2026-01-01T00:01:00.000Z"
     ben.take()
-    house.tick(59.9)
-    assert getattr(house.media.people[who], flag)
-    house.tick(0.1)
-    assert not getattr(house.media.people[who], flag)
+    server.tick(59.9)
+    assert getattr(server.media.people[who], flag)
+    server.tick(0.1)
+    assert not getattr(server.media.people[who], flag)
     notice, update = ana.take()
     assert notice["payload"] == {"action": undone, "by": None, "reason": None}
     assert update["payload"]["participant"][flag] is False
@@ -73,91 +73,91 @@ def test_a_mute_for_a_time_ends_by_itself_and_is_told(action: str, undone: str, 
 
 
 def test_a_mute_that_was_renewed_or_lifted_has_no_former_end() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    (ana,) = house.people("ana")
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    (ana,) = server.people("ana")
     who = pid(ana)
-    house.say(boss, "moderate", {"action": "mute", "target": who, "duration": 10})
-    house.say(boss, "moderate", {"action": "mute", "target": who})
-    house.tick(11)
-    assert house.media.people[who].mute
-    house.say(boss, "moderate", {"action": "mute", "target": who, "duration": 10})
-    house.say(boss, "moderate", {"action": "unmute", "target": who})
+    server.say(boss, "moderate", {"action": "mute", "target": who, "duration": 10})
+    server.say(boss, "moderate", {"action": "mute", "target": who})
+    server.tick(11)
+    assert server.media.people[who].mute
+    server.say(boss, "moderate", {"action": "mute", "target": who, "duration": 10})
+    server.say(boss, "moderate", {"action": "unmute", "target": who})
     ana.take()
-    house.tick(11)
+    server.tick(11)
     assert ana.frames == []
-    house.say(boss, "moderate", {"action": "mute", "target": who, "duration": 10})
-    house.say(ana, "leave")
-    house.tick(11)
+    server.say(boss, "moderate", {"action": "mute", "target": who, "duration": 10})
+    server.say(ana, "leave")
+    server.tick(11)
 
 
 def test_a_kick_ends_the_session_and_says_so() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    ana, ben = house.people("ana", "ben")
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    ana, ben = server.people("ana", "ben")
     who = pid(ana)
-    house.say(boss, "moderate", {"action": "kick", "target": who})
+    server.say(boss, "moderate", {"action": "kick", "target": who})
     assert ana.types == ["moderated", "participant-left", "reconnect"]
     assert ana.frames[-1]["payload"] == {"action": "disconnect", "reason": "removed"}
     assert ana.closed == "forbidden"
     assert ben.take("participant-left") == {"participant": who, "reason": "removed"}
-    assert who not in house.media.people
-    assert len(house.talk.sessions) == 2
+    assert who not in server.media.people
+    assert len(server.conversation.sessions) == 2
 
 
 def test_a_seat_without_a_line_can_be_kicked_too() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    (ana,) = house.people("ana")
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    (ana,) = server.people("ana")
     who = pid(ana)
-    house.talk.lost(ana, house.now)
-    house.say(boss, "moderate", {"action": "kick", "target": who})
-    assert (len(house.talk.sessions), house.talk.rooms.population) == (1, 1)
+    server.conversation.lost(ana, server.now)
+    server.say(boss, "moderate", {"action": "kick", "target": who})
+    assert (len(server.conversation.sessions), server.conversation.rooms.population) == (1, 1)
 
 
 @pytest.mark.parametrize("action", ["mute", "unmute", "deafen", "undeafen", "kick", "ban"])
 @pytest.mark.parametrize(("role", "target"), list(itertools.product(ROLES, ROLES)))
 def test_who_may_do_what_to_whom_is_what_the_table_says(role: Role, target: Role, action: str) -> None:
-    house = House()
-    actor = house.enter("actor", role=role)
-    other = house.enter("other", role=target)
+    server = FakeServer()
+    actor = server.enter("actor", role=role)
+    other = server.enter("other", role=target)
     other.take()
-    house.say(actor, "moderate", {"action": action, "target": pid(other)})
+    server.say(actor, "moderate", {"action": action, "target": pid(other)})
     expected = may(role, f"participant.{action}", target)
     assert expected is (RANK[role] >= 1 and (RANK[role] > RANK[target] or role == "operator"))
     assert (actor.frames[-1]["type"] == "ok") is expected
     assert bool(other.frames) is expected
-    assert bool(house.audit.events) is expected
+    assert bool(server.audit.events) is expected
     if not expected:
         assert refusal(actor) == "forbidden"
 
 
 def test_nobody_acts_on_himself_so_a_muted_moderator_stays_muted() -> None:
-    house = House()
-    boss = house.enter("boss", role="owner")
-    mod = house.enter("mod", role="moderator")
+    server = FakeServer()
+    boss = server.enter("boss", role="owner")
+    mod = server.enter("mod", role="moderator")
     who = pid(mod)
-    house.say(boss, "moderate", {"action": "mute", "target": who})
-    house.say(mod, "moderate", {"action": "unmute", "target": who})
+    server.say(boss, "moderate", {"action": "mute", "target": who})
+    server.say(mod, "moderate", {"action": "unmute", "target": who})
     assert refusal(mod) == "forbidden"
-    house.say(mod, "unmute")
-    assert house.media.people[who].mute
+    server.say(mod, "unmute")
+    assert server.media.people[who].mute
 
 
 def test_nobody_is_found_who_is_not_in_the_same_room() -> None:
-    house = House()
-    boss = house.enter("boss", role="owner")
-    elsewhere = house.enter("ana", room="other")
+    server = FakeServer()
+    boss = server.enter("boss", role="owner")
+    elsewhere = server.enter("ana", room="other")
     for target in ("nobody", pid(elsewhere)):
-        house.say(boss, "moderate", {"action": "kick", "target": target})
+        server.say(boss, "moderate", {"action": "kick", "target": target})
         assert refusal(boss) == "no_such_participant"
 
 
 def test_a_hidden_moderator_stays_hidden() -> None:
-    house = House()
-    boss = house.enter("boss", role="owner", hidden=True)
-    (ana,) = house.people("ana")
-    house.say(boss, "moderate", {"action": "mute", "target": pid(ana)})
+    server = FakeServer()
+    boss = server.enter("boss", role="owner", hidden=True)
+    (ana,) = server.people("ana")
+    server.say(boss, "moderate", {"action": "mute", "target": pid(ana)})
     assert ana.take()[0]["payload"]["by"] is None
 
 
@@ -166,50 +166,52 @@ def test_a_hidden_moderator_stays_hidden() -> None:
 
 @pytest.mark.parametrize(("action", "code"), [("kick", "token_invalid"), ("ban", "banned")])
 def test_who_was_removed_does_not_come_back_with_the_same_token_on_any_path(action: str, code: str) -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    token = house.token("ana")
-    waiting = house.line(token)
-    ana = house.line(token)
-    house.say(ana, "join", {"room": "lobby"})
-    house.tick(480)
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    token = server.token("ana")
+    waiting = server.line(token)
+    ana = server.line(token)
+    server.say(ana, "join", {"room": "lobby"})
+    server.tick(480)
     fresh = next(frame for frame in ana.take() if frame["type"] == "token")["payload"]["token"]
     seat = seat_of(ana)
-    house.say(boss, "moderate", {"action": action, "target": pid(ana)})
+    server.say(boss, "moderate", {"action": action, "target": pid(ana)})
     assert ana.closed == ("forbidden" if action == "kick" else "banned")
     assert waiting.closed == ana.closed, "who has authenticated with the token, and not joined"
     assert waiting.frames[-1]["payload"]["action"] == "disconnect"
     for one in (token, fresh):
-        again = house.line(one)
+        again = server.line(one)
         assert (again.take("error")["code"], again.closed) == (code, code)
-        by_message = house.line()
-        house.say(by_message, "auth", {"token": one})
+        by_message = server.line()
+        server.say(by_message, "auth", {"token": one})
         assert by_message.closed == code
-    resumed = house.line()
-    house.say(resumed, "resume", seat)
+    resumed = server.line()
+    server.say(resumed, "resume", seat)
     assert resumed.types == ["resume-lost"]
-    assert house.talk.rooms.population == 1
-    assert not any(session.claims and session.claims.identity == "ana" for session in house.talk.sessions.values())
+    assert server.conversation.rooms.population == 1
+    assert not any(
+        session.claims and session.claims.identity == "ana" for session in server.conversation.sessions.values()
+    )
 
 
 def test_a_kicked_person_may_come_back_with_a_new_token_and_a_banned_one_may_not() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
     for action in ("kick", "ban"):
-        ana = house.enter("ana")
-        house.say(boss, "moderate", {"action": action, "target": pid(ana)})
-    house.tick(3600)
-    assert house.line(house.token("ana")).closed == "banned"
-    assert house.line(house.token("ana", "other")).closed is None
-    assert house.line(house.token("anna")).closed is None
+        ana = server.enter("ana")
+        server.say(boss, "moderate", {"action": action, "target": pid(ana)})
+    server.tick(3600)
+    assert server.line(server.token("ana")).closed == "banned"
+    assert server.line(server.token("ana", "other")).closed is None
+    assert server.line(server.token("anna")).closed is None
 
 
 def test_a_ban_is_told_to_the_person_and_to_the_others() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    ana, ben = house.people("ana", "ben")
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    ana, ben = server.people("ana", "ben")
     who = pid(ana)
-    house.say(boss, "moderate", {"action": "ban", "target": who, "duration": 3600, "reason": "noise"})
+    server.say(boss, "moderate", {"action": "ban", "target": who, "duration": 3600, "reason": "noise"})
     moderated, left, reconnect = ana.take()
     until = "2026-01-01T01:00:00.000Z"
     assert moderated["payload"] == {"action": "ban", "by": pid(boss), "reason": "noise", "until": until}
@@ -217,65 +219,65 @@ def test_a_ban_is_told_to_the_person_and_to_the_others() -> None:
     assert reconnect["payload"] == {"action": "disconnect", "reason": "banned"}
     assert ana.closed == "banned"
     assert ben.take("participant-left") == {"participant": who, "reason": "banned"}
-    assert who not in house.media.people
-    again = house.line(house.token("ana"))
+    assert who not in server.media.people
+    again = server.line(server.token("ana"))
     assert again.take("error")["details"] == {"until": until}
 
 
 def test_a_ban_ends_by_itself() -> None:
-    house = House()
-    boss = house.enter("boss", room_admin=True)
-    (ana,) = house.people("ana")
-    house.say(boss, "moderate", {"action": "ban", "target": pid(ana), "duration": 3600})
-    house.tick(3599)
-    assert house.line(house.token("ana")).closed == "banned"
-    house.tick(1)
-    assert house.line(house.token("ana")).closed is None
+    server = FakeServer()
+    boss = server.enter("boss", room_admin=True)
+    (ana,) = server.people("ana")
+    server.say(boss, "moderate", {"action": "ban", "target": pid(ana), "duration": 3600})
+    server.tick(3599)
+    assert server.line(server.token("ana")).closed == "banned"
+    server.tick(1)
+    assert server.line(server.token("ana")).closed is None
 
 
 def test_a_ban_is_lifted_by_identity_and_by_no_lower_role_than_imposed_it() -> None:
-    house = House()
-    boss, mod = house.enter("boss", role="owner"), house.enter("mod", role="moderator")
-    (ana,) = house.people("ana")
-    house.say(boss, "moderate", {"action": "ban", "target": pid(ana)})
-    elsewhere = house.enter("chief", room="other", role="owner")
+    server = FakeServer()
+    boss, mod = server.enter("boss", role="owner"), server.enter("mod", role="moderator")
+    (ana,) = server.people("ana")
+    server.say(boss, "moderate", {"action": "ban", "target": pid(ana)})
+    elsewhere = server.enter("chief", room="other", role="owner")
     for line, code in ((mod, "forbidden"), (elsewhere, "no_such_participant")):
-        house.say(line, "moderate", {"action": "unban", "target": "ana"})
+        server.say(line, "moderate", {"action": "unban", "target": "ana"})
         assert refusal(line) == code
-    house.say(boss, "moderate", {"action": "unban", "target": "ana"})
+    server.say(boss, "moderate", {"action": "unban", "target": "ana"})
     assert boss.types[-1] == "ok"
-    house.enter("ana")
-    house.say(boss, "moderate", {"action": "unban", "target": "ana"})
+    server.enter("ana")
+    server.say(boss, "moderate", {"action": "unban", "target": "ana"})
     assert refusal(boss) == "no_such_participant"
 
 
 def test_who_imposed_a_ban_may_lift_it_and_a_member_learns_nothing_of_bans() -> None:
-    house = House()
-    mod, second = house.enter("mod", role="moderator"), house.enter("second", role="moderator")
-    ana, ben = house.people("ana", "ben")
-    house.say(mod, "moderate", {"action": "ban", "target": pid(ana)})
+    server = FakeServer()
+    mod, second = server.enter("mod", role="moderator"), server.enter("second", role="moderator")
+    ana, ben = server.people("ana", "ben")
+    server.say(mod, "moderate", {"action": "ban", "target": pid(ana)})
     for identity in ("ana", "nobody"):
-        house.say(ben, "moderate", {"action": "unban", "target": identity})
+        server.say(ben, "moderate", {"action": "unban", "target": identity})
         assert refusal(ben) == "forbidden"
-    house.say(second, "moderate", {"action": "unban", "target": "ana"})
+    server.say(second, "moderate", {"action": "unban", "target": "ana"})
     assert second.types[-1] == "ok"
 
 
 def test_each_act_that_was_done_leaves_a_trail() -> None:
-    house = House()
-    boss = house.enter("boss", role="owner")
-    ana, ben = house.people("ana", "ben")
-    house.say(boss, "moderate", {"action": "mute", "target": pid(ana), "duration": 5})
-    house.say(ben, "moderate", {"action": "mute", "target": pid(ana)})
-    house.say(boss, "moderate", {"action": "ban", "target": pid(ana), "reason": "noise", "duration": 60})
-    house.say(boss, "moderate", {"action": "unban", "target": "ana"})
-    found = [(event.action, event.actor, event.actor_role, event.target, event.reason) for event in house.audit.events]
+    server = FakeServer()
+    boss = server.enter("boss", role="owner")
+    ana, ben = server.people("ana", "ben")
+    server.say(boss, "moderate", {"action": "mute", "target": pid(ana), "duration": 5})
+    server.say(ben, "moderate", {"action": "mute", "target": pid(ana)})
+    server.say(boss, "moderate", {"action": "ban", "target": pid(ana), "reason": "noise", "duration": 60})
+    server.say(boss, "moderate", {"action": "unban", "target": "ana"})
+    found = [(event.action, event.actor, event.actor_role, event.target, event.reason) for event in server.audit.events]
     assert found == [
         ("participant.mute", "boss", "owner", "ana", None),
         ("participant.ban", "boss", "owner", "ana", "noise"),
         ("participant.unban", "boss", "owner", "ana", None),
     ]
-    ban = house.audit.events[1]
-    assert (ban.room, ban.address, ban.at) == ("lobby", "192.0.2.1", house.utc())
+    ban = server.audit.events[1]
+    assert (ban.room, ban.address, ban.at) == ("lobby", "192.0.2.1", server.utc())
     assert ban.until is not None
     assert rfc3339(ban.until) == "2026-01-01T00:01:00.000Z"

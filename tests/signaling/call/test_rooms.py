@@ -1,12 +1,152 @@
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from sfu.selection import MuteFlags
-from signaling.call.room_policy import RoomPolicy
-from signaling.call.rooms import Participant, RoomDirectory
+from signaling.call.leaving import empty_room, end_call
+from signaling.call.rooms import LiveCall, Participant, RoomDirectory, RoomPolicy
 from signaling.errors import ClientMistake
-from tests.signaling.fakes import START
+from signaling.identity.grants import Role
+from signaling.protocol.server_messages import EarlyEnd
+from tests.signaling.fakes import START, FakeCarrier, FakeServer
+
+PLAIN = RoomPolicy()
+
+
+def test_a_room_that_nobody_keeps_is_open_to_every_token() -> None:
+    assert (PLAIN.version, PLAIN.needs_key, PLAIN.needs_floor, PLAIN.has_ended(START)) == (0, False, False, False)
+
+
+def test_private_rooms_and_those_with_a_password_need_a_key() -> None:
+    assert replace(PLAIN, is_private=True).needs_key
+    assert replace(PLAIN, has_password=True).needs_key
+
+
+@pytest.mark.parametrize("policy", [replace(PLAIN, is_moderated=True), replace(PLAIN, room_type="global")])
+def test_in_moderated_rooms_and_announcements_members_wait_for_the_floor(policy: RoomPolicy) -> None:
+    roles: tuple[Role, ...] = ("member", "moderator", "owner", "operator")
+    assert [policy.gives_floor(role) for role in roles] == [False, True, True, True]
+    assert all(PLAIN.gives_floor(role) for role in roles)
+
+
+def test_a_room_ends_at_its_time() -> None:
+    policy = replace(PLAIN, scheduled_end=START)
+    assert not policy.has_ended(START - timedelta(seconds=1))
+    assert policy.has_ended(START)
+
+
+@pytest.mark.parametrize(
+    ("identity", "role", "invited_as", "told"),
+    [
+        ("ana", "member", None, "member"),
+        ("ana", "member", "moderator", "moderator"),
+        ("ana", "owner", "member", "owner"),
+        ("owen", "member", None, "owner"),
+        ("owen", "operator", None, "operator"),
+    ],
+)
+def test_the_highest_role_counts(identity: str, role: Role, invited_as: Role | None, told: Role) -> None:
+    assert replace(PLAIN, owner="owen").role_of(identity, role, invited_as) == told
+
+
+ON: dict[str, Any] = {"id": "one", "state": "active", "started_at": "2026-01-01T00:00:00.000Z"}
+
+
+def test_a_call_is_told_as_it_stands() -> None:
+    """Times are RFC 3339, UTC."""
+    call = LiveCall("one", START)
+    assert call.view() == ON
+    assert call.end("scheduled_end", START + timedelta(seconds=90))
+    over = {**ON, "state": "ended", "ended_at": "2026-01-01T00:01:30.000Z", "reason": "scheduled_end"}
+    assert call.view() == over
+    assert not call.end("server_shutdown", START + timedelta(seconds=91)), "the first end counts"
+    assert call.view() == over
+
+
+def call_of(line: FakeCarrier, kind: str = "joined") -> Any:
+    return line.take(kind)["call"]
+
+
+def test_whoever_joins_is_told_of_the_call_that_is_on() -> None:
+    server = FakeServer()
+    first = call_of(server.enter("ana"))
+    server.tick(1)
+    ben = server.enter("ben")
+    assert call_of(ben) == first
+    assert first == {**ON, "id": first["id"]}
+    room = server.conversation.rooms.find("lobby")
+    assert room is not None
+    assert room.call.id == first["id"]
+    assert call_of(server.enter("cem", "hall"))["id"] != first["id"]
+
+
+def test_a_room_that_was_empty_has_another_call() -> None:
+    server = FakeServer()
+    ana = server.enter("ana")
+    first = call_of(ana)
+    server.say(ana, "leave")
+    assert ana.types == ["participant-left"], "whoever has left hears nothing of an end that was theirs"
+    server.tick(1)
+    assert call_of(server.enter("ana")) != first
+
+
+def test_the_hidden_are_in_a_call_that_is_on_and_others_come_into_it() -> None:
+    server = FakeServer()
+    spy = server.enter("spy", hidden=True)
+    first = call_of(spy)
+    server.tick(5)
+    assert call_of(server.enter("ana")) == first
+    assert spy.types == ["participant-joined"], "nothing has changed about the call"
+
+
+def test_whoever_has_missed_too_much_is_told_anew() -> None:
+    server = FakeServer()
+    ana = server.enter("ana")
+    first, seat = call_of(ana), ana.session
+    assert seat is not None
+    server.conversation.lost(ana, server.now)
+    again = server.line()
+    server.say(again, "resume", {"session": seat.id, "secret": seat.secret, "seq_ack": seat.seq + 1})
+    assert call_of(again) == first
+
+
+@pytest.mark.parametrize("reason", ["room_deleted", "scheduled_end", "server_shutdown"])
+def test_the_end_of_a_call_is_told_once_before_anybody_is_sent_away(reason: EarlyEnd) -> None:
+    server = FakeServer()
+    ana, spy = server.enter("ana"), server.enter("spy", hidden=True)
+    elsewhere = server.enter("cem", "hall")
+    first = call_of(ana)
+    for line in (spy, elsewhere):
+        line.take()
+    server.now += 90
+    if reason == "room_deleted":
+        empty_room(server.conversation, "lobby", server.now)
+    elif reason == "scheduled_end":
+        room = server.conversation.rooms.find("lobby")
+        assert room is not None
+        room.policy = RoomPolicy(version=1, scheduled_end=START)
+        server.tick(0)
+    else:
+        server.conversation.shut_down()
+    over = {**first, "state": "ended", "ended_at": "2026-01-01T00:01:30.000Z", "reason": reason}
+    for line in (ana, spy):
+        types = [kind for kind in line.types if kind != "participant-left"]
+        assert types[:2] == ["call-state-changed", "reconnect"]
+        assert line.types[0] == "call-state-changed"
+        assert call_of(line, "call-state-changed") == over
+    assert ("call-state-changed" in elsewhere.types) == (reason == "server_shutdown")
+
+
+def test_an_end_that_was_told_is_not_told_again() -> None:
+    server = FakeServer()
+    (ana,) = server.people("ana")
+    room = server.conversation.rooms.find("lobby")
+    assert room is not None
+    end_call(server.conversation, room, "room_deleted")
+    end_call(server.conversation, room, "server_shutdown")
+    assert call_of(ana, "call-state-changed")["reason"] == "room_deleted"
 
 
 def person(identity: str, room: str = "lobby", **changes: object) -> Participant:

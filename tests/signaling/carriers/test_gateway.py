@@ -6,15 +6,15 @@ from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
 from signaling.carriers import gateway as module
-from signaling.carriers.gateway import Gateway, GatewaySettings, peer_address
+from signaling.carriers.gateway import CallSettings, Gateway, peer_address
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
 from signaling.identity.tokens import Tokens
-from tests.signaling.fakes import SECRET, FakeLine, FakeMedia, House, pid
+from tests.signaling.fakes import SECRET, FakeCarrier, FakeMedia, FakeServer, pid
 
 
 async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() -> None:
-    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway = Gateway(CallSettings(), Tokens(SECRET))
     with pytest.raises(RuntimeError, match="not been started"):
         gateway.counters()
     await gateway.close()
@@ -24,26 +24,26 @@ async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() 
 
 
 async def test_the_observer_speaks_to_the_conversation_once_there_is_one() -> None:
-    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
+    gateway = Gateway(CallSettings(), Tokens(SECRET))
     gateway.observer.media_connected("before the start", None)
-    house = House()
-    (ana,) = house.people("ana")
-    gateway._conversation = house.talk
+    server = FakeServer()
+    (ana,) = server.people("ana")
+    gateway._conversation = server.conversation
     gateway.observer.media_arriving(pid(ana), True)
     assert ana.types == ["media"]
 
 
 async def test_one_session_that_fails_at_its_time_does_not_keep_the_others_from_theirs() -> None:
-    house = House()
-    first, second = house.line(), house.line()
-    away = house.enter("cat")
-    house.talk.lost(away, house.now)
-    gateway = Gateway(GatewaySettings(), Tokens(SECRET))
-    gateway._conversation = house.talk
-    right = house.talk.expire
-    failing = [first.session, next(s for s in house.talk.sessions.values() if s.state == "away")]
-    house.talk.expire = Mock(side_effect=lambda s, now: right(s, now) if s not in failing else 1 / 0)  # type: ignore[method-assign]
-    gateway.advance(house.now + 100)
+    server = FakeServer()
+    first, second = server.line(), server.line()
+    away = server.enter("cat")
+    server.conversation.lost(away, server.now)
+    gateway = Gateway(CallSettings(), Tokens(SECRET))
+    gateway._conversation = server.conversation
+    right = server.conversation.expire
+    failing = [first.session, next(s for s in server.conversation.sessions.values() if s.state == "away")]
+    server.conversation.expire = Mock(side_effect=lambda s, now: right(s, now) if s not in failing else 1 / 0)  # type: ignore[method-assign]
+    gateway.advance(server.now + 100)
     assert (first.closed, second.closed) == ("internal", "unauthenticated")
 
 
@@ -55,9 +55,9 @@ async def test_time_is_kept_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> No
         looked.set()
         return 0.0
 
-    gateway = Gateway(GatewaySettings(), Tokens(SECRET), clock=Clock(now=now))
+    gateway = Gateway(CallSettings(), Tokens(SECRET), clock=Clock(now=now))
     gateway.start(FakeMedia())
-    line = FakeLine()
+    line = FakeCarrier()
     closed = asyncio.Event()
     line.close = lambda code: closed.set() if code == "unauthenticated" else None  # type: ignore[method-assign]
     gateway.conversation.open(line, -10.0)
@@ -69,7 +69,7 @@ async def test_time_is_kept_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_what_fails_once_does_not_stop_the_clock_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TICK_SECONDS", 0.0)
-    gateway = Gateway(GatewaySettings(), Tokens(SECRET), clock=Clock(now=lambda: 0.0))
+    gateway = Gateway(CallSettings(), Tokens(SECRET), clock=Clock(now=lambda: 0.0))
     ticks: list[float] = []
     twice = asyncio.Event()
 

@@ -9,30 +9,29 @@ import orjson
 import pytest
 from argon2 import PasswordHasher
 
-from signaling.call.entry import Entry
-from signaling.call.room_policy import RoomPolicy
-from signaling.carriers.look_up import Doorkeeper, policy_of
-from signaling.chance import SYSTEM_CHANCE
+from signaling.call.joining import Entry
+from signaling.call.rooms import RoomPolicy
+from signaling.carriers.look_up import DatabaseLookUp, policy_of
+from signaling.clock import SYSTEM_CHANCE
 from signaling.errors import StorageUnavailable
 from signaling.identity.passwords import Passwords
 from signaling.protocol.client_messages import Request
 from signaling.storage import invites, migrate, rooms
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import Database, choose_database
 from signaling.storage.invites import InviteOrder
 from signaling.storage.pages import PageRequest
 from signaling.storage.room_record import RoomFields
-from tests.signaling.fakes import START, FakeLine, House
+from tests.signaling.fakes import START, FakeCarrier, FakeServer
 
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """As little work as argon2 does: these tests are not about guessing."""
 
 
 class Door(NamedTuple):
-    keeper: Doorkeeper
+    keeper: DatabaseLookUp
     database: Database
     passwords: Passwords
-    house: House
+    server: FakeServer
 
     async def keep(self, room_id: str, **fields: Any) -> None:
         """A room in the database."""
@@ -40,23 +39,23 @@ class Door(NamedTuple):
         async with self.database.transaction() as connection:
             await rooms.create(connection, RoomFields(name="Den", **fields), creation)
 
-    async def prepare(self, line: FakeLine, kind: str, **payload: Any) -> Request:
+    async def prepare(self, line: FakeCarrier, kind: str, **payload: Any) -> Request:
         text = orjson.dumps({"type": kind, "id": 1, "payload": payload}).decode()
-        request = self.house.talk.read(line, text, self.house.now)
+        request = self.server.conversation.read(line, text, self.server.now)
         assert request is not None
         assert line.session is not None
-        return await self.keeper.prepare(self.house.talk, line.session, request)
+        return await self.keeper.prepare(self.server.conversation, line.session, request)
 
-    async def entry(self, line: FakeLine, room: str = "lobby", **payload: Any) -> Entry:
+    async def entry(self, line: FakeCarrier, room: str = "lobby", **payload: Any) -> Entry:
         found = (await self.prepare(line, "join", room=room, **payload)).found
         assert isinstance(found, Entry)
         return found
 
 
 class HouseClock:
-    def __init__(self, house: House) -> None:
-        self.utc = house.utc
-        self._house = house
+    def __init__(self, server: FakeServer) -> None:
+        self.utc = server.utc
+        self._house = server
 
     def now(self) -> float:
         return self._house.now
@@ -64,19 +63,19 @@ class HouseClock:
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    house = House()
+    server = FakeServer()
     database = Database(choose_database("", tmp_path))
     await database.open()
     await migrate.upgrade(database)
     passwords = Passwords(FAST)
-    yield Door(Doorkeeper(database, passwords, clock=HouseClock(house)), database, passwords, house)
+    yield Door(DatabaseLookUp(database, passwords, clock=HouseClock(server)), database, passwords, server)
     passwords.close()
     await database.close()
 
 
 async def test_a_room_that_nobody_keeps_has_no_rules(door: Door) -> None:
-    line = door.house.line(door.house.token("ana"))
-    assert await door.entry(line) == Entry(asked_at=door.house.now)
+    line = door.server.line(door.server.token("ana"))
+    assert await door.entry(line) == Entry(asked_at=door.server.now)
 
 
 async def test_the_rules_of_a_kept_room_are_found(door: Door) -> None:
@@ -93,7 +92,7 @@ async def test_the_rules_of_a_kept_room_are_found(door: Door) -> None:
     }
     history = {"message_history": {"keep": True, "days": 5}}
     await door.keep("lobby", **same, password_hash="$argon2id$", settings=history)
-    entry = await door.entry(door.house.line(door.house.token("ben")))
+    entry = await door.entry(door.server.line(door.server.token("ben")))
     assert entry.policy == RoomPolicy(version=1, **same, has_password=True, message_days=5)
     assert entry.refusal is None
 
@@ -107,7 +106,7 @@ async def test_what_a_room_leaves_to_the_server_is_the_servers(door: Door) -> No
 
 async def test_the_password_opens_and_a_wrong_one_does_not(door: Door) -> None:
     await door.keep("lobby", password_hash=await door.passwords.hash("sesame"))
-    right, wrong, none = (door.house.line(door.house.token(name)) for name in ("ana", "ben", "cleo"))
+    right, wrong, none = (door.server.line(door.server.token(name)) for name in ("ana", "ben", "cleo"))
     entry = await door.entry(right, password="sesame")
     assert (entry.password, entry.refusal) == (True, None)
     refused = await door.entry(wrong, password="simsim")
@@ -121,20 +120,20 @@ async def test_who_guesses_passwords_has_to_wait_and_costs_nothing_then(door: Do
     """Failed passwords count with failed authentications, for each address."""
     await door.keep("lobby", password_hash=await door.passwords.hash("sesame"))
     codes = []
-    for line in [door.house.line(door.house.token(f"guest-{number}")) for number in range(12)]:
+    for line in [door.server.line(door.server.token(f"guest-{number}")) for number in range(12)]:
         refusal = (await door.entry(line, password="simsim")).refusal
         codes.append(refusal and refusal.code)
     assert codes == ["password_wrong"] * 10 + ["rate_limited"] * 2
-    assert door.house.line(door.house.token("ana")).closed == "rate_limited"
-    elsewhere = FakeLine("192.0.2.77")
-    door.house.talk.open(elsewhere, door.house.now, door.house.token("zoe"))
+    assert door.server.line(door.server.token("ana")).closed == "rate_limited"
+    elsewhere = FakeCarrier("192.0.2.77")
+    door.server.conversation.open(elsewhere, door.server.now, door.server.token("zoe"))
     assert (await door.entry(elsewhere, password="sesame")).password
 
 
 async def test_passwords_that_are_tried_at_once_are_no_more_guesses_than_one_by_one(door: Door) -> None:
     """Not even the right one is answered, once too many were wrong while it was looked at."""
     await door.keep("lobby", password_hash="whatever")
-    lines = [door.house.line(door.house.token(f"guest-{number}")) for number in range(30)]
+    lines = [door.server.line(door.server.token(f"guest-{number}")) for number in range(30)]
     all_looked_at, all_told = asyncio.Barrier(len(lines)), asyncio.Event()
 
     async def verify(password: str, _kept: str) -> bool:
@@ -153,8 +152,8 @@ async def test_passwords_that_are_tried_at_once_are_no_more_guesses_than_one_by_
 
 
 async def test_who_may_not_come_at_all_costs_no_look_up(door: Door) -> None:
-    line = door.house.line(door.house.token("ana", "hall"))
-    door.house.now += 1
+    line = door.server.line(door.server.token("ana", "hall"))
+    door.server.now += 1
     await door.database.close()
     entry = await door.entry(line)
     assert entry.refusal is not None
@@ -166,10 +165,10 @@ async def test_a_database_that_is_away_is_said_so(door: Door, monkeypatch: pytes
         raise StorageUnavailable("gone")
 
     monkeypatch.setattr(door.database, "reading", away)
-    line = door.house.line(door.house.token("ana"))
+    line = door.server.line(door.server.token("ana"))
     line.take()
     request = await door.prepare(line, "join", room="lobby")
-    door.house.talk.act(line, request, door.house.now)
+    door.server.conversation.act(line, request, door.server.now)
     assert line.take("error")["code"] == "storage_unavailable"
     assert line.closed is None
 
@@ -177,14 +176,14 @@ async def test_a_database_that_is_away_is_said_so(door: Door, monkeypatch: pytes
 async def test_a_join_counts_once_for_its_limit(door: Door) -> None:
     codes = []
     for _ in range(12):
-        line = door.house.line(door.house.token("ana"))
+        line = door.server.line(door.server.token("ana"))
         line.take()
         request = await door.prepare(line, "join", room="lobby")
-        door.house.talk.act(line, request, door.house.now)
+        door.server.conversation.act(line, request, door.server.now)
         codes += [
             frame["payload"].get("code", "joined") for frame in line.take() if frame["type"] in ("error", "joined")
         ]
-        door.house.talk.lost(line, door.house.now)
+        door.server.conversation.lost(line, door.server.now)
     assert codes == ["joined"] * 10 + ["rate_limited"] * 2
 
 
@@ -193,7 +192,7 @@ async def test_nothing_is_looked_up_for_what_will_be_refused_anyway(
     door: Door, kind: str, payload: dict[str, Any]
 ) -> None:
     """Out of its state, or no message that needs it."""
-    (ana,) = door.house.people("ana")
+    (ana,) = door.server.people("ana")
     assert (await door.prepare(ana, kind, **payload)).found is None
 
 
@@ -204,12 +203,12 @@ async def test_the_key_of_a_token_is_had_at_hand(door: Door) -> None:
         async def prepare(self, token: str) -> None:
             asked.append(token)
 
-    keeper = Doorkeeper(door.database, door.passwords, Keys())  # type: ignore[arg-type]
-    line = door.house.line()
+    keeper = DatabaseLookUp(door.database, door.passwords, Keys())  # type: ignore[arg-type]
+    line = door.server.line()
     assert line.session is not None
-    request = door.house.talk.read(line, '{"type": "auth", "payload": {"token": "a.b.c"}}', door.house.now)
+    request = door.server.conversation.read(line, '{"type": "auth", "payload": {"token": "a.b.c"}}', door.server.now)
     assert request is not None
-    assert await keeper.prepare(door.house.talk, line.session, request) is request
+    assert await keeper.prepare(door.server.conversation, line.session, request) is request
     await keeper.token("d.e.f")
     assert asked == ["a.b.c", "d.e.f"]
     await door.keeper.token("d.e.f")
@@ -217,7 +216,7 @@ async def test_the_key_of_a_token_is_had_at_hand(door: Door) -> None:
 
 async def test_a_scheduled_end_is_found(door: Door) -> None:
     await door.keep("lobby", scheduled_end=START + timedelta(hours=1))
-    entry = await door.entry(door.house.line(door.house.token("ana")))
+    entry = await door.entry(door.server.line(door.server.token("ana")))
     assert entry.policy is not None
     assert not entry.policy.has_ended(START)
 
@@ -238,10 +237,10 @@ async def test_an_invite_gives_its_role_and_is_counted_once_for_each_identity(do
     await door.keep("lobby", is_private=True)
     token = await invited(door, role="moderator", max_uses=2)
     for _ in range(2):
-        entry = await door.entry(door.house.line(door.house.token("ben")), invite=token)
+        entry = await door.entry(door.server.line(door.server.token("ben")), invite=token)
         assert (entry.invited_as, entry.refusal) == ("moderator", None)
     assert await uses(door) == 1
-    assert (await door.entry(door.house.line(door.house.token("cem")))).invited_as is None
+    assert (await door.entry(door.server.line(door.server.token("cem")))).invited_as is None
 
 
 @pytest.mark.parametrize("room", ["hall", "nobody-keeps-it"])
@@ -249,7 +248,7 @@ async def test_an_invite_of_another_room_opens_nothing_and_stays_unused(door: Do
     await door.keep("lobby")
     await door.keep("hall")
     token = await invited(door)
-    entry = await door.entry(door.house.line(door.house.token("ben", room)), room, invite=token)
+    entry = await door.entry(door.server.line(door.server.token("ben", room)), room, invite=token)
     assert entry.refusal is not None
     assert entry.refusal.code == "invite_invalid"
     assert await uses(door) == 0
@@ -258,7 +257,7 @@ async def test_an_invite_of_another_room_opens_nothing_and_stays_unused(door: Do
 async def test_who_guesses_invites_has_to_wait_as_for_passwords(door: Door) -> None:
     await door.keep("lobby", password_hash=await door.passwords.hash("sesame"))
     token = await invited(door)
-    lines = [door.house.line(door.house.token(f"guest-{number}")) for number in range(13)]
+    lines = [door.server.line(door.server.token(f"guest-{number}")) for number in range(13)]
     tries = (
         [{"invite": "guess"}] * 5 + [{"password": "simsim"}] * 5 + [{"invite": token}] * 2 + [{"password": "sesame"}]
     )

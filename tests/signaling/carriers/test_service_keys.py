@@ -4,16 +4,63 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from signaling.carriers.recent_keys import NOTED_EVERY, REMEMBERED
-from signaling.carriers.service_keys import ServiceKeys
-from signaling.chance import SYSTEM_CHANCE
-from signaling.cli import db_command
-from signaling.clock import Clock
+from signaling.carriers import service_keys
+from signaling.carriers.service_keys import NOTED_EVERY, REMEMBERED, RecentKeys, ServiceKeys
+from signaling.cli import database
+from signaling.clock import SYSTEM_CHANCE, Clock
 from signaling.errors import ClientMistake, StorageUnavailable
 from signaling.storage import api_keys
-from signaling.storage.api_keys import KeyOrder
+from signaling.storage.api_keys import ApiKey, KeyOrder
 from signaling.storage.database import Database
 from tests.signaling.serving import settings_for
+
+
+def key(number: int = 1) -> ApiKey:
+    return ApiKey(
+        id=f"k{number}",
+        prefix="p",
+        name="game",
+        scopes=("*",),
+        rooms=None,
+        created_by="ops",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_a_key_is_remembered_for_some_seconds_and_no_secret_is_kept() -> None:
+    keys = RecentKeys()
+    keys.keep("parley_x_secret", key(), 10.0)
+    assert keys.find("parley_x_secret", 10.0 + REMEMBERED - 0.1) == key()
+    assert keys.find("parley_x_secret", 10.0 + REMEMBERED) is None
+    assert keys.find("parley_x_other", 10.0) is None
+    assert "secret" not in repr(vars(keys))
+
+
+def test_a_key_that_is_withdrawn_is_forgotten() -> None:
+    keys = RecentKeys()
+    keys.keep("a", key(1), 0.0)
+    keys.keep("b", key(2), 0.0)
+    keys.forget("k1")
+    assert (keys.find("a", 0.0), keys.find("b", 0.0)) == (None, key(2))
+
+
+def test_a_use_is_noted_once_a_minute() -> None:
+    keys = RecentKeys()
+    times = [0.0, 1.0, NOTED_EVERY - 0.1, NOTED_EVERY, NOTED_EVERY + 1]
+    assert [keys.is_to_be_noted("k1", now) for now in times] == [True, False, False, True, False]
+    assert keys.is_to_be_noted("k2", 1.0)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(service_keys, "MOST", 2)
+    keys = RecentKeys()
+    for name in ("a", "b", "c"):
+        keys.keep(name, key(), 0.0)
+        keys.is_to_be_noted(name, 0.0)
+    assert [keys.find(name, 0.0) is not None for name in ("a", "b", "c")] == [False, True, True]
+    assert keys.is_to_be_noted("a", 0.0)
+    assert not keys.is_to_be_noted("c", 0.0)
+
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,7 +70,7 @@ class Door:
 
     def __init__(self, folder):
         self.now = 0.0
-        self.database = Database(db_command.database_settings(settings_for(folder)))
+        self.database = Database(database.database_settings(settings_for(folder)))
         self.keys = ServiceKeys(self.database, Clock(lambda: self.now, self.utc))
         self.queries = 0
 
@@ -44,7 +91,7 @@ class Door:
 async def door(tmp_path, monkeypatch):
     import asyncio
 
-    await asyncio.to_thread(db_command.upgrade, settings_for(tmp_path))
+    await asyncio.to_thread(database.upgrade, settings_for(tmp_path))
     made = Door(tmp_path)
     verify = api_keys.verify
 

@@ -10,8 +10,8 @@ import orjson
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 
-from signaling.call.conversation import Conversation
-from signaling.carriers.gateway import Gateway, GatewaySettings
+from signaling.call.state import State
+from signaling.carriers.gateway import CallSettings, Gateway
 from signaling.carriers.websocket import LookUp
 from signaling.clock import Clock
 from signaling.errors import ClientMistake
@@ -80,8 +80,8 @@ class Noting:
     async def token(self, token: str) -> None:
         self.tokens.append(token)
 
-    async def prepare(self, house: Conversation, session: Session, request: Request) -> Request:
-        del house
+    async def prepare(self, state: State, session: Session, request: Request) -> Request:
+        del state
         if isinstance(request.payload, Auth) and session.state == "opened":
             self.tokens.append(request.payload.token)
         return request
@@ -90,7 +90,7 @@ class Noting:
 @contextlib.asynccontextmanager
 async def running(look_up: LookUp | None = None, **settings: Any) -> AsyncIterator[Site]:
     media = FakeMedia()
-    gateway = Gateway(GatewaySettings(**settings), TOKENS, look_up=look_up)
+    gateway = Gateway(CallSettings(**settings), TOKENS, look_up=look_up)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:

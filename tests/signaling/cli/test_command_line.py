@@ -5,7 +5,7 @@ import typer
 from pydantic import BaseModel
 
 from signaling.cli.command_line import say, settings_of, telling_refusals
-from signaling.refusals import BadSettings, Refusal
+from signaling.errors import BadSettings, Refusal
 
 
 class Thing(BaseModel):

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from signaling.cli import doctor, main
+from signaling.errors import Refusal
 from signaling.http.app_keys import TOKENS
 from signaling.identity.tokens import Tokens
-from signaling.refusals import Refusal
 from tests.signaling.serving import SECRET, served
 from tests.support.server import ServerProcess
 
@@ -170,10 +170,10 @@ def test_db_upgrade_and_status(tmp_path):
 
 
 def test_db_status_ends_with_1_where_the_tables_are_not_those_of_this_version(tmp_path):
-    from signaling.cli import db_command
+    from signaling.cli import database
     from signaling.settings.settings import Settings
 
-    db_command.upgrade(Settings(data_dir=tmp_path))
+    database.upgrade(Settings(data_dir=tmp_path))
     with sqlite3.connect(tmp_path / "parley.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()

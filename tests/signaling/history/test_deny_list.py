@@ -3,7 +3,7 @@ from random import Random
 
 from signaling.history.deny_list import KeptDenyList
 from signaling.identity.deny_list import DenyList, token_hashes
-from signaling.storage.spool_format import Change, decode_lines, encode_line
+from signaling.storage.spool import Change, decode_lines, encode_line
 from tests.signaling.identity.forging import NOW
 from tests.signaling.identity.test_deny_list import ban, claims
 

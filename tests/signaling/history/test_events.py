@@ -1,4 +1,4 @@
-from signaling.call.audit import AuditEvent
+from signaling.call.chronicle import AuditEvent
 from signaling.history import events
 from signaling.storage import outbox
 from signaling.storage.fields import check_object

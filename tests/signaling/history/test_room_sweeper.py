@@ -6,38 +6,37 @@ from typing import Any
 
 import pytest
 
-from signaling.carriers.gateway import Gateway, GatewaySettings
+from signaling.carriers.gateway import CallSettings, Gateway
 from signaling.errors import StorageUnavailable
 from signaling.history import room_sweeper
-from signaling.history.room_sweeper import RoomKeeper
+from signaling.history.room_sweeper import RoomSweeper
 from signaling.storage import messages, migrate, outbox, rooms
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
-from signaling.storage.message_record import Message
+from signaling.storage.database import Database, choose_database
+from signaling.storage.messages import Message
 from signaling.storage.pages import PageRequest
 from signaling.storage.room_record import Room, RoomFields
-from tests.signaling.fakes import START, FakeLine, House
+from tests.signaling.fakes import START, FakeCarrier, FakeServer
 
 
 @dataclass
 class Place:
-    """A keeper over a real database and a house of its own."""
+    """A keeper over a real database and a server of its own."""
 
     database: Database
-    house: House = field(default_factory=House)
+    server: FakeServer = field(default_factory=FakeServer)
     woken: int = 0
 
     def __post_init__(self) -> None:
-        gateway = Gateway(GatewaySettings(), self.house.tokens)
-        gateway._conversation = self.house.talk
-        self.keeper = RoomKeeper(self.database, gateway, self, self._random, self._wake)
+        gateway = Gateway(CallSettings(), self.server.tokens)
+        gateway._conversation = self.server.conversation
+        self.keeper = RoomSweeper(self.database, gateway, self, self._random, self._wake)
         self._drawn = 0
 
     def now(self) -> float:
-        return self.house.now
+        return self.server.now
 
     def utc(self) -> Any:
-        return self.house.utc()
+        return self.server.utc()
 
     def _random(self, size: int) -> bytes:
         self._drawn += 1
@@ -72,9 +71,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 async def test_a_temporary_room_goes_when_it_has_been_empty_for_its_time(place: Place) -> None:
     await place.keep("party", is_temporary=True, empty_timeout=60)
     await place.keep("lobby", empty_timeout=0)
-    place.house.now += 59
+    place.server.now += 59
     assert await place.keeper.sweep() == 0
-    place.house.now += 2
+    place.server.now += 2
     assert await place.keeper.sweep() == 1
     assert await place.kept("party") is None
     assert await place.kept("lobby") is not None
@@ -85,20 +84,20 @@ async def test_a_temporary_room_goes_when_it_has_been_empty_for_its_time(place: 
 
 async def test_a_room_with_somebody_in_it_stays_also_where_the_database_does_not_know_of_them(place: Place) -> None:
     await place.keep("lobby", is_temporary=True, empty_timeout=0)
-    place.house.people("ana")
-    place.house.now += 60
+    place.server.people("ana")
+    place.server.now += 60
     assert await place.keeper.sweep() == 0
     assert await place.kept("lobby") is not None
 
 
 async def test_who_comes_in_while_the_room_goes_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     await place.keep("lobby", is_temporary=True, empty_timeout=0)
-    place.house.now += 60
-    lines: list[FakeLine] = []
+    place.server.now += 60
+    lines: list[FakeCarrier] = []
     remove = rooms.remove
 
     async def slow(*arguments: Any) -> Room:
-        lines.extend(place.house.people("ana"))
+        lines.extend(place.server.people("ana"))
         return await remove(*arguments)
 
     monkeypatch.setattr(rooms, "remove", slow)
@@ -109,7 +108,7 @@ async def test_who_comes_in_while_the_room_goes_is_told(place: Place, monkeypatc
 
 async def test_a_room_that_was_changed_meanwhile_is_left_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     await place.keep("party", is_temporary=True, empty_timeout=0)
-    place.house.now += 60
+    place.server.now += 60
     abandoned = rooms.abandoned
 
     async def then_changed(connection: Any, utc: Any) -> list[Room]:
@@ -157,7 +156,7 @@ async def test_messages_that_a_room_keeps_no_longer_are_forgotten(place: Place) 
                     sent_at=START + timedelta(days=number),
                 )
                 await messages.keep(connection, said)
-    place.house.now += 1.5 * 86_400
+    place.server.now += 1.5 * 86_400
     assert await place.keeper.forget_messages() == 1
     assert await place.keeper.forget_messages() == 0
     async with place.database.reading() as connection:

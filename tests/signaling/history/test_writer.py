@@ -3,11 +3,10 @@ import asyncio
 import pytest
 
 from signaling.clock import Clock
-from signaling.errors import StorageUnavailable
-from signaling.history import writer
-from signaling.history.writer import Keeping
-from signaling.refusals import Refusal
-from signaling.storage import calls, server_starts, withdrawn_tokens
+from signaling.errors import Refusal, StorageUnavailable
+from signaling.history import events, writer
+from signaling.history.writer import HistoryWriter
+from signaling.storage import calls, changes, outbox, server_starts, withdrawn_tokens
 from signaling.storage.changes import of_record
 from signaling.storage.spool import Spool
 from signaling.storage.withdrawn_tokens import WithdrawnToken
@@ -17,13 +16,46 @@ from tests.signaling.storage.samples import a_call, a_presence, at, seeded
 from tests.support.house import eventually
 
 
+async def torn(connection, room_id, *, told):
+    """A call with one person in it, of a server that was killed; `told` says whether events have told of it."""
+    call = await calls.start(connection, a_call(room_id))
+    person = a_presence(call)
+    await calls.join(connection, person)
+    if told:
+        who = events.person(person.id, person.identity, person.name, person.role, person.joined_at)
+        joined = events.participant_joined(room_id, call.id, who, at(0))
+        await changes.apply(connection, [events.call_started(room_id, call.id, at(0)), joined])
+    return call, person
+
+
+async def test_what_was_told_to_begin_is_told_to_end(database):
+    async with database.transaction() as connection:
+        call, person = await torn(connection, "lobby", told=True)
+        hidden, _ = await torn(connection, "den", told=False)
+        orphans = await writer.end_lost_calls(connection, "one", at(50), seeded(2))
+        assert set(orphans.calls) == {call.id, hidden.id}
+        found = [(one.event, one.payload) for one in await outbox.after(connection, 2)]
+        again = await writer.end_lost_calls(connection, "one", at(60), seeded(3))
+        assert (again.calls, len(await outbox.after(connection, 2))) == ((), 2)
+    (left, who), (ended, payload) = found
+    assert (left, who["participant"]["id"], who["reason"]) == ("participant.left", person.id, "server_shutdown")
+    assert (ended, payload["call"], payload["reason"]) == ("call.ended", call.id, "server_lost")
+
+
+async def test_where_nothing_was_open_nothing_is_told(database):
+    async with database.transaction() as connection:
+        orphans = await writer.end_lost_calls(connection, "one", at(50), seeded())
+        assert (orphans.calls, orphans.participants) == ((), ())
+        assert await outbox.after(connection, 0) == []
+
+
 class Start:
     """One start of a server on this database."""
 
     def __init__(self, database, folder, seconds=0.0, seed=1, node="one"):
         self.seconds = seconds
         self.database = database
-        self.keeping = Keeping(database, folder, node, Clock(utc=lambda: at(self.seconds)), seeded(seed))
+        self.keeping = HistoryWriter(database, folder, node, Clock(utc=lambda: at(self.seconds)), seeded(seed))
         self.deny_list = self.keeping.deny_list
 
     async def __aenter__(self):
@@ -179,5 +211,5 @@ async def test_an_outage_ends_no_sign_of_life(database, tmp_path, monkeypatch):
         raise StorageUnavailable("away")
 
     async with Start(database, tmp_path):
-        monkeypatch.setattr(Keeping, "clean", away)
+        monkeypatch.setattr(HistoryWriter, "clean", away)
         await eventually(lambda: tried > 2)

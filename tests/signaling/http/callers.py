@@ -6,12 +6,12 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
-from signaling.chance import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
 from signaling.storage import api_keys
 from signaling.storage.api_keys import KeyOrder
-from tests.signaling.fakes import FakeLine, receive
+from tests.signaling.fakes import FakeCarrier, receive
 from tests.signaling.serving import Served
 
 
@@ -51,7 +51,7 @@ async def service(server: Served, *scopes: str, rooms: Any = None, **order: Any)
     return Caller(server, text)
 
 
-class Line(FakeLine):
+class Line(FakeCarrier):
     """A line that the server may still talk to when it stops, as it does with a socket that is closing."""
 
     def deliver(self, frame: bytes) -> None:
@@ -61,11 +61,11 @@ class Line(FakeLine):
 
 def enter(server: Served, identity: str, room: str = "den", role: Any = None, **grants: Any) -> Line:
     """Somebody who has joined a room; nothing is looked up, so that the room is one that nobody keeps."""
-    house, line, now = server.app[GATEWAY].conversation, Line(), server.app[CLOCK].now()
+    conversation, line, now = server.app[GATEWAY].conversation, Line(), server.app[CLOCK].now()
     granted = Grants(room=room, room_join=True, **grants)
     token = server.app[TOKENS].issue(identity, grants=granted, utc=datetime.now(UTC), role=role)
-    house.open(line, now, token)
-    receive(house, line, json.dumps({"type": "join", "payload": {"room": room}}), now)
+    conversation.open(line, now, token)
+    receive(conversation, line, json.dumps({"type": "join", "payload": {"room": room}}), now)
     assert line.frames[-1]["type"] == "joined", line.frames
     line.take()
     return line

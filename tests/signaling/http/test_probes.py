@@ -1,10 +1,18 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import WSServerHandshakeError
 
 from signaling.errors import StorageUnavailable
 from signaling.http import probes
+from signaling.http import probes as module
 from signaling.http.app_keys import DATABASE, READINESS
-from tests.signaling.serving import served
+from signaling.operating.readiness import CHECKS, MOST_WATCHERS_OF_ADDRESS, PINGS_AT_ONCE
+from tests.signaling.serving import Served, served
 
 
 async def test_live_depends_on_nothing(tmp_path):
@@ -90,3 +98,106 @@ async def test_without_its_database_a_node_is_not_ready_and_says_no_more_of_it(t
         assert response.status == 503
         assert json.loads(body)["checks"]["database"]["detail"] == "does not answer"
         assert (await server.ask("/live"))[0].status == 200
+
+
+def watching(server: Served, **options: Any) -> Any:
+    return server.session.ws_connect(f"http://{server.host}/health/ws", **options)
+
+
+async def told(ws: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    message: dict[str, Any] = await ws.receive_json(timeout=10)
+    assert message["type"] == "health"
+    return message
+
+
+async def ask(server: Served, *names: object, **options: Any) -> tuple[int, dict[str, Any]]:
+    response, body = await server.ask("/health/batch", "POST", json={"checks": names}, **options)
+    return response.status, json.loads(body)
+
+
+async def test_the_checks_that_are_named_come_in_one_answer(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        status, answer = await ask(server, "database", "accepting")
+        assert (status, answer["status"], set(answer["checks"])) == (200, "ready", {"database", "accepting"})
+        server.app[READINESS].draining = True
+        status, answer = await ask(server, "accepting", "database")
+        assert (status, answer["status"], answer["checks"]["database"]["state"]) == (503, "not_ready", "ok")
+        assert (await ask(server, "database"))[0] == 200
+        assert set((await ask(server, *CHECKS))[1]["checks"]) == set(CHECKS)
+
+
+async def test_a_batch_names_checks_that_there_are_and_no_more(tmp_path: Path) -> None:
+    async with served(tmp_path, rate_limit_rpm=6) as server:
+        for names in ((), ("weather",), (1,), CHECKS * 2):
+            status, problem = await ask(server, *names)
+            assert (status, problem["code"]) == (400, "bad_message")
+        assert (await server.ask("/health/batch", "POST", data=b"{}"))[0].status == 415
+        assert (await ask(server, "database"))[0] == 200
+        assert (await ask(server, "database"))[0] == 429
+        assert (await server.ask("/health"))[0].status == 200, "balancers ask as often as they like"
+
+
+async def test_a_watcher_is_told_at_first_on_change_and_when_it_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    async with served(tmp_path) as server, watching(server) as ws:
+        assert (await told(ws))["payload"]["status"] == "ready"
+        server.media.lag = 2.0
+        change = await told(ws)
+        assert (change["seq"], change["payload"]["checks"]["loop_lag"]["state"]) == (2, "failing")
+        await ws.send_str('{"type":"ping","id":"p"}')
+        answer = await told(ws)
+        assert (answer["id"], answer["payload"]["status"]) == ("p", "not_ready")
+        server.app[READINESS].draining = True
+        assert (await told(ws))["payload"]["checks"]["accepting"]["state"] == "failing"
+        assert (await ws.receive(timeout=10)).data == 1001
+
+
+async def test_whoever_says_something_else_or_asks_too_often_is_closed(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        for texts in (["hello"], ['{"type":"ping"}'] * (PINGS_AT_ONCE + 1)):
+            async with watching(server) as ws:
+                for text in texts:
+                    await ws.send_str(text)
+                while (message := await ws.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
+                    pass
+                assert message.data == 1008
+        for flood in ("ping", "pong"):
+            async with watching(server) as ws:
+                await told(ws)
+                for _ in range(PINGS_AT_ONCE + 1):
+                    await getattr(ws, flood)()
+                assert (await ws.receive(timeout=10)).data == 1008
+        async with watching(server, autoping=False) as ws:
+            await told(ws)
+            await ws.ping(b"are you there")
+            assert (await ws.receive(timeout=10)).data == b"are you there"
+        async with watching(server) as ws:
+            await told(ws)
+            await ws.send_str("x" * 2000)
+            assert (await ws.receive(timeout=10)).data == 1009
+
+
+async def test_watchers_are_few_and_foreign_pages_are_none(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        sockets = [await watching(server) for _ in range(MOST_WATCHERS_OF_ADDRESS)]
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await watching(server)
+        assert caught.value.status == 429
+        await sockets.pop().close()
+        for socket in sockets:
+            await told(socket)
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await watching(server, headers={"Origin": "https://evil.example"})
+        assert caught.value.status == 403
+        async with watching(server, headers={"Origin": f"http://{server.host}"}) as ws:
+            await told(ws)
+        for socket in sockets:
+            await socket.close()
+
+
+async def test_what_is_no_websocket_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as server:
+        response, body = await server.ask("/health/ws")
+        assert (response.status, json.loads(body)["code"]) == (400, "bad_message")

@@ -2,26 +2,32 @@
 
 import itertools
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from signaling.errors import OurMistake
 from signaling.identity.claims import Claims
-from signaling.identity.grants import RANK, Grants, Role
+from signaling.identity.grants import RANK, Grants, Role, role_of
 from signaling.identity.permissions import (
     ACTIONS,
     GIVEN,
     HIDDEN,
     WITHHELD,
+    Asker,
     Service,
+    in_room,
     known_scope,
     may,
+    may_name_owner,
+    may_to_room,
     may_undo,
+    owner_of_new,
     reference,
-    role_of,
+    with_room_role,
 )
+from signaling.identity.tokens import Tokens
 
 MANUAL = (Path(__file__).parents[3] / "docs" / "permissions.md").read_text()
 
@@ -204,3 +210,94 @@ def test_each_cell_of_the_manual_is_true() -> None:
         for role in ROLES:
             assert (row[role] == "yes") is may(role, "participant.kick", target)  # type: ignore[arg-type]
         assert (row["service"] == "yes") is may(Service(frozenset({"*"})), "participant.kick", target)  # type: ignore[arg-type]
+
+
+def test_a_person_is_named_by_identity_and_a_service_by_the_prefix_of_its_key() -> None:
+    person = Asker(holder=claims("owner"), address="192.0.2.1")
+    service = Asker(holder=Service(frozenset({"*"}), None, "abc"), address="192.0.2.1")
+    assert (person.identity, person.role) == ("ana", "owner")
+    assert (service.identity, service.role) == ("apikey:abc", "service")
+
+
+def test_a_person_who_is_called_like_a_service_is_counted_apart() -> None:
+    from dataclasses import replace
+
+    person = Asker(holder=replace(claims(), identity="apikey:abc"), address="")
+    service = Asker(holder=Service(frozenset(), None, "abc"), address="")
+    assert person.identity == service.identity
+    assert person.counted_by != service.counted_by
+
+
+SECRET = "a secret of the tests, long enough for HS256"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def claims_of_room_access(
+    identity: str = "ana", room: str | None = "lobby", role: str = "member", **grants: bool
+) -> Claims:
+    tokens = Tokens(SECRET)
+    given = Grants(room=room, **grants)
+    token = tokens.issue(identity, grants=given, utc=NOW, lifetime=timedelta(minutes=5), role=role)  # type: ignore[arg-type]
+    return tokens.verify(token, NOW)
+
+
+def asker(holder: Claims | Service) -> Asker:
+    return Asker(holder=holder, address="192.0.2.1")
+
+
+def service(*scopes: str, rooms: set[str] | None = None) -> Service:
+    return Service(frozenset(scopes), None if rooms is None else frozenset(rooms))
+
+
+@pytest.mark.parametrize(
+    ("holder", "owner", "allowed"),
+    [
+        (claims_of_room_access(), "ana", True),
+        (claims_of_room_access(room=None), "ana", True),
+        (claims_of_room_access(room="other"), "ana", False),
+        (claims_of_room_access(), "ben", False),
+        (claims_of_room_access(), None, False),
+        (claims_of_room_access(role="operator"), "ben", True),
+        (claims_of_room_access(role="owner"), "ben", True),
+        (claims_of_room_access(room="other", role="owner"), "ben", False),
+        (service("room.*"), "ben", True),
+        (service("room.*", rooms={"lobby"}), None, True),
+        (service("room.*", rooms={"other"}), None, False),
+        (service("room.read"), "ben", False),
+    ],
+)
+def test_a_room_is_changed_by_role_by_scope_or_by_who_owns_it(
+    holder: Claims | Service, owner: str | None, allowed: bool
+) -> None:
+    assert may_to_room(asker(holder), "room.update", "lobby", owner) is allowed
+
+
+def test_an_owner_keeps_a_higher_role_and_what_the_token_withholds() -> None:
+    operator = asker(claims_of_room_access(role="operator", room=None))
+    assert in_room(operator, "lobby", "ana") == operator
+    silent = in_room(asker(claims_of_room_access(can_publish_data=False)), "lobby", "ana")
+    assert silent.role == "owner"
+    assert may(silent.holder, "participant.kick", "moderator", room="lobby")
+    assert not may(silent.holder, "message.send", room="lobby")
+    assert not may(silent.holder, "room.update", room="other")
+
+
+def test_a_role_is_raised_and_never_lowered() -> None:
+    owner = claims_of_room_access(role="owner")
+    assert with_room_role(owner, "lobby", "moderator") is owner
+    key = service("*")
+    assert with_room_role(key, "lobby", "owner") is key
+
+
+def test_only_operators_and_services_make_somebody_else_the_owner() -> None:
+    assert may_name_owner(asker(claims_of_room_access()), "ana")
+    assert not may_name_owner(asker(claims_of_room_access(role="owner")), "ben")
+    assert not may_name_owner(asker(claims_of_room_access(role="owner")), None)
+    assert may_name_owner(asker(claims_of_room_access(role="operator")), "ben")
+    assert may_name_owner(asker(service("room.create")), "ben")
+    assert may_name_owner(asker(service("room.create")), None)
+
+
+def test_a_room_belongs_to_the_person_who_makes_it_and_one_of_a_service_to_nobody() -> None:
+    assert owner_of_new(asker(claims_of_room_access())) == "ana"
+    assert owner_of_new(asker(service("room.create"))) is None

@@ -3,9 +3,9 @@ import socket
 
 import pytest
 
+from signaling.errors import PortTaken, Refusal
 from signaling.operating import listening
 from signaling.operating.listening import bind_http, close_all, media_refusal
-from signaling.refusals import PortTaken, Refusal
 
 
 def test_all_hosts_share_the_free_port_of_the_first():

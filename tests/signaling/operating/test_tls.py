@@ -3,8 +3,8 @@ import ssl
 
 import pytest
 
+from signaling.errors import BadSettings
 from signaling.operating.tls import CertificateWatcher, make_context
-from signaling.refusals import BadSettings
 from tests.signaling.certificates import make_certificate
 
 

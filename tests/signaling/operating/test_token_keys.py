@@ -4,11 +4,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from signaling.errors import ClientMistake
+from signaling.errors import BadSettings, ClientMistake
 from signaling.identity.grants import Grants
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
-from signaling.refusals import BadSettings
 from tests.signaling.identity.forging import ED_KEY, ED_PUBLIC, RSA_KEY, RSA_PUBLIC
 from tests.signaling.identity.test_jwks import ED_JWK, RSA_JWK, altered, document
 from tests.signaling.serving import settings_for

@@ -1,14 +1,93 @@
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signaling.errors import ClientMistake
 from signaling.limits import FloodGuard
 from signaling.protocol.client_messages import CLIENT_MESSAGES
 from signaling.protocol.server_messages import OK, Outgoing
-from signaling.protocol.session import Session
+from signaling.protocol.session import MOST_BYTES, MOST_MESSAGES, Carrier, Replay, Session
 from signaling.protocol.states import EVENTS, SESSION
-from tests.signaling.fakes import FakeLine
+from tests.signaling.fakes import FakeCarrier
+
+
+def note(number: int, size: int = 1) -> Outgoing:
+    return Outgoing("message", {"body": str(number).rjust(size)})
+
+
+def filled(count: int) -> tuple[Replay, list[Outgoing]]:
+    replay, notes = Replay(), [note(number) for number in range(1, count + 1)]
+    for seq, message in enumerate(notes, 1):
+        replay.keep(seq, message, seq)
+    return replay, notes
+
+
+def test_what_came_after_is_given_in_order_and_once() -> None:
+    replay, notes = filled(5)
+    assert replay.take_after(2) == [(notes[2], 3), (notes[3], 4), (notes[4], 5)]
+    assert replay.take_after(2) == []
+
+
+def test_an_empty_replay_has_missed_nothing() -> None:
+    assert Replay().take_after(0) == []
+    assert len(Replay()) == 0
+
+
+def test_the_last_256_are_kept() -> None:
+    replay, notes = filled(MOST_MESSAGES + 1)
+    assert len(replay) == MOST_MESSAGES
+    again, _ = filled(MOST_MESSAGES + 1)
+    assert again.take_after(0) is None
+    taken = replay.take_after(1)
+    assert taken is not None
+    assert [message for message, _ in taken] == notes[1:]
+
+
+def test_bytes_are_bounded_too() -> None:
+    replay = Replay()
+    for seq in range(1, 80):
+        replay.keep(seq, note(seq, 16_384), None)
+    assert len(replay) * 16_384 <= MOST_BYTES
+    assert replay.take_after(0) is None
+
+
+def test_what_is_acknowledged_is_let_go() -> None:
+    replay, _ = filled(10)
+    replay.acknowledge(7)
+    assert len(replay) == 3
+    replay.acknowledge(3)
+    assert len(replay) == 3
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_either_all_of_what_was_missed_or_none(sent: int, ack: int) -> None:
+    replay, notes = filled(sent)
+    taken = replay.take_after(ack)
+    if sent - ack > MOST_MESSAGES:
+        assert taken is None
+    else:
+        assert taken is not None
+        assert [message for message, _ in taken] == notes[ack:]
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_a_look_gives_the_same_with_its_numbers_and_leaves_it_there(sent: int, seq: int) -> None:
+    replay, notes = filled(sent)
+    for _ in range(2):
+        seen = replay.after(seq)
+        if sent - seq > MOST_MESSAGES:
+            assert seen is None
+        else:
+            assert seen == [(number, notes[number - 1], number) for number in range(seq + 1, sent + 1)]
+
+
+def test_the_stand_in_of_the_tests_is_a_carrier() -> None:
+    line: Carrier = FakeCarrier()
+    line.close("internal")
+    assert line.session is None
+
 
 PATHS = {
     "opened": [],
@@ -19,9 +98,9 @@ PATHS = {
 }
 
 
-def session(*events: str) -> tuple[Session, FakeLine]:
+def session(*events: str) -> tuple[Session, FakeCarrier]:
     numbers = itertools.count(1)
-    line = FakeLine()
+    line = FakeCarrier()
     made = Session(line, 0.0, FloodGuard(50.0, 100, 0.0), lambda size: next(numbers).to_bytes(size, "big"))
     for event in events:
         made.step(event)
@@ -84,7 +163,7 @@ def test_the_secret_changes_with_each_resume_and_the_former_is_good_until_the_cl
     assert not made.accepts("wrong")
     assert not made.accepts("é")
     made.lose(1.0)
-    assert made.take_over(FakeLine()) is None
+    assert made.take_over(FakeCarrier()) is None
     second = made.secret
     assert first != second
     assert made.accepts(first)
@@ -96,7 +175,7 @@ def test_the_secret_changes_with_each_resume_and_the_former_is_good_until_the_cl
 
 def test_a_line_that_is_taken_over_is_handed_back() -> None:
     made, line = session("auth", "join")
-    newer = FakeLine()
+    newer = FakeCarrier()
     assert made.take_over(newer) is line
     assert made.carrier is newer
 
@@ -135,11 +214,11 @@ def test_an_ended_session_sends_nothing() -> None:
 def test_a_line_that_comes_back_finds_the_secret_as_it_was() -> None:
     made, _ = session("auth", "join")
     made.lose(5.0)
-    secret, line = made.secret, FakeLine()
+    secret, line = made.secret, FakeCarrier()
     assert made.take_over(line, secret_stays=True) is None
     assert (made.state, made.secret, made.carrier, made.deadline()) == ("joined", secret, line, None)
     ended, _ = session("auth", "join")
     ended.end("removed")
     with pytest.raises(ClientMistake):
-        ended.take_over(FakeLine(), secret_stays=True)
+        ended.take_over(FakeCarrier(), secret_stays=True)
     assert ended.carrier is None

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from signaling.refusals import BadSettings, Refusal
+from signaling.errors import BadSettings, Refusal
 from signaling.settings.reference import reference, rows
 from signaling.settings.settings import SECRETS, Settings, load_settings, secret_of, warnings_about
 

@@ -3,8 +3,9 @@ import asyncio
 from sqlalchemy import update
 
 from signaling.storage import calls, media_sessions, server_starts
-from signaling.storage.calls import Orphans
+from signaling.storage.calls import Orphans, PeopleFilter
 from signaling.storage.media_sessions import MediaSession
+from signaling.storage.pages import PageRequest
 from signaling.storage.room_tables import rooms
 from signaling.storage.server_starts import ServerStart
 from tests.signaling.storage.samples import a_call, a_presence, a_room, at, new_id
@@ -97,11 +98,10 @@ async def test_a_call_that_ends_takes_out_whoever_is_in(database):
             await calls.join(connection, person)
             await calls.end(connection, call.id, reason, at(9))
             assert await calls.present(connection, "lobby") == []
-        from signaling.storage import history
         from signaling.storage.pages import PageRequest
 
         async with database.reading() as connection:
-            page = await history.past_people(connection, history.PeopleFilter(call_id=call.id), PageRequest())
+            page = await calls.past_people(connection, calls.PeopleFilter(call_id=call.id), PageRequest())
         assert [(one.left_at, one.leave_reason) for one in page.items] == [(at(9), left)]
 
 
@@ -111,10 +111,9 @@ async def test_nobody_leaves_before_coming(database):
         person = a_presence(call, seconds=100)
         await calls.join(connection, person)
         await calls.leave(connection, person.id, "idle", at(50))
-        from signaling.storage import history
         from signaling.storage.pages import PageRequest
 
-        page = await history.past_people(connection, history.PeopleFilter(), PageRequest())
+        page = await calls.past_people(connection, calls.PeopleFilter(), PageRequest())
         assert page.items[0].left_at == at(100)
 
 
@@ -166,3 +165,31 @@ async def test_many_orphans_are_closed_at_once(database):
         await connection.execute(update(rooms).values(version=1))
         assert len((await calls.close_orphans(connection, "one", at(1))).participants) == 1200
         assert await calls.counts(connection, ["lobby"]) == {"lobby": 0}
+
+
+async def test_calls_and_people_are_found_by_room_person_and_time(database):
+    async with database.transaction() as connection:
+        made = []
+        for number, room_id in enumerate(["lobby", "hall", "lobby"]):
+            call = await calls.start(connection, a_call(room_id, number * 10))
+            for offset, identity in enumerate(["ana", "ben"]):
+                person = a_presence(call, identity, number * 10 + offset)
+                await calls.join(connection, person)
+                made.append(person)
+            await calls.end(connection, call.id, "empty", at(number * 10 + 5))
+
+    async def people(**wanted):
+        async with database.reading() as connection:
+            page = await calls.past_people(connection, PeopleFilter(**wanted), PageRequest())
+        return [person.id for person in page.items]
+
+    ids = [person.id for person in made]
+    assert await people() == ids[::-1]
+    assert await people(room_id="hall") == [ids[3], ids[2]]
+    assert await people(identity="ana") == [ids[4], ids[2], ids[0]]
+    assert await people(call_id=made[0].call_id) == [ids[1], ids[0]]
+    assert await people(since=at(10), until=at(20)) == [ids[3], ids[2]]
+    async with database.reading() as connection:
+        found = await calls.past_calls(connection, "lobby", PageRequest())
+        assert [call.started_at for call in found.items] == [at(20), at(0)]
+        assert len((await calls.past_calls(connection, None, PageRequest())).items) == 3

@@ -4,7 +4,6 @@ from signaling.storage import (
     bans,
     calls,
     changes,
-    history,
     media_sessions,
     messages,
     moderation,
@@ -15,12 +14,12 @@ from signaling.storage import (
 from signaling.storage.bans import Ban
 from signaling.storage.changes import CHANGES, of_record
 from signaling.storage.media_sessions import MediaSession
-from signaling.storage.message_record import Message
+from signaling.storage.messages import Message
 from signaling.storage.moderation import ModerationEvent
 from signaling.storage.outbox import NewEvent
 from signaling.storage.pages import PageRequest
 from signaling.storage.server_starts import ServerStart
-from signaling.storage.spool_format import Change, decode_lines, encode_line
+from signaling.storage.spool import Change, decode_lines, encode_line
 from tests.signaling.storage.samples import a_call, a_presence, a_room, at, new_id
 
 
@@ -65,9 +64,9 @@ def everything():
 
 async def state(database):
     async with database.reading() as connection:
-        people = await history.past_people(connection, history.PeopleFilter(), PageRequest())
+        people = await calls.past_people(connection, calls.PeopleFilter(), PageRequest())
         return (
-            await history.past_calls(connection, None, PageRequest()),
+            await calls.past_calls(connection, None, PageRequest()),
             people,
             [await media_sessions.of_participant(connection, one.id) for one in people.items],
             await moderation.page(connection, moderation.ModerationFilter(), PageRequest()),

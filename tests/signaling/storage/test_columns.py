@@ -8,6 +8,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from signaling.storage.columns import UtcTime, at_most, document, key, long_text, one_of
+from signaling.storage.tables import METADATA
+
+
+def test_every_constraint_and_index_has_a_name_that_postgresql_keeps_whole():
+    names = []
+    for table in METADATA.tables.values():
+        names += [str(index.name) for index in table.indexes]
+        for constraint in table.constraints:
+            constraint_name = str(constraint.name or f"pk_{table.name}")
+            names.append(constraint_name)
+    assert all(names)
+    assert max(map(len, names)) <= 63
+
 
 moments = st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.timezones())  # noqa: DTZ001
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001

@@ -8,19 +8,104 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from signaling.errors import ERRORS, StorageUnavailable
-from signaling.refusals import Refusal
+from signaling.errors import ERRORS, Refusal, StorageUnavailable
 from signaling.storage import database as module
 from signaling.storage import migrate
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import CAUGHT, Database, choose_database, is_conflict, is_outage
 from tests.signaling.conftest import opened
 from tests.support.tcp_proxy import TcpProxy
+
+
+def test_without_a_url_the_database_is_a_file_of_the_data_folder():
+    chosen = choose_database("", Path("data"))
+    assert (chosen.kind, chosen.path, chosen.embedded) == ("sqlite", Path("data/parley.db"), True)
+
+
+@pytest.mark.parametrize(("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("sqlite:////var/b.db", "/var/b.db")])
+def test_a_sqlite_database_may_be_anywhere(url, path):
+    assert choose_database(url, Path("data")).path == Path(path)
+
+
+@pytest.mark.parametrize(
+    ("url", "rewritten", "ssl"),
+    [
+        ("postgresql://a:b%40c@h:1/n", "postgresql+asyncpg://a:b%40c@h:1/n", None),
+        ("postgres://h/n?sslmode=require", "postgresql+asyncpg://h/n", "require"),
+        ("postgresql:///n?host=%2Frun", "postgresql+asyncpg:///n?host=%2Frun", None),
+    ],
+)
+def test_a_postgresql_url_becomes_what_the_driver_takes(url, rewritten, ssl):
+    chosen = choose_database(url, Path("data"), pool_size=3, statement_seconds=2.0)
+    assert (chosen.url, chosen.ssl, chosen.path, chosen.embedded) == (rewritten, ssl, None, False)
+    assert (chosen.pool_size, chosen.statement_seconds) == (3, 2.0)
+
+
+def sqlite_error(code, kind=sqlite3.OperationalError):
+    error = kind("x")
+    error.sqlite_errorcode = code
+    return error
+
+
+def chained(cause):
+    """As SQLAlchemy's asyncpg dialect hands an error on."""
+    error = RuntimeError("translated")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PoolTimeout("x"),
+        ConnectionRefusedError(),
+        TimeoutError(),
+        asyncpg.CannotConnectNowError("x"),
+        asyncpg.InterfaceError("x"),
+        DBAPIError("s", None, chained(asyncpg.AdminShutdownError("x"))),
+        DBAPIError("s", None, chained(asyncpg.QueryCanceledError("x"))),
+        DBAPIError("s", None, chained(asyncpg.DeadlockDetectedError("x"))),
+        DBAPIError("s", None, chained(ConnectionResetError())),
+        DBAPIError("s", None, RuntimeError("x"), connection_invalidated=True),
+        OperationalError("s", None, sqlite_error(sqlite3.SQLITE_BUSY)),
+        OperationalError("s", None, sqlite_error(sqlite3.SQLITE_BUSY_SNAPSHOT)),
+        OperationalError("s", None, sqlite_error(sqlite3.SQLITE_FULL)),
+        OperationalError("s", None, sqlite_error(sqlite3.SQLITE_READONLY_DBMOVED)),
+    ],
+)
+def test_the_database_is_away(error):
+    assert isinstance(error, CAUGHT)
+    assert is_outage(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        IntegrityError("s", None, chained(asyncpg.UniqueViolationError("x"))),
+        DBAPIError("s", None, chained(asyncpg.UndefinedTableError("x"))),
+        OperationalError("s", None, sqlite_error(sqlite3.SQLITE_ERROR)),
+        DBAPIError("s", None, RuntimeError("x")),
+    ],
+)
+def test_the_statement_is_wrong(error):
+    assert not is_outage(error)
+
+
+def test_a_row_that_was_there_is_told_from_one_that_makes_no_sense():
+    unique = sqlite_error(sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.IntegrityError)
+    check = sqlite_error(sqlite3.SQLITE_CONSTRAINT_CHECK, sqlite3.IntegrityError)
+    assert is_conflict(IntegrityError("s", None, unique))
+    assert not is_conflict(IntegrityError("s", None, check))
+    assert is_conflict(IntegrityError("s", None, chained(asyncpg.UniqueViolationError("x"))))
+    assert not is_conflict(IntegrityError("s", None, chained(asyncpg.ForeignKeyViolationError("x"))))
+
 
 COUNT = text("SELECT count(*) FROM things")
 ADD = text("INSERT INTO things (id) VALUES (:id)")
@@ -211,8 +296,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from sqlalchemy import text
-from signaling.storage.database import Database
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import Database, choose_database
 
 async def main():
     database = Database(choose_database("", Path(sys.argv[1])))

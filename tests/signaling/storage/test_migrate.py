@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect, text
 
-from signaling.cli import db_command
-from signaling.refusals import Refusal
+from signaling.cli import database
+from signaling.errors import Refusal
 from signaling.settings.settings import Settings
 from signaling.storage import migrate
-from signaling.storage.database_settings import choose_database
+from signaling.storage.database import choose_database
 from signaling.storage.tables import METADATA
 from tests.signaling.conftest import opened
 
@@ -156,6 +156,6 @@ def test_the_commands_look_and_upgrade_on_both(kind, tmp_path, request):
     url = "" if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
     settings = Settings(data_dir=tmp_path, database_url=url)
     if url:
-        assert db_command.look(settings)["state"] == "empty"
-    assert db_command.upgrade(settings)["state"] == "current"
-    assert db_command.look(settings)["state"] == "current"
+        assert database.look(settings)["state"] == "empty"
+    assert database.upgrade(settings)["state"] == "current"
+    assert database.look(settings)["state"] == "current"

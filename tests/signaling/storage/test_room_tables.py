@@ -3,9 +3,9 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from signaling.storage import calls
+from signaling.storage.pages import values_of
 from signaling.storage.room_tables import calls as calls_table
 from signaling.storage.room_tables import media_sessions, participants
-from signaling.storage.row_types import values_of
 from tests.signaling.storage.samples import a_call, a_presence, at, new_id
 
 

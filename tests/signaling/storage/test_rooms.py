@@ -1,5 +1,6 @@
 import asyncio
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,9 +10,156 @@ from signaling.errors import ClientMistake
 from signaling.identity.names import clean_name
 from signaling.storage import calls, rooms
 from signaling.storage.pages import PageRequest
-from signaling.storage.room_record import RoomFields
+from signaling.storage.room_record import (
+    CHANGEABLE,
+    MOST_DAYS,
+    USUAL_DAYS,
+    Room,
+    RoomFields,
+    check_room,
+    check_room_id,
+    check_settings,
+    message_days,
+    version_of,
+    wanted_version,
+)
+from signaling.storage.room_tables import rooms as rooms_table
 from signaling.storage.rooms import RoomFilter
 from tests.signaling.storage.samples import a_call, a_presence, a_room, at, creation
+
+
+@pytest.mark.parametrize(
+    ("settings", "days"),
+    [
+        ({}, None),
+        ({"message_history": {"keep": False}}, None),
+        ({"message_history": {"keep": False, "days": 5}}, None),
+        ({"message_history": {"keep": True}}, USUAL_DAYS),
+        ({"message_history": {"keep": True, "days": 1}, "own": [1, {"x": None}]}, 1),
+        ({"message_history": {"keep": True, "days": MOST_DAYS}}, MOST_DAYS),
+    ],
+)
+def test_how_long_messages_are_kept(settings, days):
+    check_settings(settings)
+    assert message_days(settings) == days
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        None,
+        True,
+        {},
+        {"keep": "yes"},
+        {"keep": 1},
+        {"days": 5},
+        {"keep": True, "days": 0},
+        {"keep": True, "days": MOST_DAYS + 1},
+        {"keep": True, "days": 1.5},
+        {"keep": True, "days": True},
+        {"keep": True, "days": None},
+        {"keep": True, "hours": 5},
+    ],
+)
+def test_what_is_no_message_history_is_refused(history):
+    with pytest.raises(ClientMistake) as refused:
+        check_settings({"message_history": history})
+    assert refused.value.code == "bad_message"
+    assert "settings.message_history" in refused.value.message
+
+
+@pytest.mark.parametrize("settings", [[], "text", {"x": "y" * 20_000}, {"x": float("inf")}])
+def test_what_cannot_be_kept_is_no_settings(settings):
+    with pytest.raises(ClientMistake):
+        check_settings(settings)
+
+
+ROOM = RoomFields(name="Lobby")
+
+
+def test_every_column_is_a_field():
+    assert {one.name for one in fields(Room)} == set(rooms_table.c.keys()) - {"name_key"}
+    assert set(CHANGEABLE) == {one.name for one in fields(RoomFields)}
+
+
+def test_a_room_may_have_all_that_it_can_have():
+    check_room(ROOM)
+    check_room(
+        RoomFields(
+            name="Gilde der Zwölf 🐉",
+            description="Montags\nund donnerstags",
+            room_type="proximity",
+            owner="ana",
+            guild_id="g-1",
+            region="eu",
+            max_participants=10_000,
+            password_hash="$argon2id$x",
+            duplicate_identity="reject_new",
+            scheduled_end=at(60),
+            settings={"music": [1, 2.5, None]},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "x" * 65),
+        ("name", " a"),
+        ("name", "a\nb"),
+        ("name", "\u202egnp"),
+        ("name", "a\0"),
+        ("description", "x" * 1001),
+        ("room_type", "channel"),
+        ("quality_preset", "best"),
+        ("duplicate_identity", "kick"),
+        ("owner", ""),
+        ("guild_id", ""),
+        ("region", "x" * 65),
+        ("password_hash", ""),
+        ("max_participants", 0),
+        ("max_participants", True),
+        ("empty_timeout", -1),
+        ("is_private", 1),
+        ("is_moderated", None),
+        ("scheduled_end", datetime(2026, 1, 1)),  # noqa: DTZ001
+        ("settings", []),
+        ("metadata", {"a": "x" * 20_000}),
+    ],
+)
+def test_what_a_field_may_not_hold_is_named(field, value):
+    with pytest.raises(ClientMistake) as caught:
+        check_room(replace(ROOM, **{field: value}))
+    assert caught.value.code == "bad_message"
+    assert caught.value.message.startswith("an identity" if field == "owner" else field)
+
+
+def test_the_entity_tag_is_strong_and_leads_back_to_the_version():
+    """RFC 9110 section 8.8.3."""
+    room = Room(name="a", id="a", version=12, created_by=None, created_at=at(0), updated_at=at(0))
+    assert room.etag == '"12"'
+    assert version_of(room.etag) == version_of(" 12 ") == 12
+
+
+@pytest.mark.parametrize("etag", ["", '""', 'W/"12"', '"x"', '"-1"', '"\u0661"', "9" * 40, "*"])
+def test_a_tag_that_was_never_one_is_stale(etag):
+    with pytest.raises(ClientMistake) as caught:
+        version_of(etag)
+    assert caught.value.code == "stale"
+
+
+def test_an_id_is_safe_in_a_path():
+    assert check_room_id("a-B_9") == "a-B_9"
+    for wrong in ("", "a/b", "..", "a b", "x" * 65, "a\n"):
+        with pytest.raises(ClientMistake):
+            check_room_id(wrong)
+
+
+@pytest.mark.parametrize(("header", "version"), [(None, None), ("*", None), (" * ", None), ('"12"', 12)])
+def test_rfc_9110_13_1_1_if_match_names_a_version_or_any(header, version):
+    assert wanted_version(header) == version
+
 
 INJECTIONS = [
     "'; DROP TABLE rooms; --",

@@ -1,8 +1,7 @@
 import json
 
-from signaling.storage.event_filters import EVENTS, TEST
 from signaling.storage.fields import check_object
-from signaling.storage.outbox import LARGEST_PAYLOAD, OutboxEvent
+from signaling.storage.outbox import EVENTS, LARGEST_PAYLOAD, TEST, OutboxEvent
 from signaling.storage.room_record import Room
 from signaling.webhooks.events import EventView, of_room, trial
 from tests.signaling.storage.samples import at, seeded

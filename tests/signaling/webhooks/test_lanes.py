@@ -1,10 +1,24 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from signaling.storage.deliveries import Lane
 from signaling.webhooks import lanes
-from signaling.webhooks.lanes import ERROR_LENGTH, GIVE_UP, Lane, Outcome, judge
+from signaling.webhooks.lanes import ERROR_LENGTH, FIRST, GIVE_UP, LONGEST, Outcome, judge, retry_after
 from tests.signaling.storage.samples import at
+
+
+def test_each_wait_is_twice_the_one_before_up_to_an_hour():
+    assert [retry_after(attempts, 0.0) for attempts in (1, 2, 3, 12, 13, 10_000)] == [1, 2, 4, 2048, 3600, 3600]
+
+
+@given(st.integers(min_value=1), st.floats(min_value=0, max_value=1))
+def test_chance_takes_off_up_to_a_half(attempts, chance):
+    assert FIRST / 2 <= retry_after(attempts, chance) <= LONGEST
+    assert retry_after(attempts, chance) >= retry_after(attempts, 0.0) / 2
+
 
 LANE = Lane(webhook_id="w", room_id="lobby", last_seq=4, target_seq=7, next_attempt_at=at(30))
 FAILED = Outcome("failed", 503, "status 503")

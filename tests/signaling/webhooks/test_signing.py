@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaling.errors import ClientMistake
-from signaling.webhooks.signing import LONGEST, SHORTEST, new_secret, parse_secret, signature, signed_headers
+from signaling.webhooks.signing import (
+    LONGEST,
+    SHORTEST,
+    chosen_secret,
+    new_secret,
+    parse_secret,
+    signature,
+    signed_headers,
+)
 from tests.signaling.storage.samples import seeded
 
 MANUAL = Path(__file__).parents[3] / "docs" / "webhooks.md"
@@ -79,3 +87,10 @@ def test_the_receiver_of_the_manual_verifies():
     for secret, told, when in ((new_secret(seeded(2)), body, now), (SECRET, b"{ }", now), (SECRET, body, now - 400)):
         with pytest.raises(ValueError, match=r"signed|old"):
             verify(secret, dict(signed_headers((other, SECRET), "one", when, body)), told)
+
+
+def test_a_chosen_secret_must_be_able_to_sign_and_one_is_made_where_none_is_named():
+    made = chosen_secret(None, seeded())
+    assert chosen_secret(made, seeded()) == made
+    with pytest.raises(ClientMistake):
+        chosen_secret("hunter2", seeded())

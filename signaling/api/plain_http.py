@@ -1,0 +1,342 @@
+"""Bodies of signaling over plain HTTP, for the OpenAPI document. Pure.
+
+What they may hold is decided by the protocol's own models, which read every message: see `protocol.http_messages`.
+"""
+
+import asyncio
+import contextlib
+import socket
+import weakref
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from signaling.call.sessions import check_failed_secrets
+from signaling.carriers.http_carrier import (
+    ALIVE_SECONDS,
+    MOST_WAITING,
+    RETRY_SECONDS,
+    UNNAMED_ID,
+    Answer,
+    HttpCarrier,
+    carrier_of,
+    check_room,
+    find_session,
+    open_stream,
+)
+from signaling.errors import ERRORS, ClientMistake
+from signaling.http.app_keys import CLOCK, GATEWAY, SETTINGS
+from signaling.http.bearer import claims_of
+from signaling.http.headers import client_address
+from signaling.http.problems import read_json_text, refuse
+from signaling.http.routes import Route
+from signaling.identity.names import clean_user_agent
+from signaling.protocol.client_messages import CLIENT_MESSAGES
+from signaling.protocol.envelope import MOST_BYTES
+from signaling.protocol.plain_http import (
+    HEARTBEAT,
+    SESSION_HEADER,
+    Credentials,
+    EventStream,
+    auth_message,
+    check_opening,
+    join_answer,
+    join_message,
+    leave_message,
+    parse_credentials,
+    parse_last_event_id,
+)
+from signaling.protocol.server_messages import SERVER_MESSAGES, Joined, Welcome
+
+
+class JoinBody(BaseModel):
+    """The payload of `join`; the room stands in the path."""
+
+    model_config = ConfigDict(extra="forbid")
+    display_name: str = Field("", max_length=512)
+    capabilities: dict[str, JsonValue] = Field(default_factory=dict, max_length=32)
+    password: str | None = Field(None, max_length=1024)
+    invite: str | None = Field(None, max_length=256)
+
+
+class JoinAnswer(BaseModel):
+    """A session with its secret, and the payloads of `welcome` and `joined`."""
+
+    model_config = ConfigDict(extra="forbid")
+    session: str
+    secret: str
+    seq: int = Field(description="The number of the last message that is in here: a Last-Event-ID.")
+    welcome: Welcome
+    joined: Joined
+
+
+class MessageBody(BaseModel):
+    """A message of the protocol; the payloads are in signaling/schema/parley.v1.json."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: str = Field(json_schema_extra={"enum": list(CLIENT_MESSAGES)})
+    id: str | int | None = Field(None, description="The answer repeats it; 0 where there is none.")
+    payload: dict[str, Any] = Field(default_factory=dict)
+
+
+class MessageAnswer(BaseModel):
+    """A message of the server, as on the WebSocket."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: str = Field(json_schema_extra={"enum": list(SERVER_MESSAGES)})
+    id: str | int
+    seq: int
+    payload: dict[str, Any]
+
+
+LOOK_SECONDS = 1.0
+"""How often a stream that has nothing to say looks whether its reader is still there."""
+
+_STREAM_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    # nginx keeps an answer back until it has seen enough of it, unless told.
+    "X-Accel-Buffering": "no",
+}
+_LATER = {"retry_after": RETRY_SECONDS}
+
+_turns: "weakref.WeakKeyDictionary[HttpCarrier, asyncio.Lock]" = weakref.WeakKeyDictionary()
+
+
+async def join(request: web.Request) -> web.StreamResponse:
+    """`auth` and `join` in one: a session, and a seat in the room; without the seat there is no session either."""
+    await claims_of(request)
+    token = request.headers["Authorization"].partition(" ")[2].strip()
+    text = join_message(request.match_info["id"], await _text(request) if request.can_read_body else b"")
+    line = _new_line(request)
+    welcome = await exchange(request, line, auth_message(token))
+    try:
+        joined = await exchange(request, line, text)
+    except BaseException:
+        request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
+        raise
+    return _answer(join_answer(welcome.payload, joined.payload, joined.seq), welcome)
+
+
+async def signal(request: web.Request) -> web.StreamResponse:
+    """One message of the protocol in, its answer out."""
+    text = await _text(request)
+    if SESSION_HEADER in request.headers:
+        answer = await exchange(request, _line(request), text)
+    else:
+        check_opening(text)
+        check_failed_secrets(request.app[GATEWAY].conversation, client_address(request), request.app[CLOCK].now())
+        answer = await exchange(request, _new_line(request), text)
+    return _answer(answer.frame, answer)
+
+
+async def leave(request: web.Request) -> web.StreamResponse:
+    """`leave`, and the end of the session and of its stream."""
+    line = _line(request)
+    answer = await exchange(request, line, leave_message())
+    request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
+    line.end_stream("client_initiated")
+    return _answer(answer.frame, answer)
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """All that the server says to the session, as it comes, until either side ends it."""
+    gateway, clock = request.app[GATEWAY], request.app[CLOCK]
+    gateway.check_open()
+    line = _line(request)
+    last_event_id = parse_last_event_id(request.headers.get("Last-Event-ID"))
+    stream = open_stream(gateway.conversation, line, last_event_id, clock.now())
+    response = web.StreamResponse(headers=_STREAM_HEADERS)
+    with gateway.carrying():
+        try:
+            await response.prepare(request)
+            await _write(request, response, stream)
+            await response.write_eof()
+        except (ConnectionError, TimeoutError):
+            _cut(request)
+        finally:
+            line.detach(stream, clock.now())
+    return response
+
+
+def _line(request: web.Request) -> HttpCarrier:
+    """The line of the session that the header names, in the room that the path names."""
+    gateway, now = request.app[GATEWAY], request.app[CLOCK].now()
+    conversation = gateway.conversation
+    credentials = parse_credentials(request.headers.get(SESSION_HEADER, ""))
+    session = find_session(conversation, credentials, client_address(request), now)
+    check_room(conversation, session, request.match_info["id"])
+    line = carrier_of(conversation, session, _make_line(request, now), now)
+    gateway.http_carriers.add(line)
+    return line
+
+
+def _new_line(request: web.Request) -> HttpCarrier:
+    """A line with a session that is nobody's yet."""
+    gateway, now = request.app[GATEWAY], request.app[CLOCK].now()
+    gateway.check_open()
+    line = _make_line(request, now)
+    gateway.conversation.open(line, now)
+    gateway.http_carriers.add(line)
+    return line
+
+
+def _make_line(request: web.Request, now: float) -> HttpCarrier:
+    return HttpCarrier(client_address(request), clean_user_agent(request.headers.get("User-Agent", "")), now)
+
+
+async def _text(request: web.Request) -> bytes:
+    """The body, no larger than a message is."""
+    text = await read_json_text(request, request.app[SETTINGS].read_timeout)
+    if len(text) > MOST_BYTES:
+        refuse("too_large")
+    return text
+
+
+async def exchange(request: web.Request, line: HttpCarrier, text: bytes) -> Answer:
+    """One message and its answer, after those that came before it. Raises ClientMistake for an `error`."""
+    conversation, now = request.app[GATEWAY].conversation, request.app[CLOCK].now
+    if line.waiting >= MOST_WAITING:
+        refuse("rate_limited", "Too many requests of this session wait for the one before them.", _LATER)
+    line.waiting += 1
+    try:
+        async with _turns.setdefault(line, asyncio.Lock()):
+            return await _act(request, line, text)
+    finally:
+        line.waiting -= 1
+        line.heard(now())
+        if line.is_spent:
+            conversation.lost(line, now())
+
+
+async def _act(request: web.Request, line: HttpCarrier, text: bytes) -> Answer:
+    """Read, look up, act. A mistake of ours ends this line, and no other."""
+    gateway, now = request.app[GATEWAY], request.app[CLOCK].now
+    conversation, session = gateway.conversation, line.speaker()
+    line.collect()
+    message = conversation.read(line, text, now())
+    line.answer()
+    if message is None:
+        # The flood guard drops what it has told of once.
+        refuse("rate_limited", details=_LATER)
+    if message.id is None:
+        message = message._replace(id=UNNAMED_ID)
+    try:
+        message = await gateway.prepare(session, message)
+        line.speaker()
+        line.collect()
+        conversation.act(line, message, now())
+    except ClientMistake:
+        raise
+    except Exception:
+        conversation.fail(line)
+        raise
+    answer = line.answer(message.id)
+    assert answer is not None
+    return answer
+
+
+async def _write(request: web.Request, response: web.StreamResponse, stream: EventStream) -> None:
+    """Write what there is, and a comment when there has long been nothing. Raises as a connection that is gone."""
+    transport, settings, gateway = request.transport, request.app[SETTINGS], request.app[GATEWAY]
+    if transport is None:
+        raise ConnectionResetError
+    _give_up_the_unacknowledged(transport)
+    woken = asyncio.Event()
+
+    def rouse() -> None:
+        woken.set()
+        if stream.ended == "slow_consumer":
+            transport.abort()
+
+    stream.watch(rouse)
+    quiet = 0.0
+    while not transport.is_closing():
+        woken.clear()
+        data = stream.take()
+        if not data and stream.ended is not None:
+            return
+        if not data:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await woken.wait()
+            quiet += LOOK_SECONDS
+            if woken.is_set() or quiet < gateway.conversation.settings.heartbeat_seconds:
+                continue
+            data = HEARTBEAT
+        quiet = 0.0
+        async with asyncio.timeout(settings.write_timeout):
+            await response.write(data)
+
+
+def _give_up_the_unacknowledged(transport: asyncio.Transport) -> None:
+    """Have the kernel end the connection where the other side acknowledges nothing (RFC 5482), heartbeats included.
+
+    A reader that vanished without a word would seem to be there for a quarter of an hour.
+    """
+    one = transport.get_extra_info("socket")
+    if one is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(ALIVE_SECONDS * 1000))
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _answer(body: bytes, answer: Answer) -> web.Response:
+    """JSON that nobody keeps; after a `welcome`, with the header as it has to be sent from now on."""
+    headers = {"Cache-Control": "no-store"}
+    if answer.type == "welcome":
+        headers[SESSION_HEADER] = str(Credentials(answer.payload["session"], answer.payload["secret"]))
+    return web.Response(body=body, content_type="application/json", headers=headers)
+
+
+_ROOM = "/api/v1/rooms/{id}"
+_SESSION = ("unauthenticated", "session_taken", "not_in_room", "rate_limited", "banned", "token_invalid")
+_BODY = ("timeout", "too_large", "unsupported_media_type")
+_NOT_OF_MESSAGES = frozenset({"already_exists", "stale", "precondition_required", "method_not_allowed"})
+_MESSAGES = tuple(code for code in ERRORS if code not in _NOT_OF_MESSAGES)
+"""What a message can be refused with; a row for each message would say the same."""
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{_ROOM}/join",
+        join,
+        "Enter a room: signaling over plain HTTP begins.",
+        answers={200: JoinAnswer},
+        body=JoinBody,
+        errors=_MESSAGES,
+    ),
+    Route(
+        "POST",
+        f"{_ROOM}/signal",
+        signal,
+        "One message of the protocol, and its answer.",
+        answers={200: MessageAnswer},
+        body=MessageBody,
+        errors=_MESSAGES,
+        headers=(SESSION_HEADER,),
+        anonymous=True,
+    ),
+    Route(
+        "POST",
+        f"{_ROOM}/leave",
+        leave,
+        "Leave the room and end the session.",
+        answers={200: MessageAnswer},
+        errors=(*_SESSION, "unexpected_message"),
+        headers=(SESSION_HEADER,),
+    ),
+    Route(
+        "GET",
+        f"{_ROOM}/events",
+        events,
+        "All messages of the server to a session, as server-sent events.",
+        answers={200: "text/event-stream"},
+        errors=(*_SESSION, "server_shutdown"),
+        headers=(SESSION_HEADER, "Last-Event-ID"),
+    ),
+)

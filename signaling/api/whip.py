@@ -1,0 +1,198 @@
+"""WHIP (RFC 9725) and WHEP: a room is published into, and listened to, by one offer over HTTP. aiohttp handlers only.
+
+It is a carrier like the others: what a request asks for is said to the conversation in messages of the protocol.
+"""
+
+from functools import partial
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from signaling.api.plain_http import exchange
+from signaling.carriers.whip_carrier import WhipCarrier, part
+from signaling.http.app_keys import CLOCK, GATEWAY, SETTINGS
+from signaling.http.bearer import ERRORS as BEARER_ERRORS
+from signaling.http.bearer import claims_of
+from signaling.http.headers import client_address
+from signaling.http.problems import problem, read_octets, refuse
+from signaling.http.routes import BODY_ERRORS, Route
+from signaling.identity.names import clean_user_agent
+from signaling.identity.permissions import may
+from signaling.ids import new_secret
+from signaling.protocol.envelope import MOST_BYTES
+from signaling.protocol.plain_http import join_message, leave_message, message_text
+from signaling.protocol.whip import MEDIA_TYPE as FRAGMENT_TYPE
+from signaling.protocol.whip import (
+    SDP_TYPE,
+    WHEP,
+    WHIP,
+    Way,
+    check_match,
+    entity_tag,
+    finished,
+    fragment_of,
+    link_headers,
+    one_way_offer,
+    parse_fragment,
+    restarted,
+)
+
+
+async def begin(way: Way, request: web.Request) -> web.StreamResponse:
+    """An offer: its answer, and the resource that stands for the session (RFC 9725 section 4.2)."""
+    claims = await claims_of(request)
+    if not may(claims, way.action, room=request.match_info["id"]):
+        refuse("forbidden", "The token is not for this room, or not for this.")
+    if request.content_type != SDP_TYPE:
+        return _other_type(request, "Accept-Post", SDP_TYPE)
+    offer = one_way_offer(await read_octets(request, request.app[SETTINGS].read_timeout), way)
+    gateway, now = request.app[GATEWAY], request.app[CLOCK].now
+    gateway.check_open()
+    line = WhipCarrier(client_address(request), clean_user_agent(request.headers.get("User-Agent", "")), now())
+    line.open_as(
+        new_secret(gateway.conversation.random), request.match_info["id"], way, claims.identity, _bearer(request)
+    )
+    try:
+        answer = await _enter(request, line, offer)
+    except BaseException:
+        part(gateway.conversation, line, "join_failure", now())
+        raise
+    gateway.whip_resources.add(line)
+    headers = CIMultiDict({"Location": f"{request.path}/{line.id}", "ETag": line.tag, "Accept-Patch": FRAGMENT_TYPE})
+    headers.extend(("Link", link) for link in link_headers(gateway.conversation.settings.ice_servers))
+    return _answer(201, SDP_TYPE, finished(answer, offer), headers)
+
+
+async def change(way: Way, request: web.Request) -> web.StreamResponse:
+    """Candidates, which are kept for diagnosis; or an ICE restart (RFC 9725 section 4.3)."""
+    line = await _resource(way, request)
+    if request.content_type != FRAGMENT_TYPE:
+        return _other_type(request, "Accept-Patch", FRAGMENT_TYPE)
+    check_match(request.headers.get("If-Match"), line.tag)
+    fragment = parse_fragment(await read_octets(request, request.app[SETTINGS].read_timeout))
+    if fragment.ice is None or not fragment.restarts(line.client_username):
+        for candidate in fragment.candidates:
+            await exchange(request, line, message_text("ice-candidate", {"candidate": candidate}))
+        return web.Response(status=204)
+    offer = restarted(line.offer, fragment.ice)
+    answer = (await exchange(request, line, _offer_message(offer))).payload["sdp"]
+    line.began(offer, answer)
+    return _answer(200, FRAGMENT_TYPE, fragment_of(answer), CIMultiDict({"ETag": entity_tag(answer)}))
+
+
+async def end(way: Way, request: web.Request) -> web.StreamResponse:
+    """The session ends (RFC 9725 section 4.2); an If-Match means nothing here."""
+    line = await _resource(way, request)
+    await exchange(request, line, leave_message())
+    request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
+    return web.Response()
+
+
+async def look(way: Way, request: web.Request) -> web.StreamResponse:
+    """A resource has nothing to show, only that it is there (RFC 9725 section 4.1)."""
+    await _resource(way, request)
+    return web.Response(status=204)
+
+
+async def describe(way: Way, request: web.Request) -> web.StreamResponse:
+    """An endpoint has nothing to show either; that of WHEP says by its type what it is, for players that wonder."""
+    if way is WHIP:
+        return web.Response(status=204)
+    return web.Response(content_type=SDP_TYPE)
+
+
+async def options(request: web.Request) -> web.StreamResponse:
+    """What may be sent here; who may call from a web page is said with every answer (RFC 9725 section 4.2)."""
+    if "resource" in request.match_info:
+        return web.Response(headers={"Allow": "DELETE, GET, HEAD, OPTIONS, PATCH", "Accept-Patch": FRAGMENT_TYPE})
+    return web.Response(headers={"Allow": "GET, HEAD, OPTIONS, POST", "Accept-Post": SDP_TYPE})
+
+
+async def _enter(request: web.Request, line: WhipCarrier, offer: str) -> str:
+    """`auth`, `join`, the offer, and word to the others that this person only speaks, or only listens."""
+    line.collect()
+    request.app[GATEWAY].conversation.open(line, request.app[CLOCK].now(), _bearer(request))
+    line.seat = line.session
+    line.answer()
+    await exchange(request, line, join_message(line.room_id, b""))
+    answer: str = (await exchange(request, line, _offer_message(offer))).payload["sdp"]
+    await exchange(request, line, message_text(line.way.hush, {}))
+    line.began(offer, answer)
+    return answer
+
+
+def _offer_message(offer: str) -> bytes:
+    text = message_text("offer", {"sdp": offer})
+    if len(text) > MOST_BYTES:
+        refuse("too_large")
+    return text
+
+
+async def _resource(way: Way, request: web.Request) -> WhipCarrier:
+    """The resource that the path names, for whoever opened it: with the same token, or with a good one of theirs.
+
+    A token admits, and the session then lives on its own: its end can be said with a token whose time has passed.
+    """
+    gateway, path = request.app[GATEWAY], request.match_info
+    line = gateway.whip_resources.find(way, path["id"], path["resource"], request.app[CLOCK].now())
+    if not line.was_opened_with(_bearer(request)) and (await claims_of(request)).identity != line.identity:
+        refuse("forbidden", "This resource is somebody else's.")
+    return line
+
+
+def _bearer(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").partition(" ")[2].strip()
+
+
+def _other_type(request: web.Request, header: str, wanted: str) -> web.Response:
+    """RFC 5789 section 2.2: what would have been taken stands in a header."""
+    answer = problem(request, "unsupported_media_type", f"The body must be {wanted}.")
+    answer.headers[header] = wanted
+    return answer
+
+
+def _answer(status: int, content_type: str, text: str, headers: CIMultiDict[str]) -> web.Response:
+    headers["Cache-Control"] = "no-store"
+    return web.Response(status=status, body=text.encode(), content_type=content_type, headers=headers)
+
+
+_OPENING = (
+    *BEARER_ERRORS,
+    *BODY_ERRORS,
+    *("bad_sdp", "no_audio", "no_codec", "password_required", "invite_required", "not_found", "room_closed"),
+    *("room_full", "duplicate_identity", "overloaded", "storage_unavailable", "server_shutdown"),
+)
+_OF_RESOURCE = (*BEARER_ERRORS, "not_found", "storage_unavailable")
+_OF_MESSAGES = ("unexpected_message", "not_in_room")
+_CHANGE = (*_OF_RESOURCE, *_OF_MESSAGES, *BODY_ERRORS, "bad_sdp", "stale", "precondition_required")
+_END = (*_OF_RESOURCE, *_OF_MESSAGES)
+
+
+def _routes(way: Way, does: str) -> tuple[Route, ...]:
+    """The rows of one way."""
+    path = f"/api/v1/rooms/{{id}}/{way.name}"
+    one, upper = f"{path}/{{resource}}", way.name.upper()
+    nothing = {204: ""} if way is WHIP else {200: SDP_TYPE}
+    return (
+        Route("POST", path, partial(begin, way), f"{upper}: {does}", {201: SDP_TYPE}, body=SDP_TYPE, errors=_OPENING),
+        Route("GET", path, partial(describe, way), f"{upper}: nothing to see, only that it is there.", nothing),
+        Route("HEAD", path, partial(describe, way), f"{upper}: the same.", nothing),
+        Route("OPTIONS", path, options, f"{upper}: what may be sent here.", {200: ""}),
+        Route(
+            "PATCH",
+            one,
+            partial(change, way),
+            f"{upper}: candidates, or an ICE restart.",
+            {200: FRAGMENT_TYPE, 204: ""},
+            body=FRAGMENT_TYPE,
+            errors=_CHANGE,
+            headers=("If-Match",),
+        ),
+        Route("DELETE", one, partial(end, way), f"{upper}: the session ends.", {200: ""}, errors=_END),
+        Route("GET", one, partial(look, way), f"{upper}: whether it is there.", {204: ""}, errors=_OF_RESOURCE),
+        Route("HEAD", one, partial(look, way), f"{upper}: the same.", {204: ""}, errors=_OF_RESOURCE),
+        Route("OPTIONS", one, options, f"{upper}: what may be sent here.", {200: ""}),
+    )
+
+
+ROUTES = (*_routes(WHIP, "publish into a room."), *_routes(WHEP, "listen to a room."))

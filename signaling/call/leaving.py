@@ -1,0 +1,134 @@
+"""How somebody leaves a room, whatever the reason. Pure."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from signaling.call.mutes import TIMED_FLAGS
+from signaling.call.rooms import LiveRoom, Participant
+from signaling.call.state import State
+from signaling.errors import ClientMistake
+from signaling.identity.claims import Claims
+from signaling.protocol.server_messages import EarlyEnd, LeaveReason, Outgoing, rfc3339
+from signaling.protocol.session import Session
+
+
+def end_call(state: State, room: "LiveRoom", reason: EarlyEnd) -> None:
+    """The call ends while people are there: they hear of it before whatever sends them away, and they hear it once."""
+    if room.call.end(reason, state.utc()):
+        state.audience.tell_room(room, Outgoing("call-state-changed", {"call": room.call.view()}))
+
+
+def depart(state: State, person: Participant, reason: LeaveReason, now: float) -> Outgoing:
+    """Take somebody out of its room and off the media server; the others are told. The message is given back.
+
+    The media server comes last: whatever it makes of it, nobody is counted who has left.
+    """
+    message = Outgoing("participant-left", {"participant": person.id, "reason": reason})
+    room = state.rooms.find(person.room_id)
+    session = state.audience.session(person.id)
+    state.rooms.remove(person)
+    state.audience.vacate(person.id)
+    remember_mutes(state, person)
+    state.timed_flags.forget(person.id)
+    state.records.chronicle.left(person.id, reason, state.utc())
+    if session is not None:
+        session.media(False, now)
+    if room is not None:
+        state.audience.announce(room, person, message)
+    state.media.remove_participant(person.id)
+    return message
+
+
+def remember_mutes(state: State, person: Participant) -> None:
+    """Somebody has left, or is about to: what a moderator has set holds for the identity, not for the stay."""
+    flags = {"mute": person.flags.mute, "deaf": person.flags.deaf}
+    ends = {flag: state.timed_flags.ends(person.id, flag) for flag in TIMED_FLAGS if flags[flag]}
+    state.mutes_of_absent.keep(person.room_id, person.identity, ends)
+    if state.rooms.find(person.room_id) is None:
+        state.mutes_of_absent.call_ended(person.room_id)
+
+
+def return_mutes(state: State, person: Participant, now: float) -> None:
+    """What a moderator had set of somebody who comes back is set again. Of two ends of a flag the later one counts."""
+    flags = {"mute": person.flags.mute, "deaf": person.flags.deaf}
+    ends = state.mutes_of_absent.take(person.room_id, person.identity, now)
+    for flag, at in ends.items():
+        other = state.timed_flags.ends(person.id, flag) if flags[flag] else at
+        state.timed_flags.set(person.id, flag, None if at is None or other is None else max(at, other))
+    if person.change_flags(**dict.fromkeys(ends, True)):
+        state.media.set_flags(person.id, person.media_flags)
+
+
+def dismiss(state: State, session: Session, reason: str, code: str) -> None:
+    """End a session for somebody else's reason: its client is told not to come back by itself."""
+    session.send(Outgoing("reconnect", {"action": "disconnect", "reason": reason}))
+    state.end(session, "removed", code)
+
+
+def check_admission(state: State, claims: Claims) -> None:
+    """Whether this token still admits its bearer. Raises ClientMistake: `banned`, `token_invalid` (withdrawn)."""
+    denial = state.records.deny_list.denial(claims, state.utc())
+    if denial is None:
+        return
+    if denial.ban is None:
+        raise ClientMistake("token_invalid", "the token was withdrawn when its bearer was removed")
+    until = denial.ban.until
+    raise ClientMistake("banned", details=None if until is None else {"until": rfc3339(until)})
+
+
+def is_admitted(state: State, claims: Claims) -> bool:
+    """The same as an answer."""
+    return state.records.deny_list.denial(claims, state.utc()) is None
+
+
+def look_at_load(state: State) -> bool:
+    """Show the gate how late the event loop is; whether newcomers are taken."""
+    return state.join_gate.look(state.media.gauges().get("loop_lag_seconds", 0.0))
+
+
+def expel(state: State, session: "Session", reason: LeaveReason, now: float) -> None:
+    """End a session, in a room or not; its client is told why, and not to come back by itself."""
+    person = state.rooms.participant(session.participant_id or "")
+    if person is not None:
+        session.send(depart(state, person, reason, now))
+    dismiss(state, session, reason, "banned" if reason == "banned" else "forbidden")
+
+
+def empty_room(state: State, room_id: str, now: float) -> None:
+    """The room is no more: whoever is in it is told, and their sessions end; who is on the way in comes too late."""
+    state.rooms.close(room_id, now)
+    state.records.deny_list.forget_room(room_id)
+    room = state.rooms.find(room_id)
+    if room is not None:
+        _end(state, room, "room_deleted", lambda session: expel(state, session, "room_deleted", now))
+
+
+def close_ended(state: State, now: float) -> None:
+    """The time that was set for a room's end has come: its call ends, and whoever is in it is told."""
+    utc = state.utc()
+    for room in [room for room in state.rooms if room.policy.has_ended(utc)]:
+        _end(state, room, "scheduled_end", lambda session: _close(state, session, now))
+
+
+def _end(state: State, room: "LiveRoom", reason: EarlyEnd, send_away: "Callable[[Session], None]") -> None:
+    """The call is over for all of them: whatever goes wrong with one keeps nobody else in it."""
+    end_call(state, room, reason)
+    sessions = [state.audience.session(person.id) for person in room]
+    with ExitStack() as everybody:
+        for session in reversed(sessions):
+            if session is not None:
+                everybody.callback(send_away, session)
+
+
+def _close(state: State, session: "Session", now: float) -> None:
+    session.send(depart(state, state.person(session), "removed", now))
+    dismiss(state, session, "room_closed", "room_closed")
+
+
+def expel_denied(state: State, now: float) -> None:
+    """Ask again of every session, in whatever state, and end those whose token admits nobody any more."""
+    utc = state.utc()
+    for session in list(state.sessions.values()):
+        denial = None if session.claims is None else state.records.deny_list.denial(session.claims, utc)
+        if denial is not None:
+            expel(state, session, "removed" if denial.ban is None else "banned", now)

@@ -1,0 +1,200 @@
+"""What signaling asks of the media server."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import structlog
+
+from sfu.errors import BadOffer
+from sfu.observer import SlotAssignment, Speaker
+from sfu.offer import CandidateType
+from sfu.opus import OpusWishes
+from signaling.call import talk
+from signaling.call.rooms import Participant
+from signaling.call.state import State, announce_update
+from signaling.errors import ClientMistake, code_for_media
+from signaling.protocol.client_messages import IceCandidate, Offer, Request
+from signaling.protocol.server_messages import OK, Outgoing
+from signaling.protocol.session import Session
+
+PRESETS: Mapping[str, OpusWishes] = {
+    "low": OpusWishes(bitrate=16_000, ptime=40, dtx=True),
+    "standard": OpusWishes(bitrate=32_000),
+    "high": OpusWishes(bitrate=64_000),
+    "music": OpusWishes(bitrate=128_000, fec=False, stereo=True),
+}
+"""By the names that rooms have. `low` spares headers too: half as many packets. In-band FEC is of speech only."""
+
+
+def audio_view(preset: str) -> dict[str, object]:
+    """What a client is told of it: bits a second, milliseconds of a packet, and what to switch on."""
+    wishes = PRESETS[preset]
+    return {
+        "preset": preset,
+        "bitrate": wishes.bitrate,
+        "ptime": wishes.ptime,
+        "dtx": wishes.dtx,
+        "fec": wishes.fec,
+        "stereo": wishes.stereo,
+    }
+
+
+def offer(state: State, session: "Session", request: Request, now: float) -> Outgoing:
+    """A first offer, a changed one or an ICE restart; the answer is `answer`.
+
+    Raises ClientMistake: `bad_sdp`, `no_audio`, `no_codec`, with the finer code of the parser in the details.
+    """
+    del now
+    person = state.person(session)
+    with _clients_mistake():
+        sdp = state.media.answer(person.id, cast(Offer, request.payload).sdp, _wishes(state, person))
+    return Outgoing("answer", {"sdp": sdp})
+
+
+def _wishes(state: State, person: Participant) -> OpusWishes:
+    """What the room asks of the encoder, by its quality preset; a change reaches who is there with their next offer."""
+    room = state.rooms.find(person.room_id)
+    assert room is not None
+    return PRESETS[room.policy.quality_preset]
+
+
+def ice_candidate(state: State, session: "Session", request: Request, now: float) -> Outgoing:
+    """A candidate of the client's, kept for diagnosis: the server learns addresses from the checks (RFC 8445).
+
+    Raises ClientMistake: `bad_sdp`. An empty one says that there are no more (RFC 8838).
+    """
+    del now
+    person = state.person(session)
+    candidate = cast(IceCandidate, request.payload).candidate
+    if candidate:
+        with _clients_mistake():
+            state.media.add_candidate(person.id, candidate)
+    return OK
+
+
+@contextmanager
+def _clients_mistake() -> Iterator[None]:
+    """What the media server cannot take is the client's mistake; the finer code of the parser is in the details."""
+    try:
+        yield
+    except BadOffer as error:
+        raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
+
+
+def connection_began(state: State, participant_id: str) -> None:
+    """A peer connection begins: that is history."""
+    state.records.chronicle.media_began(participant_id, state.utc())
+
+
+def connection_ended(state: State, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
+    """It is over, and so many octets went each way."""
+    state.records.chronicle.media_ended(participant_id, reason, sent_received, state.utc())
+
+
+def connected(state: State, participant_id: str, candidate_type: CandidateType | None, now: float) -> None:
+    """The peer connection stands: the participant is active, unless its signaling line is lost."""
+    person, session = state.rooms.participant(participant_id), state.audience.session(participant_id)
+    if person is None or session is None:
+        return
+    person.media_up = True
+    state.records.chronicle.media_connected(person.id, candidate_type, state.utc())
+    session.media(True, now)
+    if session.carrier is not None and person.step("media_up"):
+        announce_update(state, person, to_self=True)
+
+
+def gone(state: State, participant_id: str, reason: str, now: float) -> None:
+    """The peer connection has ended: its client is to open a new one; the others see it reconnecting."""
+    person, session = state.rooms.participant(participant_id), state.audience.session(participant_id)
+    if person is None or session is None:
+        return
+    person.media_up = False
+    session.media(False, now)
+    session.slots = None
+    session.send(Outgoing("endpoint-gone", {"reason": reason}))
+    if person.step("media_down"):
+        announce_update(state, person, to_self=True)
+
+
+def arrives(state: State, participant_id: str, arriving: bool) -> None:
+    """Audio of this person arrives, or does not."""
+    state.audience.tell(participant_id, Outgoing("media", {"arriving": arriving}))
+
+
+def slots_changed(state: State, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
+    """Who is in which slot of this listener now; kept, for a client that has missed too much."""
+    session = state.audience.session(participant_id)
+    if session is not None:
+        listed = [{"mid": slot.mid, "participant": slot.participant, "gain": slot.gain} for slot in slots]
+        session.slots = Outgoing("slots", {"slots": listed})
+        session.send(session.slots)
+
+
+def speakers_changed(state: State, room_id: str, speakers: Sequence[Speaker]) -> None:
+    """Who speaks, to everybody in the room."""
+    room = state.rooms.find(room_id)
+    if room is not None:
+        listed = [{"participant": speaker.participant, "level": round(speaker.level, 4)} for speaker in speakers]
+        state.audience.tell_room(room, Outgoing("speakers", {"speakers": listed}))
+
+
+def flooding(state: State, participant_id: str) -> None:
+    """This person sends too many packets: say so."""
+    session = state.audience.session(participant_id)
+    if session is not None:
+        state.refuse(session, ClientMistake("rate_limited", "too many packets; the surplus is dropped"))
+
+
+_log = structlog.get_logger("signaling.media")
+
+
+class MediaWatch:
+    """A `MediaObserver` over a conversation that may begin later; `now` gives monotonic seconds."""
+
+    def __init__(self, state: Callable[[], State], now: Callable[[], float]) -> None:
+        self._state = state
+        self._now = now
+
+    def media_connected(self, participant_id: str, candidate_type: CandidateType | None) -> None:
+        """The peer connection is up."""
+        self._tell(connected, participant_id, candidate_type, self._now())
+
+    def media_gone(self, participant_id: str, reason: str) -> None:
+        """The peer connection has ended."""
+        self._tell(gone, participant_id, reason, self._now())
+
+    def connection_began(self, participant_id: str) -> None:
+        """An offer has begun a peer connection."""
+        self._tell(connection_began, participant_id)
+
+    def connection_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
+        """A peer connection is over, whatever the reason."""
+        self._tell(connection_ended, participant_id, reason, sent_received)
+
+    def media_arriving(self, participant_id: str, arriving: bool) -> None:
+        """RTP from this person has started or stopped to arrive."""
+        self._tell(arrives, participant_id, arriving)
+
+    def slots_changed(self, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
+        """Somebody else is in one of this listener's slots."""
+        self._tell(slots_changed, participant_id, slots)
+
+    def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
+        """Who speaks in the room."""
+        self._tell(speakers_changed, room_id, speakers)
+
+    def tone(self, participant_id: str, tone: str, duration: float) -> None:
+        """This person has pressed a key."""
+        self._tell(talk.heard, participant_id, tone, duration)
+
+    def flooding(self, participant_id: str) -> None:
+        """This person sends more packets than audio needs."""
+        self._tell(flooding, participant_id)
+
+    def _tell(self, handler: Callable[..., None], *arguments: object) -> None:
+        """An observer must not raise: what goes wrong here is logged, and the media goes on."""
+        try:
+            handler(self._state(), *arguments)
+        except Exception:
+            _log.exception("media_event_failed", media_event=handler.__name__)

@@ -1,0 +1,82 @@
+"""Work on the database from the command line, with or without a running server; what goes wrong is a Refusal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from signaling.errors import ClientMistake, Refusal, StorageUnavailable
+from signaling.settings.parts import database_settings
+from signaling.settings.settings import Settings
+from signaling.storage import migrate
+from signaling.storage.database import Database, DatabaseSettings
+
+Result = TypeVar("Result")
+
+
+def do(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    """What `work` gives. Its database is open, and has the tables of this version. Raises Refusal."""
+    try:
+        return asyncio.run(_with(settings, work))
+    except ClientMistake as mistake:
+        raise Refusal("that is not possible", mistake.message, "Choose another value.", exit_code=2) from None
+    except StorageUnavailable as error:
+        raise Refusal("the database does not answer", error.message, "Look at it with `parley db status`.") from error
+
+
+async def _with(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    chosen = database_settings(settings)
+    await migrate.prepare(chosen)
+    database = Database(chosen)
+    try:
+        await migrate.open_or_refuse(database)
+        return await work(database)
+    finally:
+        await database.close()
+
+
+SENTENCES = {
+    "empty": "There are no tables yet. Make them with `parley db upgrade`; `parley serve` does it too.",
+    "current": "The tables are those of this version.",
+    "behind": "The tables are older than this version. Make a backup, then run `parley db upgrade`.",
+    "newer": "The tables are newer than this version. Run the newer version.",
+    "half": "The tables are half-migrated. Restore a backup.",
+}
+
+
+def look(settings: Settings) -> dict[str, Any]:
+    """The state of the tables, and nothing is made. Raises Refusal where there is no database to look at."""
+    chosen = database_settings(settings)
+    if chosen.path is not None and not chosen.path.exists():
+        raise Refusal(
+            f"there is no database {chosen.path}",
+            "no server has run with these settings",
+            "Name its folder with --data-dir, or make it with `parley db upgrade`.",
+        )
+    return asyncio.run(_opened(chosen, migrate.status))
+
+
+def upgrade(settings: Settings) -> dict[str, Any]:
+    """The state of the tables after an upgrade. Raises Refusal for tables that cannot be upgraded."""
+    patient = replace(database_settings(settings), statement_seconds=migrate.UPGRADE_SECONDS)
+    return asyncio.run(_opened(patient, migrate.upgrade, settings.database_statement_timeout))
+
+
+def as_text(told: dict[str, Any]) -> str:
+    """For people."""
+    revision = f"Revision {told['current'] or 'none'}, this version works with {told['head']}."
+    missing = f" Not as it should be: {', '.join(told['missing'])}." if told["missing"] else ""
+    return f"{revision} {SENTENCES[told['state']]}{missing}"
+
+
+async def _opened(
+    chosen: DatabaseSettings,
+    work: Callable[[Database], Awaitable[migrate.MigrationStatus]],
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    database = Database(chosen)
+    try:
+        await migrate.open_or_refuse(database, seconds)
+        return (await work(database)).as_json()
+    finally:
+        await database.close()

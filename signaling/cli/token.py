@@ -1,0 +1,91 @@
+"""`parley token create`: what is asked for, checked, and the token that comes of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from signaling.errors import BadSettings, ClientMistake
+from signaling.identity.grants import RANK, Grants, Role
+from signaling.identity.names import ROOM_ID, check_identity, clean_name
+from signaling.operating.token_keys import make_tokens
+from signaling.settings.settings import Settings
+from signaling.settings.types import parse_duration
+
+LONGEST = timedelta(days=30)
+_WORDS = {"": True, "true": True, "yes": True, "false": False, "no": False}
+
+
+@dataclass(frozen=True)
+class TokenOrder:
+    """A token as it was asked for on the command line."""
+
+    room: str
+    identity: str
+    name: str = ""
+    role: str = "member"
+    ttl: str = "10m"
+    grants: tuple[str, ...] = ()
+    """Further grants, as `roomRecord` or `canPublish=false`."""
+
+
+def make_token(settings: Settings, order: TokenOrder, utc: datetime) -> dict[str, Any]:
+    """The token as of `utc`, and what is in it. Raises BadSettings for an order that cannot be filled."""
+    lifetime = _lifetime(order.ttl)
+    if not ROOM_ID.match(order.room):
+        raise BadSettings(
+            f"--room {order.room!r} is not possible", "a room is 1 to 64 of A-Z a-z 0-9 _ -", "Choose another."
+        )
+    if order.role not in RANK:
+        raise BadSettings(f"--role {order.role!r} is not possible", "there is no such role", f"Use {', '.join(RANK)}.")
+    try:
+        identity = check_identity(order.identity)
+    except ClientMistake as mistake:
+        raise BadSettings(
+            f"--identity {order.identity!r} is not possible", mistake.message, "Choose another."
+        ) from None
+    grants = _grants(order)
+    token = make_tokens(settings).issue(
+        identity,
+        grants=grants,
+        utc=utc,
+        lifetime=lifetime,
+        name=clean_name(order.name) or None,
+        role=cast(Role, order.role),
+    )
+    return {
+        "token": token,
+        "room": order.room,
+        "identity": identity,
+        "role": order.role,
+        "grants": grants.as_claim(),
+        "expires_at": (utc + lifetime).isoformat(timespec="seconds"),
+        "fragment": f"#room={order.room}&token={token}",
+    }
+
+
+def _grants(order: TokenOrder) -> Grants:
+    """To enter the room with that role, and what was asked for besides. Every grant but `room` is true or false."""
+    names = {str(field.alias): name for name, field in Grants.model_fields.items() if name != "room"}
+    asked: dict[str, bool] = {}
+    for one in order.grants:
+        name, _, value = one.partition("=")
+        if name not in names or value.lower() not in _WORDS:
+            raise BadSettings(
+                f"--grant {one!r} is not possible",
+                "there is no such grant, or it is neither true nor false",
+                f"Write name or name=false, with one of {', '.join(names)}.",
+            )
+        asked[names[name]] = _WORDS[value.lower()]
+    return Grants.for_room(order.room, admin=RANK[order.role] > 0).model_copy(update=asked)
+
+
+def _lifetime(ttl: str) -> timedelta:
+    try:
+        lifetime = timedelta(seconds=parse_duration(ttl))
+    except ValueError as error:
+        raise BadSettings(f"--ttl {ttl!r} is not possible", str(error), "Write it like 10m or 12h.") from None
+    if not timedelta(seconds=1) <= lifetime <= LONGEST:
+        raise BadSettings(
+            f"--ttl {ttl!r} is not possible", "a token lives between a second and 30 days", "Choose a time between."
+        )
+    return lifetime

@@ -1,0 +1,73 @@
+"""Is a secret good enough to sign tokens with? Pure."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+SHORTEST = 32
+"""Bytes; RFC 7518 section 3.2 asks for a key no shorter than the hash of HS256."""
+
+_FEWEST_DIFFERENT = 8
+
+_WELL_KNOWN = re.compile(
+    r"change.?me|change.?this|your.?(super.?)?secret|super.?secret|insecure|devkey"
+    r"|256.?bit.?secret|string.?secret|change.?in.?prod|replace.?(me|this)|^(secret|password)+$",
+)
+"""Parts of the secrets that stand in tutorials, sample files and other servers' defaults."""
+
+
+def weakness(secret: str) -> str:
+    """Why this secret is refused, or an empty text. The secret itself is never repeated."""
+    if not secret:
+        return "there is none"
+    length = len(secret.encode())
+    if length < SHORTEST:
+        return f"it has {length} bytes, and fewer than {SHORTEST} can be guessed"
+    if _WELL_KNOWN.search(secret.lower()):
+        return "it is a well-known one, or made from one"
+    if len(set(secret)) < _FEWEST_DIFFERENT:
+        return f"it has fewer than {_FEWEST_DIFFERENT} different characters"
+    return ""
+
+
+FILE_NAME = "dev_secret"
+SIGNING_FILE_NAME = "signing_secret"
+MODE = 0o600
+_BYTES = 32
+
+
+def read_or_make(data_dir: Path, file_name: str = FILE_NAME) -> str:
+    """The secret in `data_dir`, made there first if there is none. Raises OSError where the folder cannot be used.
+
+    The file is readable by its owner only; a file that others could read is replaced, as its secret may be known.
+    """
+    path = data_dir / file_name
+    try:
+        if path.stat().st_mode & 0o077 == 0:
+            text = path.read_text(encoding="ascii", errors="replace").strip()
+            if len(text) >= _BYTES:
+                return text
+        path.unlink()
+    except FileNotFoundError:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return _make(path)
+
+
+def _make(path: Path) -> str:
+    """Write beside, then link into place: of two servers that start at once both keep the same secret."""
+    text = secrets.token_urlsafe(_BYTES)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, MODE)
+    try:
+        os.write(handle, text.encode("ascii") + b"\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        text = path.read_text(encoding="ascii").strip()
+    finally:
+        draft.unlink()
+    return text

@@ -1,0 +1,166 @@
+"""What the requests of plain HTTP say, as messages of the protocol. Pure; raises only ClientMistake.
+
+A request becomes the text of a message and goes the way of all messages: there is no second reader of anything.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, NoReturn
+
+import orjson
+
+from signaling.errors import ClientMistake
+from signaling.protocol.client_messages import parse_client_message
+from signaling.protocol.envelope import LARGEST_INTEGER, MOST_BYTES, read_envelope
+
+SESSION_HEADER = "Parley-Session"
+
+OPENING = frozenset({"auth", "resume"})
+"""What may be sent without a session, as it makes one or finds one."""
+
+_CREDENTIALS = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{1,64})")
+
+
+class Credentials(NamedTuple):
+    """Whose request it is: a session, and its secret."""
+
+    session: str
+    secret: str
+
+    def __str__(self) -> str:
+        """As the header has it."""
+        return f"{self.session}.{self.secret}"
+
+
+def parse_credentials(header: str) -> Credentials:
+    """The header Parley-Session: `session.secret`. Raises ClientMistake (`unauthenticated`)."""
+    found = _CREDENTIALS.fullmatch(header)
+    if found is None:
+        raise ClientMistake("unauthenticated", f"{SESSION_HEADER} is <session>.<secret>")
+    return Credentials(found[1], found[2])
+
+
+def auth_message(token: str) -> bytes:
+    """`auth` with this token. Raises ClientMistake (`token_invalid`) for one that no header of ours could hold."""
+    if not token.isascii():
+        raise ClientMistake("token_invalid")
+    return message_text("auth", {"token": token})
+
+
+def join_message(room: str, body: bytes) -> bytes:
+    """`join` of this room, with the payload that the body is. Raises ClientMistake (`bad_message`, `too_large`)."""
+    body = body.strip() or b"{}"
+    # Parsed alone first, so that what follows its end is not read as a part of the envelope around it.
+    try:
+        alone = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ClientMistake("bad_message", f"not JSON: {error.msg}") from None
+    if not isinstance(alone, dict):
+        _refuse("the body is a JSON object")
+    if len(body) > MOST_BYTES:
+        raise ClientMistake("too_large")
+    payload = read_envelope(b'{"type":"join","payload":%b}' % body).payload
+    if "room" in payload:
+        _refuse("the room stands in the path")
+    return message_text("join", {"room": room, **payload})
+
+
+def leave_message() -> bytes:
+    """`leave`."""
+    return message_text("leave", {})
+
+
+def join_answer(welcome: Mapping[str, object], joined: Mapping[str, object], seq: int) -> bytes:
+    """What the two answers say, as one. `seq` is the number of the last message that is in it."""
+    known = {"session": welcome["session"], "secret": welcome["secret"], "seq": seq}
+    return orjson.dumps({**known, "welcome": welcome, "joined": joined})
+
+
+def check_opening(text: bytes) -> None:
+    """Whether this may come without a session. Raises ClientMistake: `unauthenticated`, or what is wrong with it."""
+    if parse_client_message(text).type not in OPENING:
+        raise ClientMistake("unauthenticated", f"without {SESSION_HEADER} only auth and resume are taken")
+
+
+def message_text(kind: str, payload: dict[str, object]) -> bytes:
+    """A message of this type; what answers it names the type too."""
+    return orjson.dumps({"type": kind, "id": kind, "payload": payload})
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ClientMistake("bad_message", why)
+
+
+HEARTBEAT = b":\n\n"
+"""A comment: says nothing, and shows both sides and all between them that the stream is alive."""
+
+RETRY_MILLISECONDS = 1000
+"""How long an EventSource waits before it comes again."""
+
+_ENVELOPE = re.compile(rb'\{"type":"([a-z-]+)",(?:"id":(?:"(?:[^"\\]|\\.)*"|\d+),)?"seq":(\d+),')
+
+
+def event_block(frame: bytes) -> bytes:
+    """One message of the server, as `server_messages.frame` made it, as an event."""
+    head = _ENVELOPE.match(frame)
+    assert head is not None
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (head[2], head[1], frame)
+
+
+def parse_last_event_id(text: str | None) -> int:
+    """The `seq` in the header Last-Event-ID; 0 where nothing was read yet. Raises ClientMistake (`bad_message`)."""
+    if not text:
+        return 0
+    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > LARGEST_INTEGER:
+        raise ClientMistake("bad_message", "Last-Event-ID is the seq of a message")
+    return int(text)
+
+
+class EventStream:
+    """What waits to be written to one reader.
+
+    It takes `most_messages` or `most_bytes` besides what was missed before it began; past that the reader is too slow:
+    the rest is dropped and `ended` says so. `rouse` is called whenever there is something to do.
+    """
+
+    __slots__ = ("_bytes", "_limits", "_queue", "_rouse", "ended")
+
+    def __init__(self, most_messages: int, most_bytes: int, missed: Iterable[bytes] = ()) -> None:
+        self.ended: str | None = None
+        self._queue: deque[bytes] = deque((b"retry: %d\n\n" % RETRY_MILLISECONDS, *map(event_block, missed)))
+        self._bytes = sum(map(len, self._queue))
+        # What was missed has its bound where it was kept.
+        self._limits = (most_messages + len(self._queue), most_bytes + self._bytes)
+        self._rouse: Callable[[], None] | None = None
+
+    def watch(self, rouse: Callable[[], None]) -> None:
+        """Call this whenever there is something to do."""
+        self._rouse = rouse
+
+    def put(self, frame: bytes) -> None:
+        """One more message."""
+        if self.ended is not None:
+            return
+        block = event_block(frame)
+        self._queue.append(block)
+        self._bytes += len(block)
+        most_messages, most_bytes = self._limits
+        if len(self._queue) > most_messages or self._bytes > most_bytes:
+            self._queue.clear()
+            self.end("slow_consumer")
+        elif self._rouse is not None:
+            self._rouse()
+
+    def take(self) -> bytes:
+        """All that waits, to be written now."""
+        waiting = b"".join(self._queue)
+        self._queue.clear()
+        self._bytes = 0
+        return waiting
+
+    def end(self, why: str) -> None:
+        """Nothing comes after what waits. The first reason stays."""
+        self.ended = self.ended or why
+        if self._rouse is not None:
+            self._rouse()
