@@ -149,7 +149,7 @@ class JoinGate:
     """Shuts when the loop is later than `limit` seconds, and opens again once it is no later than half of that.
 
     The two marks keep it from flapping: each newcomer is work, and a loop just below the limit has no room for many.
-    The reading is smoothed already (`sfu.lag`), so that it needs no clock: after the load has gone, a lag of
+    `LoopLag` of `sfu.deadlines` smooths the readings, so the gate needs no clock: after the load has gone, a lag of
     `limit` takes some seconds to fall to half.
     """
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from sfu.dtmf import Keys
-from sfu.selection import MuteFlags
 from sfu.opus import USUAL, OpusWishes
+from sfu.selection import MuteFlags
 from signaling.call.chronicle import Chronicle, LoggedChronicle
 from signaling.call.mutes import MuteMemory, TimedFlags
 from signaling.call.rooms import LiveRoom, Participant, RoomDirectory, RoomPolicy

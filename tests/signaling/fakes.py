@@ -11,6 +11,7 @@ from sfu.errors import BadOffer
 from sfu.offer import Candidate
 from sfu.opus import USUAL, OpusWishes
 from sfu.sdp import parse_candidate
+from sfu.selection import MuteFlags
 from signaling.call.chronicle import AuditEvent, LoggedChronicle
 from signaling.call.conversation import Conversation
 from signaling.call.settings import CallSettings

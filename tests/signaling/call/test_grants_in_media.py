@@ -7,7 +7,7 @@ import pytest
 
 from bench.peer import Peer
 from tests.signaling.fakes import FakeCarrier, FakeServer, pid
-from tests.support.server import MediaHouse, eventually, media_house
+from tests.support.house import MediaHouse, eventually, media_house
 
 
 class Voices:
