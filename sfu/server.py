@@ -20,10 +20,13 @@ from sfu.errors import MalformedPacket, UnknownParticipant
 from sfu.ice import Source
 from sfu.ingress import receive_rtp
 from sfu.limits import SourceLimiter
+from sfu.listener import Listener
 from sfu.mmsg import LANE, host_and_port
-from sfu.observer import MediaObserver, SlotAssignment
+from sfu.observer import MediaObserver
 from sfu.opus import USUAL, OpusWishes
+from sfu.probe import Reading
 from sfu.room import MediaRoom
+from sfu.rooms import Rooms
 from sfu.sdp import parse_candidate, parse_offer
 from sfu.selection import MuteFlags
 from sfu.settings import MediaSettings
@@ -52,8 +55,8 @@ class MediaServer:
         self.now = time.monotonic
         self.advertised: tuple[str, ...] = ()
         self.switchboard = Switchboard()
-        self._rooms: dict[str, MediaRoom] = {}
-        self._restless: set[MediaRoom] = set()
+        self._rooms = Rooms(observer)
+        self._tell = self._rooms.tell
         self._room_of: dict[str, MediaRoom] = {}
         self._connections: dict[str, Connection] = {}
         self._limiter = SourceLimiter()
@@ -81,6 +84,8 @@ class MediaServer:
         """Say goodbye to every peer, end all rooms, and close the sockets."""
         for participant_id in list(self._room_of):
             self.remove_participant(participant_id)
+        for room in self._rooms:
+            self._rooms.close(room, "shutdown", self.now())
         if self._timer is not None:
             self._timer.cancel()
         self._tones.close()
@@ -116,16 +121,9 @@ class MediaServer:
 
     # people
 
-    def room(self, room_id: str) -> MediaRoom:
-        """The room of this id; made when there is none, gone when its last participant leaves."""
-        room = self._rooms.get(room_id)
-        if room is None:
-            room = self._rooms[room_id] = MediaRoom(room_id, self._restless)
-        return room
-
     def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
         """Somebody is in a room from now on, with or without media."""
-        room = self.room(room_id)
+        room = self._rooms.make(room_id)
         self._room_of[participant_id] = room
         room.add(participant_id, flags, self.now())
         self._tell(room)
@@ -152,9 +150,7 @@ class MediaServer:
         room.remove(participant_id, self.now())
         self._tell(room)
         if not room.participants:
-            room.close("empty", self.now())
-            self._tell(room)
-            self._rooms.pop(room.id, None)
+            self._rooms.close(room, "empty", self.now())
 
     def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
         """Mute, deafen, suppress, or lift it; in force from the next packet on. Raises `UnknownParticipant`."""
@@ -214,6 +210,7 @@ class MediaServer:
             counts.update(_counts_of(connection))
         counts.update(self.switchboard.counters())
         counts["dropped_stun_rate"] = self._limiter.refused
+        counts["listener_failures"] = self._rooms.listener_failures
         return dict(counts)
 
     def gauges(self) -> dict[str, float]:
@@ -226,6 +223,21 @@ class MediaServer:
             "endpoints_connected": connected,
             "loop_lag_seconds": self._lag.seconds,
         }
+
+    def attach(self, room_id: str, listener: Listener) -> None:
+        """Let a listener hear a room from now on, until `detach` or the end of the room.
+
+        The room need not be there yet: a recorder that attaches before the first participant joins misses nothing.
+        """
+        self._rooms.attach(room_id, listener, self.now())
+
+    def detach(self, room_id: str, listener: Listener) -> None:
+        """Undo `attach`. A listener that is not attached, and a room that has ended, are passed over."""
+        self._rooms.detach(room_id, listener, self.now())
+
+    def live(self, room_id: str) -> list[Reading]:
+        """Who is in a room, who speaks, and what each sends at this moment; nobody where there is no such room."""
+        return self._rooms.live(room_id, self.now())
 
     # what connections ask for
 
@@ -280,8 +292,7 @@ class MediaServer:
                     self._receive_other(sock, bytes(datagram[: lengths[lane]]), names[lane].tobytes(), now)
             if count < batch.count:
                 break
-        for room in tuple(self._restless):
-            self._tell(room)
+        self._rooms.tell_changed()
 
     def _receive_other(self, sock: MediaSocket, datagram: bytes, name: bytes, now: float) -> None:
         """A datagram that is not RTP. Only an authentic check may come from an address that nobody has bound."""
@@ -331,7 +342,7 @@ class MediaServer:
             connection.endpoint.advance(now)
             connection.pump()
             yield
-        for room in list(self._rooms.values()):
+        for room in self._rooms:
             room.advance(now)
             self._tell(room)
             yield
@@ -352,23 +363,6 @@ class MediaServer:
         room.tones.advance(now)
         self._tell(room)
         return room.tones.deadline() - now
-
-    def _tell(self, room: MediaRoom) -> None:
-        """Tell the observer whose slots have changed, and who speaks."""
-        changes = room.take_changes()
-        if changes.speakers is not None:
-            self.observer.speakers_changed(room.id, changes.speakers)
-        self._counts["listener_failures"] += changes.failures
-        for tone in changes.tones:
-            self.observer.tone(*tone)
-        for participant_id in changes.slots:
-            participant = room.participants.get(participant_id)
-            if participant is not None:
-                slots = [
-                    SlotAssignment(slot.form.mid, heard.participant, heard.gain)
-                    for slot, heard in zip(participant.slots, participant.heard, strict=True)
-                ]
-                self.observer.slots_changed(participant_id, slots)
 
 
 def _counts_of(connection: Connection) -> Counter[str]:

@@ -13,7 +13,9 @@ from bench.peer_rtp import Fields
 from bench.peer_sdp import Line, Shape
 from sfu import dtls, server
 from sfu.errors import BadOffer, PortUnavailable, UnknownParticipant
+from sfu.listener import ClockReported, ParticipantLeft, RoomClosed, StreamBegan, StreamEnded
 from sfu.opus import OpusWishes
+from sfu.rtcp import SenderReport
 from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
@@ -554,3 +556,79 @@ async def test_one_wake_up_takes_more_than_one_batch(house, monkeypatch):
     listed = words("ana", 180)
     await talk(ana, ben, "1", listed)
     assert hear_from(ben, "1") == listed
+
+
+# -- listeners ------------------------------------------------------------------------------------------------------
+
+
+class Ledger:
+    """Keeps what it hears; raises at the packet of this payload."""
+
+    def __init__(self, raise_at=None):
+        self.events = []
+        self.payloads = []
+        self.raise_at = raise_at
+
+    def event(self, event, now):
+        self.events.append(event)
+
+    def packet(self, stream, packet, arrival):
+        if packet.payload == self.raise_at:
+            raise ValueError(packet.payload)
+        self.payloads.append(packet.payload)
+
+
+async def test_a_recorder_that_attaches_before_anybody_joins_misses_nothing(house):
+    ledger = Ledger()
+    house.server.attach("hall", ledger)
+    assert house.server.live("hall") == []
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", words("ana"))
+    assert ledger.payloads == words("ana")
+    ana.report(SenderReport(ana.ssrc, 7 << 32, 4800, 30, 900))
+    await eventually(lambda: any(isinstance(event, ClockReported) for event in ledger.events))
+    (began,) = [event.stream for event in ledger.events if isinstance(event, StreamBegan)]
+    assert (began.participant, began.payload_type, began.clock_rate) == ("ana", 111, 48_000)
+    assert ClockReported(began, 7 << 32, 4800) in ledger.events
+    assert [one.participant for one in house.server.live("hall")] == ["ana", "ben"]
+    for name in ("ana", "ben"):
+        house.server.remove_participant(name)
+    assert ledger.events[-4:] == [
+        StreamEnded(began),
+        ParticipantLeft("ana"),
+        ParticipantLeft("ben"),
+        RoomClosed("empty"),
+    ]
+    assert house.server.gauges()["rooms"] == 0
+
+
+async def test_a_listener_that_raises_is_detached_and_counted_and_the_batch_goes_on(house, caplog):
+    broken, ledger = Ledger(raise_at=words("ana")[3]), Ledger()
+    ana, ben = await joined(house, "ana", "ben")
+    house.server.attach("hall", broken)
+    house.server.attach("hall", ledger)
+    await talk(ana, ben, "1", words("ana"))
+    assert hear_from(ben, "1") == ledger.payloads == words("ana")
+    assert broken.payloads == words("ana")[:3]
+    assert house.count("listener_failures") == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    house.server.detach("hall", broken)
+
+
+async def test_a_room_that_was_made_for_a_listener_ends_with_its_last_one(house):
+    one, other = Ledger(), Ledger()
+    house.server.attach("hall", one)
+    house.server.attach("hall", other)
+    house.server.detach("hall", one)
+    assert house.server.gauges()["rooms"] == 1
+    house.server.detach("hall", other)
+    assert house.server.gauges()["rooms"] == 0
+    house.server.detach("hall", other)
+    assert one.events == other.events == []
+
+
+async def test_a_server_that_ends_tells_the_listeners_of_empty_rooms_too(house):
+    ledger = Ledger()
+    house.server.attach("hall", ledger)
+    await house.server.close()
+    assert ledger.events == [RoomClosed("shutdown")]

@@ -1,0 +1,83 @@
+"""The rooms of a server by id: when each is made and closed, what is attached to it, what the observer is told. Pure.
+
+A room lasts while it has participants. One that was made for a listener before anybody joined lasts while something is
+attached to it. `now` is in monotonic seconds.
+"""
+
+from collections.abc import Iterator
+
+from sfu.listener import Listener
+from sfu.observer import MediaObserver, SlotAssignment
+from sfu.probe import Reading
+from sfu.room import MediaRoom
+
+
+class Rooms:
+    """All rooms of one server. `listener_failures` counts the listeners that have raised, and were detached."""
+
+    def __init__(self, observer: MediaObserver) -> None:
+        """Begin without rooms."""
+        self.listener_failures = 0
+        self._observer = observer
+        self._rooms: dict[str, MediaRoom] = {}
+        self._restless: set[MediaRoom] = set()
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def __iter__(self) -> Iterator[MediaRoom]:
+        return iter(tuple(self._rooms.values()))
+
+    def make(self, room_id: str) -> MediaRoom:
+        """The room of this id; made when there is none."""
+        room = self._rooms.get(room_id)
+        if room is None:
+            room = self._rooms[room_id] = MediaRoom(room_id, self._restless)
+        return room
+
+    def close(self, room: MediaRoom, reason: str, now: float) -> None:
+        """End a room; what is attached to it is told."""
+        room.close(reason, now)
+        self.tell(room)
+        self._rooms.pop(room.id, None)
+
+    def attach(self, room_id: str, listener: Listener, now: float) -> None:
+        """Let a listener hear a room; made when there is none."""
+        room = self.make(room_id)
+        room.attach(listener, now)
+        self.tell(room)
+
+    def detach(self, room_id: str, listener: Listener, now: float) -> None:
+        """Undo `attach`. A listener that is not attached, and a room that has ended, are passed over."""
+        room = self._rooms.get(room_id)
+        if room is not None:
+            room.detach(listener)
+            if not room.participants and not room.listeners:
+                self.close(room, "empty", now)
+
+    def live(self, room_id: str, now: float) -> list[Reading]:
+        """Who is in a room, who speaks, and what each sends; nobody where there is no such room."""
+        room = self._rooms.get(room_id)
+        return [] if room is None else room.probe.read(now)
+
+    def tell(self, room: MediaRoom) -> None:
+        """Tell the observer whose slots have changed, who speaks, and which keys were pressed."""
+        changes = room.take_changes()
+        self.listener_failures += changes.failures
+        if changes.speakers is not None:
+            self._observer.speakers_changed(room.id, changes.speakers)
+        for tone in changes.tones:
+            self._observer.tone(*tone)
+        for participant_id in changes.slots:
+            participant = room.participants.get(participant_id)
+            if participant is not None:
+                slots = [
+                    SlotAssignment(slot.form.mid, heard.participant, heard.gain)
+                    for slot, heard in zip(participant.slots, participant.heard, strict=True)
+                ]
+                self._observer.slots_changed(participant_id, slots)
+
+    def tell_changed(self) -> None:
+        """Do so for every room in which something has changed since."""
+        for room in tuple(self._restless):
+            self.tell(room)
