@@ -80,7 +80,7 @@ SHELLS = {
     "signaling/storage/rooms.py": "SQL on the connection that it is given",
     "signaling/storage/server_starts.py": "SQL on the connection that it is given",
     "signaling/storage/spool.py": "a file, and a thread for it",
-    "signaling/storage/withdrawn_tokens.py": "SQL on the connection that it is given",
+    "signaling/history/rooms.py": "SQL on the connection that it is given",
     "signaling/protocol/schema.py": "writes the JSON Schema into the tree",
     "signaling/settings/settings.py": "the one reader of the environment",
     "signaling/operating/tls.py": "loads certificates and looks whether they changed",

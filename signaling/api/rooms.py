@@ -9,16 +9,16 @@ from signaling.call.floor import adopt
 from signaling.call.leaving import empty_room
 from signaling.carriers.look_up import policy_of
 from signaling.clock import SYSTEM_CHANCE
+from signaling.history.rooms import delete_room, make_room
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, COURIER, DATABASE, GATEWAY, PASSWORDS, SETTINGS
 from signaling.http.bearer import asker_of
 from signaling.http.problems import read_body, read_query, refuse
 from signaling.http.routes import Route, json_answer
 from signaling.identity.permissions import Asker, may, may_name_owner, may_to_room, owner_of_new
-from signaling.storage import outbox, rooms
+from signaling.storage import rooms
 from signaling.storage.pages import PageRequest
 from signaling.storage.room_record import Room, RoomFields, wanted_version
-from signaling.webhooks.events import of_room
 
 PATH = "/api/v1/rooms"
 
@@ -33,8 +33,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     values = {"owner": owner_of_new(asker), **await _values(request, order)}
     creation = rooms.Creation(asker.identity, request.app[CLOCK].utc(), SYSTEM_CHANCE, order.id)
     async with request.app[DATABASE].transaction() as connection:
-        room = await rooms.create(connection, RoomFields(**values), creation)
-        await outbox.append(connection, of_room("room.created", room, asker.identity, creation.utc, SYSTEM_CHANCE))
+        room = await make_room(connection, RoomFields(**values), creation)
     request.app[COURIER].wake()
     _adopt(request, room)
     answer = _answer(room, 201)
@@ -82,10 +81,9 @@ async def delete(request: web.Request) -> web.StreamResponse:
     """Delete a room; whoever is in it is told, and has left it."""
     asker = await asker_of(request)
     room = await _room_for(request, asker, "room.delete")
-    utc = request.app[CLOCK].utc()
+    version, utc = wanted_version(request.headers.get("If-Match")), request.app[CLOCK].utc()
     async with request.app[DATABASE].transaction() as connection:
-        room = await rooms.remove(connection, room.id, wanted_version(request.headers.get("If-Match")))
-        await outbox.append(connection, of_room("room.deleted", room, asker.identity, utc, SYSTEM_CHANCE))
+        room = await delete_room(connection, room.id, version, by=asker.identity, utc=utc, random=SYSTEM_CHANCE)
     request.app[COURIER].wake()
     empty_room(request.app[GATEWAY].conversation, room.id, request.app[CLOCK].now())
     return web.Response(status=204)

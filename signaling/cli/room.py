@@ -5,12 +5,12 @@ from datetime import datetime
 from signaling.api.room_models import RoomView
 from signaling.cli.database import do
 from signaling.clock import SYSTEM_CHANCE
+from signaling.history.rooms import delete_room, make_room
 from signaling.settings.settings import Settings
-from signaling.storage import outbox, rooms
+from signaling.storage import rooms
 from signaling.storage.database import Database
 from signaling.storage.pages import MOST, PageRequest
 from signaling.storage.room_record import Room, RoomFields
-from signaling.webhooks.events import of_room
 
 
 def create(settings: Settings, chosen: RoomFields, room_id: str | None, utc: datetime) -> RoomView:
@@ -18,9 +18,7 @@ def create(settings: Settings, chosen: RoomFields, room_id: str | None, utc: dat
 
     async def work(database: Database) -> Room:
         async with database.transaction() as connection:
-            room = await rooms.create(connection, chosen, rooms.Creation(None, utc, SYSTEM_CHANCE, room_id))
-            await outbox.append(connection, of_room("room.created", room, None, utc, SYSTEM_CHANCE))
-            return room
+            return await make_room(connection, chosen, rooms.Creation(None, utc, SYSTEM_CHANCE, room_id))
 
     return RoomView.of(do(settings, work))
 
@@ -30,9 +28,7 @@ def delete(settings: Settings, room_id: str, utc: datetime) -> RoomView:
 
     async def work(database: Database) -> Room:
         async with database.transaction() as connection:
-            room = await rooms.remove(connection, room_id)
-            await outbox.append(connection, of_room("room.deleted", room, None, utc, SYSTEM_CHANCE))
-            return room
+            return await delete_room(connection, room_id, None, by=None, utc=utc, random=SYSTEM_CHANCE)
 
     return RoomView.of(do(settings, work))
 

@@ -13,11 +13,11 @@ from signaling.call.leaving import empty_room
 from signaling.carriers.gateway import Gateway
 from signaling.clock import Clock
 from signaling.errors import ClientMistake, StorageUnavailable
+from signaling.history.rooms import delete_room
 from signaling.ids import RandomBytes
-from signaling.storage import messages, outbox, rooms
+from signaling.storage import messages, rooms
 from signaling.storage.database import Database
 from signaling.storage.room_record import Room
-from signaling.webhooks.events import of_room
 
 SWEEP_SECONDS = 10.0
 MESSAGE_SWEEPS = 360
@@ -79,9 +79,8 @@ class RoomSweeper:
         """Unless somebody has changed or deleted it meanwhile."""
         try:
             async with self._database.transaction() as connection:
-                await rooms.remove(connection, room.id, room.version)
-                told = of_room("room.deleted", room, ACTOR, self._clock.utc(), self._random)
-                await outbox.append(connection, told)
+                utc = self._clock.utc()
+                await delete_room(connection, room.id, room.version, by=ACTOR, utc=utc, random=self._random)
         except ClientMistake:
             return False
         self._wake()

@@ -15,7 +15,7 @@ from signaling.history.chronicle import KeptChronicle
 from signaling.history.deny_list import KeptDenyList
 from signaling.identity.deny_list import Ban
 from signaling.ids import RandomBytes, uuid7
-from signaling.storage import bans, calls, changes, outbox, server_starts, withdrawn_tokens
+from signaling.storage import bans, calls, changes, outbox, server_starts
 from signaling.storage.calls import Orphans
 from signaling.storage.changes import write
 from signaling.storage.database import Database
@@ -119,7 +119,7 @@ class HistoryWriter:
         """Delete what has expired: nobody asks for it any more."""
         utc = self._clock.utc()
         async with self._database.transaction() as connection:
-            await withdrawn_tokens.forget(connection, utc)
+            await bans.forget_withdrawn(connection, utc)
             await bans.forget(connection, utc - BANS_KEPT)
 
     async def _begin(self) -> None:
@@ -139,7 +139,7 @@ class HistoryWriter:
         utc = self._clock.utc()
         async with self._database.reading() as connection:
             entries = [_as_entry(ban) async for ban in bans.holding(connection, utc)]
-            tokens = {one.token_hash: one.until async for one in withdrawn_tokens.holding(connection, utc)}
+            tokens = {one.token_hash: one.until async for one in bans.withdrawn(connection, utc)}
         self.deny_list.catch_up(entries, tokens)
 
     async def _follow(self) -> None:
@@ -150,7 +150,7 @@ class HistoryWriter:
             looks += 1
             try:
                 async with self._database.reading() as connection:
-                    found = (await bans.tally(connection), await withdrawn_tokens.tally(connection))
+                    found = (await bans.tally(connection), await bans.withdrawn_tally(connection))
                 if found != known or looks % ALL_EVERY == 0:
                     await self._read_deny_list()
                     known = found

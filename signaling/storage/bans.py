@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from signaling.errors import ClientMistake
 from signaling.storage import words
 from signaling.storage.access_tables import bans as table
+from signaling.storage.access_tables import withdrawn_tokens as tokens_table
 from signaling.storage.fields import check_text
 from signaling.storage.pages import Listing, Page, PageRequest, columns_of, insert_once, load, values_of
 
@@ -139,3 +140,37 @@ async def page(
 
 def _holding(utc: datetime) -> ColumnElement[bool]:
     return table.c.lifted_at.is_(None) & (table.c.expires_at.is_(None) | (table.c.expires_at > utc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawnToken:
+    """One token, by the SHA-256 of its `jti` in hexadecimal, and until when it has to be known."""
+
+    token_hash: str
+    until: datetime
+
+
+async def withdraw(connection: AsyncConnection, token: WithdrawnToken) -> bool:
+    """Withdraw a token; whether it was not withdrawn before."""
+    return await insert_once(connection, tokens_table, values_of(token))
+
+
+async def withdrawn(connection: AsyncConnection, utc: datetime) -> AsyncIterator[WithdrawnToken]:
+    """All that have to be known at `utc`."""
+    query = (
+        select(*columns_of(tokens_table, WithdrawnToken))
+        .where(tokens_table.c.until > utc)
+        .order_by(tokens_table.c.until)
+    )
+    async for row in (await connection.stream(query)).mappings():
+        yield load(WithdrawnToken, row)
+
+
+async def withdrawn_tally(connection: AsyncConnection) -> int:
+    """How many there are: another number after each that is added, but for chance."""
+    return (await connection.execute(select(func.count()).select_from(tokens_table))).scalar_one()
+
+
+async def forget_withdrawn(connection: AsyncConnection, utc: datetime) -> int:
+    """Delete those that have expired by themselves; how many they were."""
+    return (await connection.execute(delete(tokens_table).where(tokens_table.c.until <= utc))).rowcount

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from signaling.storage import bans, calls, media_sessions, messages, moderation, outbox, server_starts, withdrawn_tokens
+from signaling.storage import bans, calls, media_sessions, messages, moderation, outbox, server_starts
 from signaling.storage.database import Database
 from signaling.storage.messages import Message
 from signaling.storage.pages import values_of
@@ -24,9 +24,7 @@ CHANGES: Mapping[str, Apply] = {
     "participant.leave": lambda connection, values: calls.leave(connection, **values),
     "ban.add": lambda connection, values: bans.add(connection, bans.Ban(**values)),
     "ban.end": lambda connection, values: bans.end(connection, **values),
-    "token.withdraw": lambda connection, values: withdrawn_tokens.add(
-        connection, withdrawn_tokens.WithdrawnToken(**values)
-    ),
+    "token.withdraw": lambda connection, values: bans.withdraw(connection, bans.WithdrawnToken(**values)),
     "moderation.event": lambda connection, values: moderation.append(connection, moderation.ModerationEvent(**values)),
     "media.begin": lambda connection, values: media_sessions.begin(connection, media_sessions.MediaSession(**values)),
     "media.connected": lambda connection, values: media_sessions.connected(connection, **values),

@@ -1,4 +1,4 @@
-"""Events as others see them, the same in a webhook and in `/api/v1/events`, and those that tell of rooms. Pure."""
+"""An event as subscribers see it, the same in a webhook and in `/api/v1/events`. Pure."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -6,10 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from signaling.ids import RandomBytes, uuid7
-from signaling.storage.outbox import TEST, NewEvent, OutboxEvent
-from signaling.storage.room_record import Room
-
-_OF_ROOM = ("id", "name", "room_type", "owner", "guild_id", "region", "is_private", "is_temporary", "created_by")
+from signaling.storage.outbox import TEST, OutboxEvent
 
 
 class EventView(BaseModel):
@@ -46,11 +43,3 @@ class EventView(BaseModel):
 def trial(utc: datetime, random: RandomBytes) -> EventView:
     """What a test sends: it stands in no order, and has the number 0."""
     return EventView(id=uuid7(utc, random), type=TEST, timestamp=utc, room=None, seq=0, position=0, data={})
-
-
-def of_room(event: str, room: Room, by: str | None, utc: datetime, random: RandomBytes) -> NewEvent:
-    """That a room was made or deleted (`room.created`, `room.deleted`), and by whom; None is the command line."""
-    told = {name: getattr(room, name) for name in _OF_ROOM}
-    return NewEvent(
-        id=uuid7(utc, random), event=event, payload={"room": told, "by": by}, created_at=utc, room_id=room.id
-    )

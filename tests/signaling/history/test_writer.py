@@ -6,10 +6,10 @@ from signaling.clock import Clock
 from signaling.errors import Refusal, StorageUnavailable
 from signaling.history import events, writer
 from signaling.history.writer import HistoryWriter
-from signaling.storage import calls, changes, outbox, server_starts, withdrawn_tokens
+from signaling.storage import bans, calls, changes, outbox, server_starts
+from signaling.storage.bans import WithdrawnToken
 from signaling.storage.changes import of_record
 from signaling.storage.spool import Spool
-from signaling.storage.withdrawn_tokens import WithdrawnToken
 from tests.signaling.conftest import opened
 from tests.signaling.identity.test_deny_list import ban, claims
 from tests.signaling.storage.samples import a_call, a_presence, at, seeded
@@ -179,11 +179,11 @@ async def test_what_has_expired_is_deleted(database, tmp_path):
     token = WithdrawnToken(token_hash="f" * 64, until=at(60))
     async with Start(database, tmp_path) as start:
         async with database.transaction() as connection:
-            await withdrawn_tokens.add(connection, token)
+            await bans.withdraw(connection, token)
         start.seconds = 61.0
         await start.keeping.clean()
         async with database.reading() as connection:
-            assert [one async for one in withdrawn_tokens.holding(connection, at(0))] == []
+            assert [one async for one in bans.withdrawn(connection, at(0))] == []
 
 
 async def test_a_start_without_its_database_is_refused(ready_settings, tmp_path, monkeypatch):

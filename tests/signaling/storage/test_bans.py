@@ -166,3 +166,21 @@ async def test_whatever_happens_to_bans_changes_their_tally(database):
         await bans.forget(connection, at(9))
         assert seen == [(0, 0), (1, 0), (1, 1)]
         assert await bans.tally(connection) == (0, 0)
+
+
+async def test_a_token_is_known_until_it_would_have_expired(database):
+    short, long = (
+        bans.WithdrawnToken(token_hash=letter * 64, until=at(until)) for letter, until in (("a", 60), ("b", 90))
+    )
+    async with database.transaction() as connection:
+        assert [await bans.withdraw(connection, one) for one in (long, short, short)] == [True, True, False]
+
+        async def known(seconds):
+            return [one async for one in bans.withdrawn(connection, at(seconds))]
+
+        assert await known(59) == [short, long]
+        assert await bans.withdrawn_tally(connection) == 2
+        assert await known(60) == [long]
+        assert await bans.forget_withdrawn(connection, at(60)) == 1
+        assert await bans.forget_withdrawn(connection, at(60)) == 0
+        assert await known(0) == [long]

@@ -9,7 +9,6 @@ from signaling.storage import (
     moderation,
     outbox,
     server_starts,
-    withdrawn_tokens,
 )
 from signaling.storage.bans import Ban
 from signaling.storage.changes import CHANGES, of_record
@@ -74,7 +73,7 @@ async def state(database):
             await outbox.after(connection, 0),
             await calls.counts(connection, ["lobby"]),
             await bans.page(connection, "lobby", PageRequest()),
-            [one async for one in withdrawn_tokens.holding(connection, at(5))],
+            [one async for one in bans.withdrawn(connection, at(5))],
             await server_starts.last(connection, "one"),
         )
 
