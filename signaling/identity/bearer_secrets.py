@@ -56,8 +56,3 @@ def hash_of(secret: str) -> str:
 def matches(secret: str, kept: str) -> bool:
     """Whether a secret is the one that was kept; takes as long for a wrong one."""
     return hmac.compare_digest(hash_of(secret), kept)
-
-
-def hash_address(address: str, key: bytes) -> str:
-    """What a ban keeps of an address: with the server's key, as the few addresses there are could all be tried."""
-    return hmac.new(key, address.encode(), hashlib.sha256).hexdigest()

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.errors import ClientMistake
@@ -17,7 +17,7 @@ from signaling.storage.pages import Listing, Page, PageRequest, columns_of, inse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ban:
-    """One ban. `room_id` None is the whole server; `address_hash` is made by `bearer_secrets.hash_address`.
+    """One ban. `room_id` None is the whole server; `address_hash` is kept for bans of addresses.
 
     `by_role` is the role of who imposed it: only somebody above that role may lift it.
     """
@@ -56,21 +56,6 @@ async def add(connection: AsyncConnection, ban: Ban) -> bool:
     return await insert_once(connection, table, values_of(ban))
 
 
-async def active(
-    connection: AsyncConnection, utc: datetime, *, room_id: str | None, identity: str, address_hash: str | None = None
-) -> list[Ban]:
-    """The bans that keep this person out of the room, those of the whole server included; the first made first."""
-    who: list[ColumnElement[bool]] = [table.c.identity == identity]
-    if address_hash is not None:
-        who.append(table.c.address_hash == address_hash)
-    where: list[ColumnElement[bool]] = [table.c.room_id.is_(None)]
-    if room_id is not None:
-        where.append(table.c.room_id == room_id)
-    query = select(*columns_of(table, Ban)).where(or_(*who), or_(*where), _holding(utc))
-    rows = (await connection.execute(query.order_by(table.c.created_at, table.c.id))).mappings()
-    return [load(Ban, row) for row in rows]
-
-
 async def holding(connection: AsyncConnection, utc: datetime) -> AsyncIterator[Ban]:
     """All bans of identities that hold, the first made first: what a server keeps in mind."""
     query = select(*columns_of(table, Ban)).where(table.c.identity.is_not(None), _holding(utc))
@@ -105,18 +90,6 @@ async def end(connection: AsyncConnection, ban_id: str, by: str, utc: datetime) 
     """End one ban; whether it is news."""
     lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
     return bool((await connection.execute(lifting)).rowcount)
-
-
-async def lift_all(
-    connection: AsyncConnection, room_id: str | None, identity: str, by: str, utc: datetime
-) -> list[Ban]:
-    """End all bans of an identity from one room, or (without) from the whole server."""
-    where = table.c.room_id.is_(None) if room_id is None else table.c.room_id == room_id
-    lifting = (
-        update(table).where(table.c.identity == identity, where, _holding(utc)).values(lifted_at=utc, lifted_by=by)
-    )
-    rows = (await connection.execute(lifting.returning(*columns_of(table, Ban)))).mappings()
-    return sorted((load(Ban, row) for row in rows), key=lambda ban: ban.id)
 
 
 async def forget(connection: AsyncConnection, before: datetime) -> int:

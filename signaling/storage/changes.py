@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from signaling.storage import bans, calls, media_sessions, messages, moderation, outbox, server_starts
 from signaling.storage.database import Database
 from signaling.storage.messages import Message
-from signaling.storage.pages import values_of
 from signaling.storage.spool import Change
 
 Apply = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[object]]
@@ -36,11 +35,6 @@ CHANGES: Mapping[str, Apply] = {
     "event.append": lambda connection, values: outbox.append(connection, outbox.NewEvent(**values)),
 }
 """By name: what is done with a change's values: the arguments of that function, or the fields of its record."""
-
-
-def of_record(kind: str, record: object) -> Change:
-    """The change that writes a record: a call, a presence, an act, a media session, a message, an event."""
-    return Change(kind, values_of(record))
 
 
 async def apply(connection: AsyncConnection, changes: Sequence[Change]) -> None:

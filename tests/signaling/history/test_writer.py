@@ -8,11 +8,10 @@ from signaling.history import events, writer
 from signaling.history.writer import HistoryWriter
 from signaling.storage import bans, calls, changes, outbox, server_starts
 from signaling.storage.bans import WithdrawnToken
-from signaling.storage.changes import of_record
 from signaling.storage.spool import Spool
 from tests.signaling.conftest import opened
 from tests.signaling.identity.test_deny_list import ban, claims
-from tests.signaling.storage.samples import a_call, a_presence, at, seeded
+from tests.signaling.storage.samples import a_call, a_presence, at, change_of, seeded
 from tests.support.house import eventually
 
 
@@ -86,7 +85,7 @@ async def test_a_start_shows_life_and_says_when_it_ends(database, tmp_path, monk
 async def test_what_is_put_is_written_by_itself(database, tmp_path):
     async with Start(database, tmp_path) as start:
         call = a_call()
-        start.keeping.spool.put([of_record("call.start", call)])
+        start.keeping.spool.put([change_of("call.start", call)])
         await eventually(lambda: start.keeping.counters().get("written"), 20.0)
         assert start.keeping.gauges()["memory_transactions"] == 0
         async with database.reading() as connection:
@@ -103,7 +102,7 @@ async def test_a_start_writes_what_the_last_one_left_before_it_ends_its_calls(da
     left = Spool(tmp_path / "changes.log", away)
     call = a_call(seconds=5)
     person = a_presence(call, seconds=5)
-    left.put([of_record("call.start", call), of_record("participant.join", person)])
+    left.put([change_of("call.start", call), change_of("participant.join", person)])
     await left.close()
     async with Start(database, tmp_path, 50.0, seed=2), database.reading() as connection:
         ended = await calls.find(connection, call.id)
@@ -193,7 +192,7 @@ async def test_a_start_without_its_database_is_refused(ready_settings, tmp_path,
     async with opened(ready_settings) as database:
         monkeypatch.setattr(writer, "write", away)
         start = Start(database, tmp_path)
-        start.keeping.spool.put([of_record("call.start", a_call())])
+        start.keeping.spool.put([change_of("call.start", a_call())])
         with pytest.raises(Refusal, match="does not answer"):
             await start.keeping.open()
         await start.keeping.close(1.0)

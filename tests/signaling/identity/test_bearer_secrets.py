@@ -1,11 +1,9 @@
 from random import Random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signaling.identity.bearer_secrets import (
-    hash_address,
     hash_of,
     matches,
     new_api_key,
@@ -43,10 +41,3 @@ def test_a_secret_matches_what_was_kept_of_it_and_nothing_else(secret, other):
     assert matches(secret, hash_of(secret))
     assert matches(other, hash_of(secret)) == (other == secret)
     assert secret not in hash_of(secret) or len(secret) < 3
-
-
-@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
-def test_an_address_cannot_be_told_without_the_key(address):
-    assert hash_address(address, b"one") != hash_address(address, b"two")
-    assert hash_address(address, b"one") == hash_address(address, b"one")
-    assert len(hash_address(address, b"one")) == 64

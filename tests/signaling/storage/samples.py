@@ -9,7 +9,9 @@ from signaling.ids import uuid7
 from signaling.storage import rooms
 from signaling.storage.calls import Call, Presence
 from signaling.storage.database import Database
+from signaling.storage.pages import values_of
 from signaling.storage.room_record import Room, RoomFields
+from signaling.storage.spool import Change
 
 START = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -60,3 +62,8 @@ def a_presence(call: Call, identity: str = "ana", seconds: float = 0, **more: An
             **more,
         }
     )
+
+
+def change_of(kind: str, record: object) -> Change:
+    """The change that writes a record."""
+    return Change(kind, values_of(record))

@@ -11,7 +11,7 @@ from signaling.storage import (
     server_starts,
 )
 from signaling.storage.bans import Ban
-from signaling.storage.changes import CHANGES, of_record
+from signaling.storage.changes import CHANGES
 from signaling.storage.media_sessions import MediaSession
 from signaling.storage.messages import Message
 from signaling.storage.moderation import ModerationEvent
@@ -19,7 +19,7 @@ from signaling.storage.outbox import NewEvent
 from signaling.storage.pages import PageRequest
 from signaling.storage.server_starts import ServerStart
 from signaling.storage.spool import Change, decode_lines, encode_line
-from tests.signaling.storage.samples import a_call, a_presence, a_room, at, new_id
+from tests.signaling.storage.samples import a_call, a_presence, a_room, at, change_of, new_id
 
 
 def everything():
@@ -38,24 +38,24 @@ def everything():
     )
     said = Message(id=new_id(), room_id="lobby", sender="ana", topic="chat", body=["hi"], sent_at=at(2))
     return [
-        of_record("call.start", call),
-        of_record("participant.join", person),
-        of_record("media.begin", session),
+        change_of("call.start", call),
+        change_of("participant.join", person),
+        change_of("media.begin", session),
         Change("media.connected", {"session_id": session.id, "utc": at(1), "transport": "udp"}),
-        of_record("moderation.event", act),
-        of_record("message.keep", said),
+        change_of("moderation.event", act),
+        change_of("message.keep", said),
         Change("media.move", {"session_id": session.id, "participant_id": person.id}),
         Change(
             "media.end", {"session_id": session.id, "utc": at(3), "reason": "closed_by_peer", "sent_received": [1, 2]}
         ),
         Change("participant.leave", {"participant_id": person.id, "reason": "removed", "utc": at(3)}),
         Change("call.end", {"call_id": call.id, "reason": "empty", "utc": at(3)}),
-        of_record("ban.add", Ban(id="ban", created_by="ana", created_at=at(3), room_id="lobby", identity="ben")),
+        change_of("ban.add", Ban(id="ban", created_by="ana", created_at=at(3), room_id="lobby", identity="ben")),
         Change("ban.end", {"ban_id": "ban", "by": "ana", "utc": at(4)}),
         Change("token.withdraw", {"token_hash": "f" * 64, "until": at(90)}),
         Change("server.seen", {"start_id": "start", "utc": at(10)}),
         Change("server.stop", {"start_id": "start", "utc": at(11)}),
-        of_record(
+        change_of(
             "event.append", NewEvent(id=new_id(), event="call.ended", payload={}, created_at=at(3), room_id="lobby")
         ),
     ]
@@ -99,6 +99,6 @@ async def test_every_change_may_wait_in_a_file_and_may_come_twice(database):
 
 async def test_changes_of_one_line_are_one_transaction(database):
     with pytest.raises(KeyError):
-        await changes.write(database, [of_record("call.start", a_call()), Change("nothing", {})])
+        await changes.write(database, [change_of("call.start", a_call()), Change("nothing", {})])
     async with database.reading() as connection:
         assert await calls.current(connection, "lobby") is None

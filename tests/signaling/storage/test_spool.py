@@ -11,12 +11,11 @@ from structlog.testing import capture_logs
 
 from signaling.errors import ClientMistake, StorageUnavailable
 from signaling.storage import calls, changes, spool
-from signaling.storage.changes import of_record
 from signaling.storage.database import choose_database
 from signaling.storage.pages import PageRequest
 from signaling.storage.spool import Change, Spool, decode_lines, encode_line
 from tests.signaling.conftest import opened
-from tests.signaling.storage.samples import a_call, a_presence, at
+from tests.signaling.storage.samples import a_call, a_presence, at, change_of
 from tests.support.house import eventually
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -321,13 +320,13 @@ async def test_history_survives_a_postgresql_that_is_down(tmp_path, postgres, ma
     async with opened(choose_database(url, tmp_path, statement_seconds=5.0)) as database:
         waiting = Spool(tmp_path / "changes.log", lambda batch: changes.write(database, batch))
         call = a_call()
-        waiting.put([of_record("call.start", call)])
+        waiting.put([change_of("call.start", call)])
         assert await waiting.flush()
         await asyncio.to_thread(postgres.stop, "immediate")
         try:
             people = [a_presence(call, f"p{number}", number) for number in range(30)]
             for person in people:
-                waiting.put([of_record("participant.join", person)])
+                waiting.put([change_of("participant.join", person)])
                 leave = {"participant_id": person.id, "reason": "client_initiated", "utc": at(100)}
                 waiting.put([Change("participant.leave", leave)])
             assert not await waiting.flush()
