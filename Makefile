@@ -7,7 +7,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev test lint format bench environment development
+.PHONY: help setup run dev check test lint format bench environment development
 
 BIN := .venv/bin
 ARGS ?=
@@ -27,8 +27,12 @@ run: environment ## Start a server for this machine and print its link
 dev: environment ## As run, restarting whenever a source changes
 	@exec $(BIN)/python scripts/restart_on_change.py $(BIN)/parley serve --dev $(ARGS)
 
+check: development ## Check what you have changed, in a minute: its linters, and the pure tests of its concepts
+	@$(BIN)/python scripts/check.py $(ARGS)
+
+# Bytecode is written whatever the environment says: else each worker compiles all tests anew.
 test: setup ## Run every test, on three workers: much of it waits for real time to pass
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 lint: development ## Check style, types and import directions
 	$(BIN)/ruff check $(PYTHON_SOURCES)
