@@ -20,23 +20,25 @@ _DEV_OPERATOR = "dev-operator"
 
 
 class Config(BaseModel):
-    """What a page needs before it knows who is there."""
+    """What a page needs before it authenticates."""
 
     model_config = ConfigDict(extra="forbid")
-    dev: bool = Field(description="The page may ask POST /dev/token for a token.")
+    dev: bool = Field(description="Whether the page may request a token from POST /dev/token.")
     version: str
-    slots: int = Field(description="Voices that one person can hear at once.")
+    slots: int = Field(description="Maximum number of voices that a participant hears at once.")
 
 
 class DevTokenRequest(BaseModel):
-    """Who wants to go where, or to run the server."""
+    """A request for a development token: for a participant of a room, or for an operator."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str = Field("", max_length=256, description="The name that others see.")
+    name: str = Field("", max_length=256, description="The name shown to other participants.")
     room: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The room to join; an operator needs none."
+        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The room to join; not needed for an operator."
     )
-    role: Literal["member", "operator"] = Field("member", description="An operator may all, as on /admin.")
+    role: Literal["member", "operator"] = Field(
+        "member", description="The role; an operator has all permissions, as on /admin."
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -63,9 +65,9 @@ async def dev_token(request: web.Request) -> web.StreamResponse:
     """A token for whoever sits at this machine; a foreign page, name or machine gets none. Only with `--dev`."""
     settings = request.app[SETTINGS]
     if not client_of_request(request).on_this_machine or not is_loopback_host(request.host):
-        refuse("forbidden", "Tokens are given to this machine only.")
+        refuse("forbidden", "This route answers requests from this machine only.")
     if not is_own_page(request):
-        refuse("forbidden", "Tokens are given to the server's own page only.")
+        refuse("forbidden", "This route answers the server's own page only.")
     wanted = await read_body(request, DevTokenRequest, settings.read_timeout)
     token = request.app[TOKENS].issue(
         _DEV_OPERATOR if wanted.role == "operator" else f"dev-{secrets.token_hex(8)}",
@@ -86,15 +88,15 @@ async def openapi(request: web.Request) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("GET", "/api/v1/config", config, "What a page must know.", answers={200: Config}),
-    Route("GET", "/openapi.json", openapi, "This document.", answers={200: "application/json"}),
+    Route("GET", "/api/v1/config", config, "Get the configuration of the page.", answers={200: Config}),
+    Route("GET", "/openapi.json", openapi, "Get this document.", answers={200: "application/json"}),
 )
 DEV_ROUTES = (
     Route(
         "POST",
         "/dev/token",
         dev_token,
-        "A token, with --dev and from this machine only.",
+        "Get a token. Only with --dev, and only from this machine.",
         answers={200: DevToken},
         body=DevTokenRequest,
         errors=("forbidden", "timeout", "too_large", "unsupported_media_type"),

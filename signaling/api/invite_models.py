@@ -17,17 +17,19 @@ State = Literal["open", "used_up", "expired", "rejected", "revoked"]
 
 
 class InviteRequest(BaseModel):
-    """An invite as it is asked for."""
+    """A request for an invite."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     role: RoomRole = "member"
     invitee: str | None = Field(
-        None, max_length=LONGEST_IDENTITY, description="The one identity that it is for; without it, whoever has it."
+        None,
+        max_length=LONGEST_IDENTITY,
+        description="The only identity that can use the invite. Default: anybody with the link.",
     )
-    max_uses: int = Field(1, ge=1, le=MOST_USES, description="People that it lets in.")
+    max_uses: int = Field(1, ge=1, le=MOST_USES, description="Maximum number of uses.")
     expires_in: int = Field(
-        int(LIFETIME.total_seconds()), ge=1, le=LONGEST, description="Seconds that it can be accepted."
+        int(LIFETIME.total_seconds()), ge=1, le=LONGEST, description="Seconds until the invite expires."
     )
 
     @field_validator("invitee")
@@ -57,7 +59,7 @@ class InviteView(BaseModel):
 
     id: str
     room_id: str
-    state: State = Field(description="What has become of it; who has come in by an `used_up` one may come again.")
+    state: State = Field(description="State of the invite. A participant who used a `used_up` invite may use it again.")
     role: RoomRole
     invitee: str | None
     max_uses: int
@@ -77,16 +79,16 @@ class InviteView(BaseModel):
 
     def as_text(self) -> str:
         """One line for people."""
-        whom = "whoever has the link" if self.invitee is None else self.invitee
+        whom = "anybody with the link" if self.invitee is None else self.invitee
         used, until = f"{self.uses}/{self.max_uses}", f"{self.expires_at:%Y-%m-%d %H:%M}Z"
         return f"{self.id}  {self.state}  {self.role}  {used}  until {until}  ({whom})"
 
 
 class NewInvite(InviteView):
-    """An invite with its token, which is shown this once."""
+    """An invite with its token, which is shown only once."""
 
-    token: str = Field(description="128 bits; only its hash is kept.")
-    link: str = Field(description="Opens the page and joins. The token stands in its fragment.")
+    token: str = Field(description="128 bits; the server stores only its hash.")
+    link: str = Field(description="Opens the page and joins the room. The token is in the fragment.")
 
     @classmethod
     def of_new(cls, invite: Invite, token: str, page: str) -> Self:
@@ -96,7 +98,7 @@ class NewInvite(InviteView):
 
 
 class InvitePage(BaseModel):
-    """The invites of a room, the newest first, whatever has become of them."""
+    """The invites of a room, newest first, in any state."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[InviteView]
@@ -104,20 +106,24 @@ class InvitePage(BaseModel):
 
 
 class InviteToken(BaseModel):
-    """The token of an invite: in the body, never in an address."""
+    """The token of an invite: in the body, never in a URL."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-    token: str = Field(min_length=1, max_length=256, description="What stands after `#invite=` in the link.")
+    token: str = Field(min_length=1, max_length=256, description="The part of the link after `#invite=`.")
 
 
 class InviteAcceptance(InviteToken):
-    """Somebody who comes in by an invite."""
+    """The acceptance of an invite."""
 
-    name: str = Field("", max_length=512, description="The name that others see; one in the bearer token goes before.")
+    name: str = Field(
+        "",
+        max_length=512,
+        description="The name shown to other participants; a name in the bearer token takes precedence.",
+    )
 
 
 class InvitePreview(BaseModel):
-    """What an invite is for. It does not count as a use."""
+    """The content of an invite. A preview does not use it up."""
 
     model_config = ConfigDict(extra="forbid")
     room: str
@@ -127,10 +133,10 @@ class InvitePreview(BaseModel):
 
 
 class AcceptedInvite(IssuedToken):
-    """A token for the invite's room, in its role; it opens the room also where that is private or has a password."""
+    """A token for the room and the role of the invite. It also opens a private room, or a room with a password."""
 
     room_name: str
-    guest: bool = Field(description="The identity was made for this token.")
+    guest: bool = Field(description="Whether the server made the identity for this token.")
 
     @classmethod
     def of_accepted(cls, token: str, order: TokenOrder, utc: datetime, *, room_name: str, guest: bool) -> Self:
@@ -140,11 +146,11 @@ class AcceptedInvite(IssuedToken):
 
 
 class RejectedInvite(BaseModel):
-    """What was declined."""
+    """The declined invite."""
 
     model_config = ConfigDict(extra="forbid")
     room: str
-    ended: bool = Field(description="It was for this person, and ends; one for whoever has the link stays for others.")
+    ended: bool = Field(description="Whether the invite has ended: only if it names this invitee.")
 
 
 def _state(invite: Invite, utc: datetime) -> State:

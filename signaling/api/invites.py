@@ -62,7 +62,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     wanted = await read_body(request, InviteRequest, request.app[SETTINGS].read_timeout)
     asker, room = await enter(request, "invite.create")
     if room is None:
-        refuse("not_found", "Only rooms that are kept have invites, and no such room is.")
+        refuse("not_found", "Only stored rooms have invites, and there is no stored room with this id.")
     issuing.check_role(asker.holder, wanted.role, room.id)
     order, utc = wanted.order(room.id, asker.identity), request.app[CLOCK].utc()
     async with request.app[DATABASE].transaction() as connection:
@@ -142,7 +142,7 @@ async def _holder(request: web.Request) -> _Holder:
     if "Authorization" in request.headers:
         return _Holder(await claims_of(request), client_address(request))
     if not request.app[SETTINGS].invite_guests:
-        refuse("unauthenticated", "Guests are not let in here: send a token in the header Authorization, as Bearer.")
+        refuse("unauthenticated", "This server accepts no guests: send a token as Bearer in the header Authorization.")
     return _Holder(None, client_address(request))
 
 
@@ -189,7 +189,7 @@ ROUTES = (
         "POST",
         _OF_ROOM,
         create,
-        "Invite somebody into a room.",
+        "Create an invite into a room.",
         answers={201: NewInvite},
         body=InviteRequest,
         errors=(*_ERRORS, *BODY_ERRORS, "not_found"),
@@ -200,7 +200,7 @@ ROUTES = (
         "GET",
         _OF_ROOM,
         listing,
-        "See the invites of a room.",
+        "List the invites of a room.",
         answers={200: InvitePage},
         query=PageQuery,
         errors=_ERRORS,
@@ -209,7 +209,7 @@ ROUTES = (
         "DELETE",
         f"{_OF_ROOM}/{{invite}}",
         revoke,
-        "Withdraw an invite.",
+        "Revoke an invite.",
         answers={204: ""},
         errors=(*_ERRORS, "not_found"),
     ),
@@ -217,7 +217,7 @@ ROUTES = (
         "POST",
         f"{_MINE}/preview",
         preview,
-        "See what an invite is for.",
+        "Preview an invite.",
         answers={200: InvitePreview},
         body=InviteToken,
         errors=(*_SHOWN, "not_found"),
@@ -228,7 +228,7 @@ ROUTES = (
         "POST",
         f"{_MINE}/accept",
         accept,
-        "Accept an invite: a token for its room.",
+        "Accept an invite, and get a token for its room.",
         answers={200: AcceptedInvite},
         body=InviteAcceptance,
         errors=(*_SHOWN, "not_found", "room_closed"),

@@ -14,18 +14,18 @@ LONGEST_TTL = 10 * 366 * 86_400
 
 
 class KeyRequest(BaseModel):
-    """A key for one service."""
+    """A request for an API key."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    name: str = Field(description="1 to 64 characters, for people.")
+    name: str = Field(description="Display name: 1 to 64 characters.")
     scopes: list[str] = Field(
         min_length=1, max_length=100, description="Actions, families as `room.*`, or `*`; see docs/permissions.md."
     )
     rooms: list[str] | None = Field(
-        None, min_length=1, max_length=1000, description="The only rooms that it opens; without it, all."
+        None, min_length=1, max_length=1000, description="The rooms that the key is limited to. Default: all rooms."
     )
-    ttl: int | None = Field(None, ge=1, le=LONGEST_TTL, description="Seconds that it holds; without it, for good.")
+    ttl: int | None = Field(None, ge=1, le=LONGEST_TTL, description="Seconds until the key expires. Default: never.")
 
     @field_validator("name")
     @classmethod
@@ -37,7 +37,7 @@ class KeyRequest(BaseModel):
     def _known(cls, value: list[str]) -> list[str]:
         for scope in value:
             if not known_scope(scope):
-                raise ValueError("each allows a service something: an action, a family as room.*, or *")
+                raise ValueError("each scope is an action, a family such as room.*, or *")
         return value
 
     @field_validator("rooms")
@@ -52,7 +52,7 @@ class KeyRequest(BaseModel):
         try:
             expires_at = None if self.ttl is None else utc + timedelta(seconds=self.ttl)
         except OverflowError:
-            raise ClientMistake("bad_message", "ttl: a time before the year 10000") from None
+            raise ClientMistake("bad_message", "ttl: the end must be before the year 10000") from None
         return KeyOrder(
             name=self.name,
             created_by=created_by,
@@ -75,7 +75,7 @@ class KeyView(BaseModel):
     created_by: str
     created_at: datetime
     expires_at: datetime | None
-    used_at: datetime | None = Field(description="To the minute.")
+    used_at: datetime | None = Field(description="Accurate to the minute.")
     revoked_at: datetime | None
 
     @classmethod
@@ -93,7 +93,7 @@ class KeyView(BaseModel):
 
 
 class NewKey(KeyView):
-    """A key with its secret, which is shown this once."""
+    """A key with its secret, which is shown only once."""
 
     key: str
 
@@ -104,8 +104,8 @@ class NewKey(KeyView):
 
 
 class KeyList(BaseModel):
-    """All keys, the newest first, withdrawn ones too."""
+    """All keys, newest first, including revoked ones."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[KeyView]
-    next_cursor: str | None = Field(None, description="Always null: there are few.")
+    next_cursor: str | None = Field(None, description="Always null: the list has one page.")

@@ -24,14 +24,14 @@ class MessageQuery(PageQuery):
 
 
 class MessageView(BaseModel):
-    """One message; `id` is that of the `message` on the line. `sender` and `recipient` are identities."""
+    """One message; `id` is that of the signaling message. `sender` and `recipient` are identities."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
     call_id: str | None
     sender: str
-    recipient: str | None = Field(description="null where it went to everybody.")
+    recipient: str | None = Field(description="null if the message went to all participants.")
     topic: str
     body: Any
     sent_at: datetime
@@ -43,7 +43,7 @@ class MessageView(BaseModel):
 
 
 class MessagesPage(BaseModel):
-    """Messages, the newest first; `next_cursor` is null on the last page."""
+    """Messages, newest first; `next_cursor` is null on the last page."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[MessageView]
@@ -65,7 +65,7 @@ ROUTES = (
         "GET",
         "/api/v1/rooms/{id}/messages",
         past_messages,
-        "Read the messages that a room keeps.",
+        "Read the stored messages of a room.",
         answers={200: MessagesPage},
         query=MessageQuery,
         errors=(*bearer.ERRORS, "storage_unavailable"),

@@ -169,7 +169,7 @@ _MODERATION = (*_WITH_BODY, "no_such_participant", "duplicate_identity", "not_fo
 def _ban_routes(path: str, place: str) -> tuple[Route, ...]:
     lifting = (*_ERRORS, "not_found", "no_such_participant")
     return (
-        Route("GET", path, list_bans, f"See who is banned from {place}.", {200: BanPage}, None, BanQuery, _ERRORS),
+        Route("GET", path, list_bans, f"List the bans from {place}.", {200: BanPage}, None, BanQuery, _ERRORS),
         Route(
             "POST",
             path,
@@ -190,7 +190,7 @@ ROUTES = (
         "POST",
         f"{_ROOM}/moderation",
         moderate,
-        "Do something to somebody in a room.",
+        "Moderate a participant.",
         answers={200: ModerationDone},
         body=ModerationOrder,
         errors=_MODERATION,
@@ -198,6 +198,17 @@ ROUTES = (
     ),
     *_ban_routes(f"{_ROOM}/bans", "a room"),
     *_ban_routes("/api/v1/bans", "the whole server"),
-    Route("GET", f"{_ROOM}/audit", audit, "Read who did what in a room.", {200: AuditPage}, None, AuditQuery, _ERRORS),
-    Route("GET", "/api/v1/audit", audit, "Read who did what anywhere.", {200: AuditPage}, None, AuditQuery, _ERRORS),
+    Route(
+        "GET", f"{_ROOM}/audit", audit, "Read the audit trail of a room.", {200: AuditPage}, None, AuditQuery, _ERRORS
+    ),
+    Route(
+        "GET",
+        "/api/v1/audit",
+        audit,
+        "Read the audit trail of all rooms and the server.",
+        {200: AuditPage},
+        None,
+        AuditQuery,
+        _ERRORS,
+    ),
 )

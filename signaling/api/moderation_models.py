@@ -16,25 +16,30 @@ from signaling.storage.words import ActorRole
 
 
 class ModerationOrder(BaseModel):
-    """One act: as the message `moderate`, and on an identity too."""
+    """One moderation action: as the message `moderate`, but also by identity."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     action: ModerateAction
     target: str | None = Field(None, min_length=1, max_length=64, description="The id of a participant.")
     identity: str | None = Field(
-        None, min_length=1, max_length=LONGEST_IDENTITY, description="Instead of `target`; the one way for `unban`."
+        None,
+        min_length=1,
+        max_length=LONGEST_IDENTITY,
+        description="An identity instead of `target`; required for `unban`.",
     )
-    duration: int | None = Field(None, ge=1, le=LONGEST_DURATION, description="Seconds; for what lasts.")
+    duration: int | None = Field(
+        None, ge=1, le=LONGEST_DURATION, description="Seconds until the action ends by itself, for actions that last."
+    )
     reason: Reason | None = None
-    room: str | None = Field(None, max_length=64, description="Where a `move` goes.")
+    room: str | None = Field(None, max_length=64, description="The new room, for `move`.")
 
     @model_validator(mode="after")
     def _one_person(self) -> Self:
         if (self.target is None) == (self.identity is None):
-            raise ValueError("name one person: target or identity")
+            raise ValueError("name one participant: either target or identity")
         if self.action == "unban" and self.identity is None:
-            raise ValueError("unban names an identity")
+            raise ValueError("unban needs an identity")
         return self
 
     def message(self, target: str) -> Moderate:
@@ -48,7 +53,7 @@ class ModerationOrder(BaseModel):
 
 
 class ModerationDone(BaseModel):
-    """What was done, and to whom."""
+    """The completed action and its target."""
 
     model_config = ConfigDict(extra="forbid")
     action: ModerateAction
@@ -56,12 +61,14 @@ class ModerationDone(BaseModel):
 
 
 class BanOrder(BaseModel):
-    """A ban of an identity, which need not be here."""
+    """A ban of an identity, which may be absent."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     identity: str
-    duration: int | None = Field(None, ge=1, le=LONGEST_DURATION, description="Seconds; without it, for good.")
+    duration: int | None = Field(
+        None, ge=1, le=LONGEST_DURATION, description="Seconds until the ban ends. Default: never."
+    )
     reason: Reason | None = None
 
     @field_validator("identity")
@@ -112,7 +119,7 @@ class BanView(BaseModel):
 
 
 class BanPage(BaseModel):
-    """Bans, the newest first."""
+    """Bans, newest first."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[BanView]
@@ -122,13 +129,13 @@ class BanPage(BaseModel):
 class BanQuery(PageQuery):
     """Which bans."""
 
-    ended: bool = Field(False, description="Also those that are over or were lifted.")
+    ended: bool = Field(False, description="Include bans that have expired or were lifted.")
 
 
 class AuditQuery(TimeQuery):
     """Which acts: those that fit all that is given."""
 
-    action: str | None = Field(None, max_length=64, description="As `participant.mute`.")
+    action: str | None = Field(None, max_length=64, description="An action, such as `participant.mute`.")
     actor: str | None = Field(None, max_length=LONGEST_IDENTITY)
     target: str | None = Field(None, max_length=LONGEST_IDENTITY)
 
@@ -138,15 +145,15 @@ class AuditQuery(TimeQuery):
 
 
 class AuditView(BaseModel):
-    """One act that was done."""
+    """One moderation action."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
     action: str
-    actor: str = Field(description="An identity; `apikey:` and a prefix for a service.")
+    actor: str = Field(description="An identity, or `apikey:` and the prefix of an API key.")
     actor_role: ActorRole
-    address: str | None = Field(description="The actor's.")
+    address: str | None = Field(description="The reason that the actor gave.")
     target: str
     participant_id: str | None
     room_id: str | None
@@ -163,7 +170,7 @@ class AuditView(BaseModel):
 
 
 class AuditPage(BaseModel):
-    """Acts, the newest first."""
+    """Moderation actions, newest first."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[AuditView]

@@ -77,7 +77,7 @@ def document(endpoints: Iterable[Route] | None = None) -> dict[str, Any]:
         "info": {
             "title": "Parley",
             "version": VERSION,
-            "description": "HTTP of a Parley server. Calls are made over the WebSocket at /ws: see docs/protocol.md.",
+            "description": "The HTTP API of a Parley server. Calls use the WebSocket at /ws; see docs/protocol.md.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -164,7 +164,7 @@ def _header(name: str, *, required: bool) -> dict[str, Any]:
 
 def _content(answer: type[BaseModel] | str) -> dict[str, Any]:
     if answer == "":
-        return {"description": "Done; there is no body."}
+        return {"description": "Success, without a body."}
     if isinstance(answer, str):
         kind = {"type": "object"} if answer == "application/json" else {"type": "string"}
         return {"description": "The body.", "content": {answer: {"schema": kind}}}

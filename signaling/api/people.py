@@ -82,11 +82,13 @@ async def one_call(request: web.Request) -> web.StreamResponse:
 
 
 _ERRORS = (*bearer.ERRORS, "storage_unavailable")
-_WAS, _CALLS = "See who was in a room, and when.", "List the calls of a room."
-_MEDIA = "See the peer connections that somebody had in a call."
+_WAS, _CALLS = "List past and present participants of a room.", "List the calls of a room."
+_MEDIA = "List the peer connections of a participant."
 _WHO = f"{_ROOM}/participants"
 ROUTES = (
-    Route("GET", _WHO, participants, "See who is in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS),
+    Route(
+        "GET", _WHO, participants, "List the participants in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS
+    ),
     Route("GET", f"{_WHO}/history", past_participants, _WAS, {200: HistoryPage}, None, HistoryQuery, _ERRORS),
     Route(
         "GET",

@@ -20,14 +20,14 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
+    cursor: str | None = Field(None, description="The `next_cursor` of the previous page.")
 
 
 class TimeQuery(PageQuery):
     """Which page, of what lies in some time."""
 
-    since: datetime | None = Field(None, description="RFC 3339, counted in.")
-    until: datetime | None = Field(None, description="RFC 3339, not counted in.")
+    since: datetime | None = Field(None, description="RFC 3339, inclusive.")
+    until: datetime | None = Field(None, description="RFC 3339, exclusive.")
 
     @field_validator("since", "until")
     @classmethod
@@ -35,11 +35,11 @@ class TimeQuery(PageQuery):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time with its zone")
+            raise ValueError("a time needs a time zone")
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            raise ValueError("a time before the year 10000") from None
+            raise ValueError("a time must be before the year 10000") from None
 
 
 class HistoryQuery(TimeQuery):
@@ -54,7 +54,7 @@ class HistoryQuery(TimeQuery):
 
 
 class ParticipantNow(BaseModel):
-    """Somebody who is in the room."""
+    """A participant who is in the room."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,15 +65,15 @@ class ParticipantNow(BaseModel):
     state: Literal["joined", "active", "reconnecting"]
     self_mute: bool
     self_deaf: bool
-    mute: bool = Field(description="Silenced by a moderator.")
+    mute: bool = Field(description="Muted by a moderator.")
     deaf: bool = Field(description="Deafened by a moderator.")
-    suppressed: bool = Field(description="Silenced by a rule of the room, or by its token.")
+    suppressed: bool = Field(description="Suppressed by the rules of the room or by the token.")
     held: bool = Field(description="On hold.")
     joined_at: datetime
 
 
 class ParticipantsPage(BaseModel):
-    """Who is in, in the order in which they came; the hidden are not listed."""
+    """The participants in the room, in the order of their joins, without hidden ones."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[ParticipantNow]
@@ -98,7 +98,7 @@ class ParticipantsPage(BaseModel):
 
 
 class PresenceView(BaseModel):
-    """Somebody's stay in a call; `left_at` is null for who is in."""
+    """One participant of a call; `left_at` is null while they are in it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -111,8 +111,8 @@ class PresenceView(BaseModel):
     joined_at: datetime
     left_at: datetime | None
     leave_reason: LeaveReason | None
-    address: str | None = Field(description="Only for who may read the audit trail of the room.")
-    user_agent: str | None = Field(description="As `address`.")
+    address: str | None = Field(description="Only if the caller may read the audit trail of the room.")
+    user_agent: str | None = Field(description="Only if the caller may read the audit trail of the room.")
 
     @classmethod
     def of(cls, presence: Presence, *, full: bool) -> Self:
@@ -122,7 +122,7 @@ class PresenceView(BaseModel):
 
 
 class HistoryPage(BaseModel):
-    """Who was in, the newest first."""
+    """Past and present participants, newest first."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[PresenceView]
@@ -130,7 +130,7 @@ class HistoryPage(BaseModel):
 
 
 class MediaSessionView(BaseModel):
-    """One peer connection: when it began, stood and was over, why, and the bytes that the server counted each way."""
+    """One peer connection: when it began, connected and ended, why, and its bytes in each direction."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -138,14 +138,16 @@ class MediaSessionView(BaseModel):
     participant_id: str
     state: MediaState
     transport: Transport | None
-    candidate_type: CandidateType | None = Field(description="Of the client (RFC 8445); null before it was reached.")
+    candidate_type: CandidateType | None = Field(
+        description="Type of the client's candidate (RFC 8445); null before media is connected."
+    )
     created_at: datetime
     connected_at: datetime | None
     ended_at: datetime | None
     end_reason: str | None
     bytes_sent: int
     bytes_received: int
-    user_agent: str | None = Field(description="Only for who may read the audit trail of the room.")
+    user_agent: str | None = Field(description="Only if the caller may read the audit trail of the room.")
 
     @classmethod
     def of(cls, session: MediaSession, *, full: bool) -> Self:
@@ -155,7 +157,7 @@ class MediaSessionView(BaseModel):
 
 
 class MediaSessionsPage(BaseModel):
-    """Somebody's peer connections in one call, the oldest first; of very many the newest 200."""
+    """The peer connections of one participant, oldest first; the newest 200 if there are more."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[MediaSessionView]
@@ -163,7 +165,7 @@ class MediaSessionsPage(BaseModel):
 
 
 class CallView(BaseModel):
-    """One stretch of activity in a room."""
+    """One call in a room: from its first participant to its last."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -181,7 +183,7 @@ class CallView(BaseModel):
 
 
 class CallsPage(BaseModel):
-    """Calls, the newest first."""
+    """Calls, newest first."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[CallView]

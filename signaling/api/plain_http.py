@@ -51,7 +51,7 @@ from signaling.protocol.server_messages import SERVER_MESSAGES, Joined, Welcome
 
 
 class JoinBody(BaseModel):
-    """The payload of `join`; the room stands in the path."""
+    """The payload of `join`; the path names the room."""
 
     model_config = ConfigDict(extra="forbid")
     display_name: str = Field("", max_length=512)
@@ -66,7 +66,7 @@ class JoinAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
     session: str
     secret: str
-    seq: int = Field(description="The number of the last message that is in here: a Last-Event-ID.")
+    seq: int = Field(description="The `seq` of the last message in this answer, for Last-Event-ID.")
     welcome: Welcome
     joined: Joined
 
@@ -76,7 +76,7 @@ class MessageBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     type: str = Field(json_schema_extra={"enum": list(CLIENT_MESSAGES)})
-    id: str | int | None = Field(None, description="The answer repeats it; 0 where there is none.")
+    id: str | int | None = Field(None, description="The answer repeats it. Default: 0.")
     payload: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -198,7 +198,7 @@ async def exchange(request: web.Request, line: HttpCarrier, text: bytes) -> Answ
     """One message and its answer, after those that came before it. Raises ClientMistake for an `error`."""
     conversation, now = request.app[GATEWAY].conversation, request.app[CLOCK].now
     if line.waiting >= MOST_WAITING:
-        refuse("rate_limited", "Too many requests of this session wait for the one before them.", _LATER)
+        refuse("rate_limited", "Too many requests of this session are waiting.", _LATER)
     line.waiting += 1
     try:
         async with _turns.setdefault(line, asyncio.Lock()):
@@ -305,7 +305,7 @@ ROUTES = (
         "POST",
         f"{_ROOM}/join",
         join,
-        "Enter a room: signaling over plain HTTP begins.",
+        "Join a room, and start signaling over plain HTTP.",
         answers={200: JoinAnswer},
         body=JoinBody,
         errors=_MESSAGES,
@@ -314,7 +314,7 @@ ROUTES = (
         "POST",
         f"{_ROOM}/signal",
         signal,
-        "One message of the protocol, and its answer.",
+        "Send one message of the protocol, and get its answer.",
         answers={200: MessageAnswer},
         body=MessageBody,
         errors=_MESSAGES,
@@ -334,7 +334,7 @@ ROUTES = (
         "GET",
         f"{_ROOM}/events",
         events,
-        "All messages of the server to a session, as server-sent events.",
+        "Stream all messages of the server to a session, as server-sent events.",
         answers={200: "text/event-stream"},
         errors=(*_SESSION, "server_shutdown"),
         headers=(SESSION_HEADER, "Last-Event-ID"),

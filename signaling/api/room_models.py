@@ -18,10 +18,12 @@ class RoomSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    name: str = Field("", description="1 to 64 characters, for people.")
+    name: str = Field("", description="Display name: 1 to 64 characters.")
     description: str = Field("", description="At most 1000 characters.")
     room_type: RoomType = "group"
-    owner: str | None = Field(None, description="An identity; only operators name another one than their own.")
+    owner: str | None = Field(
+        None, description="An identity; only operators and services can set another than their own."
+    )
     guild_id: str | None = Field(None, description="1 to 64 characters.")
     region: str | None = Field(None, description="1 to 64 characters.")
     max_participants: int = Field(200, description="1 to 10000.")
@@ -31,8 +33,8 @@ class RoomSettings(BaseModel):
     is_moderated: bool = False
     allow_recording: bool = False
     quality_preset: QualityPreset = "standard"
-    duplicate_identity: DuplicatePolicy | None = Field(None, description="null: as the server's setting.")
-    scheduled_end: datetime | None = Field(None, description="RFC 3339, with its zone.")
+    duplicate_identity: DuplicatePolicy | None = Field(None, description="null: the server's setting applies.")
+    scheduled_end: datetime | None = Field(None, description="RFC 3339, with a time zone.")
     settings: dict[str, Any] = Field(default_factory=dict, description="At most 16 KiB of JSON.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="At most 16 KiB of JSON.")
 
@@ -47,17 +49,17 @@ class RoomSettings(BaseModel):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time with its zone")
+            raise ValueError("a time needs a time zone")
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            raise ValueError("a time before the year 10000") from None
+            raise ValueError("a time must be before the year 10000") from None
 
 
 class RoomChanges(RoomSettings):
-    """What is to change: the fields that are named; all others stay as they are."""
+    """The fields to change; all others stay as they are."""
 
-    password: str | None = Field(None, description="Write-only, 1 to 256 characters; null takes it away.")
+    password: str | None = Field(None, description="Write-only, 1 to 256 characters; null removes the password.")
 
     def named(self) -> dict[str, Any]:
         """The fields that the request named, without the password."""
@@ -65,10 +67,10 @@ class RoomChanges(RoomSettings):
 
 
 class RoomOrder(RoomChanges):
-    """A room to be made."""
+    """A room to create."""
 
-    name: str = Field(description="1 to 64 characters, for people.")
-    id: str | None = Field(None, description="Chosen: 1 to 64 of A-Z a-z 0-9 _ -. Without it, one is made.")
+    name: str = Field(description="Display name: 1 to 64 characters.")
+    id: str | None = Field(None, description="1 to 64 of A-Z a-z 0-9 _ -. Default: the server makes one.")
 
     def named(self) -> dict[str, Any]:
         """As for changes; the id is no field that changes."""
@@ -78,11 +80,11 @@ class RoomOrder(RoomChanges):
 
 
 class RoomView(RoomSettings):
-    """A room as it is kept, without its password."""
+    """A stored room, without its password."""
 
     id: str
     has_password: bool
-    version: int = Field(description="Counts changes from 1; the entity tag holds it.")
+    version: int = Field(description="Counts changes from 1; the ETag contains it.")
     created_by: str | None
     created_at: datetime
     updated_at: datetime
@@ -95,11 +97,11 @@ class RoomView(RoomSettings):
 
     def as_text(self) -> str:
         """One line for people."""
-        return f"{self.id}  {self.name}  ({self.room_type}, {self.max_participants} people at most)"
+        return f"{self.id}  {self.name}  ({self.room_type}, {self.max_participants} participants at most)"
 
 
 class RoomPage(BaseModel):
-    """Rooms, the newest first; `next_cursor` is null on the last page."""
+    """Rooms, newest first; `next_cursor` is null on the last page."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[RoomView]
@@ -115,6 +117,6 @@ class RoomQuery(BaseModel):
     guild: str | None = None
     owner: str | None = None
     region: str | None = None
-    search: str | None = Field(None, description="What the name contains, without case; 1 to 64 characters.")
+    search: str | None = Field(None, description="Text that the name contains, ignoring case; 1 to 64 characters.")
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
+    cursor: str | None = Field(None, description="The `next_cursor` of the previous page.")

@@ -109,7 +109,7 @@ def _adopt(request: web.Request, room: Room) -> None:
 
 def _check_owner(wanted: RoomChanges, asker: Asker) -> None:
     if "owner" in wanted.model_fields_set and not may_name_owner(asker, wanted.owner):
-        refuse("forbidden", "Only an operator or a service makes somebody else the owner.")
+        refuse("forbidden", "Only an operator or a service may make another identity the owner.")
 
 
 async def _values(request: web.Request, wanted: RoomChanges) -> dict[str, Any]:
@@ -135,14 +135,14 @@ ROUTES = (
         "POST",
         PATH,
         create,
-        "Make a room.",
+        "Create a room.",
         answers={201: RoomView},
         body=RoomOrder,
         errors=(*_COMMON, *_BODY_ERRORS, "already_exists"),
         repeatable=True,
     ),
     Route("GET", PATH, listing, "List rooms.", answers={200: RoomPage}, query=RoomQuery, errors=_COMMON),
-    Route("GET", _ONE, read, "See a room.", answers={200: RoomView}, errors=(*_COMMON, "not_found")),
+    Route("GET", _ONE, read, "Get a room.", answers={200: RoomView}, errors=(*_COMMON, "not_found")),
     Route(
         "PATCH",
         _ONE,

@@ -13,7 +13,7 @@ from signaling.identity.names import ROOM_ID, check_identity, clean_name
 
 
 class GrantOrder(BaseModel):
-    """Grants besides the room, under LiveKit's names."""
+    """Grants in addition to the room, under LiveKit's names."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -31,11 +31,11 @@ class ShortTokenRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    identity: str = Field(description="Who it is for: 1 to 128 characters, stable, and yours to choose.")
-    name: str = Field("", max_length=512, description="The name that others see.")
-    room: str | None = Field(None, description="The room that it lets in to; without it, none.")
+    identity: str = Field(description="The identity: 1 to 128 characters, stable, chosen by you.")
+    name: str = Field("", max_length=512, description="The name shown to other participants.")
+    room: str | None = Field(None, description="The room that the token gives access to. Default: none.")
     role: Role = "member"
-    invited: bool = Field(False, description="It opens a private room, or one with a password.")
+    invited: bool = Field(False, description="Whether the token also opens a private room, or a room with a password.")
     grants: GrantOrder = Field(default_factory=GrantOrder)
 
     @field_validator("identity")
@@ -71,19 +71,19 @@ class ShortTokenRequest(BaseModel):
 
 
 class KeyExchange(ShortTokenRequest):
-    """An API key, here or in the header, for a short token."""
+    """An API key, here or in the header, to exchange for a token of ten minutes."""
 
-    api_key: str | None = Field(None, max_length=128, description="Instead of the header Authorization.")
+    api_key: str | None = Field(None, max_length=128, description="The API key, instead of the header Authorization.")
 
 
 class TokenRequest(ShortTokenRequest):
-    """A token for one person."""
+    """A request for a token."""
 
     ttl: int = Field(
         int(LIFETIME.total_seconds()),
         ge=1,
         le=int(LONGEST.total_seconds()),
-        description="Seconds that it can be used to join. A session that is open refreshes its own.",
+        description="Seconds for which the token can be used to join. An open session refreshes its own token.",
     )
     metadata: str | None = Field(None, max_length=LONGEST_METADATA, description="Text that the token carries.")
 
@@ -102,7 +102,7 @@ class TokenRequest(ShortTokenRequest):
 
 
 class IssuedToken(BaseModel):
-    """A token, shown this once."""
+    """A token, shown only once."""
 
     model_config = ConfigDict(extra="forbid")
 

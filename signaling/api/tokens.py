@@ -28,10 +28,10 @@ async def exchange(request: web.Request) -> web.StreamResponse:
     wanted = await read_body(request, KeyExchange, request.app[SETTINGS].read_timeout)
     if asker is None:
         if wanted.api_key is None:
-            refuse("unauthenticated", "Send an API key in the header Authorization, as Bearer, or as api_key.")
+            refuse("unauthenticated", "Send an API key as Bearer in the header Authorization, or as api_key.")
         asker = await service_of(request, wanted.api_key)
     if asker.role != "service":
-        refuse("forbidden", "This wants an API key.")
+        refuse("forbidden", "This needs an API key.")
     return _issue(request, asker, wanted.order(), 200)
 
 
@@ -56,7 +56,7 @@ ROUTES = (
         "POST",
         "/api/v1/tokens",
         create,
-        "Make a token for somebody. Wants the role operator, or the scope token.issue.",
+        "Issue a token. Needs the role operator, or the scope token.issue.",
         answers={201: IssuedToken},
         body=TokenRequest,
         errors=_ERRORS,
@@ -67,7 +67,7 @@ ROUTES = (
         "POST",
         "/auth/token",
         exchange,
-        "Exchange an API key for a short token.",
+        "Exchange an API key for a token of ten minutes.",
         answers={200: IssuedToken},
         body=KeyExchange,
         errors=_ERRORS,

@@ -25,14 +25,16 @@ class WebhookSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    url: str = Field("", description="https://..., of a public address unless the server allows others.")
+    url: str = Field("", description="https://..., with a public address unless webhook_allow_private is set.")
     description: str = Field("", description="At most 1000 characters.")
-    events: list[str] = Field(_ALL, description="Which events: names, families like room.*, or *.")
-    enabled: bool = Field(True, description="Whether it is told; one enabled again hears what it has missed.")
+    events: list[str] = Field(_ALL, description="Names of events, families such as room.*, or *.")
+    enabled: bool = Field(
+        True, description="Whether the webhook gets events. When enabled again, it gets the events that it missed."
+    )
 
 
 class WebhookChanges(WebhookSettings):
-    """What is to change: the fields that are named; all others stay as they are."""
+    """The fields to change; all others stay as they are."""
 
     def named(self) -> dict[str, Any]:
         """The fields that the request named."""
@@ -40,10 +42,10 @@ class WebhookChanges(WebhookSettings):
 
 
 class WebhookOrder(WebhookSettings):
-    """A webhook to be added."""
+    """A webhook to add."""
 
-    url: str = Field(description="https://..., of a public address unless the server allows others.")
-    secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes; without it, one is made.")
+    url: str = Field(description="https://..., with a public address unless webhook_allow_private is set.")
+    secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes. Default: the server makes one.")
 
     def fields(self) -> WebhookFields:
         """What is kept of it, the secret apart."""
@@ -53,18 +55,18 @@ class WebhookOrder(WebhookSettings):
 
 
 class SecretOrder(BaseModel):
-    """A further secret to sign with."""
+    """An additional secret to sign with."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-    secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes; without it, one is made.")
+    secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes. Default: the server makes one.")
 
 
 class FailingRoom(BaseModel):
-    """A room whose next event did not get through yet."""
+    """A room whose next event is not delivered yet."""
 
     model_config = ConfigDict(extra="forbid")
-    room: str | None = Field(description="Its id; null for events of no room.")
-    attempts: int = Field(description="Of this event, all failed.")
+    room: str | None = Field(description="The id of the room; null for events without a room.")
+    attempts: int = Field(description="Failed attempts to deliver this event.")
     failing_since: datetime | None
     next_attempt_at: datetime | None
     last_error: str | None
@@ -82,15 +84,15 @@ class FailingRoom(BaseModel):
 
 
 class WebhookView(WebhookSettings):
-    """A webhook as it is kept, without its secrets."""
+    """A webhook, without its secrets."""
 
     id: str
-    secrets: int = Field(description="How many secrets sign; the newest first.")
+    secrets: int = Field(description="Number of secrets that sign each event.")
     disabled_reason: DisabledReason | None = Field(
-        description="operator: somebody did it. gone: it answered 410. gave_up: nothing got there for three days."
+        description="operator: a caller did it. gone: it answered 410. gave_up: no delivery succeeded for three days."
     )
-    failing: list[FailingRoom] = Field(description="Rooms with an event that failed, 20 at most.")
-    version: int = Field(description="Counts changes from 1; the entity tag holds it.")
+    failing: list[FailingRoom] = Field(description="Rooms with a failed event, 20 at most.")
+    version: int = Field(description="Counts changes from 1; the ETag contains it.")
     created_by: str
     created_at: datetime
     updated_at: datetime
@@ -109,7 +111,7 @@ class WebhookView(WebhookSettings):
 
 
 class WebhookMade(WebhookView):
-    """A webhook with its newest secret, which is shown this once."""
+    """A webhook with its newest secret, which is shown only once."""
 
     secret: str
 
@@ -120,7 +122,7 @@ class WebhookMade(WebhookView):
 
 
 class WebhookPage(BaseModel):
-    """All webhooks, the newest first; there are few, so there is one page."""
+    """All webhooks, newest first, on one page."""
 
     model_config = ConfigDict(extra="forbid")
     items: list[WebhookView]
@@ -128,12 +130,12 @@ class WebhookPage(BaseModel):
 
 
 class TrialAnswer(BaseModel):
-    """What came of a test."""
+    """The result of a test."""
 
     model_config = ConfigDict(extra="forbid")
-    id: str = Field(description="What the header webhook-id said.")
-    result: Result = Field(description="refused: the server does not connect to where the URL leads.")
-    status: int | None = Field(description="The HTTP status of the target's answer.")
+    id: str = Field(description="The value of the header webhook-id.")
+    result: Result = Field(description="refused: the server does not connect to the address of the URL.")
+    status: int | None = Field(description="The HTTP status of the receiver's answer.")
     detail: str
 
     @classmethod
@@ -150,19 +152,23 @@ class ReplayQuery(BaseModel):
     """From where to tell again."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    after: int = Field(ge=0, le=2**53, description="The position of the last event that arrived; 0: all that are kept.")
+    after: int = Field(
+        ge=0, le=2**53, description="The position of the last event that arrived; 0 for all stored events."
+    )
 
 
 class EventQuery(BaseModel):
     """Which events."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    after: int = Field(0, ge=0, le=2**53, description="A position: what happened after it.")
+    after: int = Field(0, ge=0, le=2**53, description="Return the events after this position.")
     limit: int = Field(100, ge=1, le=200)
     room: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{0,64}$", description="Of this room only; empty: of no room."
+        None,
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="Return events of this room only; empty: events without a room.",
     )
-    event: str | None = Field(None, description="Of this kind only: a name, or a family like room.*.")
+    event: str | None = Field(None, description="Return events of this type only: a name, or a family such as room.*.")
 
 
 class EventPage(BaseModel):
@@ -170,9 +176,9 @@ class EventPage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     items: list[EventView]
-    next_after: int = Field(description="Ask after this next.")
-    more: bool = Field(description="Whether there are more already.")
-    oldest: int | None = Field(description="The position of the first event that is still kept.")
+    next_after: int = Field(description="Use this as `after` in the next request.")
+    more: bool = Field(description="Whether more events are there already.")
+    oldest: int | None = Field(description="The position of the first event that is still stored.")
 
     @classmethod
     def of(cls, items: list[EventView], query: EventQuery, oldest: int | None, last: int) -> Self:

@@ -42,7 +42,7 @@ async def begin(way: Way, request: web.Request) -> web.StreamResponse:
     """An offer: its answer, and the resource that stands for the session (RFC 9725 section 4.2)."""
     claims = await claims_of(request)
     if not may(claims, way.action, room=request.match_info["id"]):
-        refuse("forbidden", "The token is not for this room, or not for this.")
+        refuse("forbidden", "The token does not allow this in this room.")
     if request.content_type != SDP_TYPE:
         return _other_type(request, "Accept-Post", SDP_TYPE)
     offer = one_way_offer(await read_octets(request, request.app[SETTINGS].read_timeout), way)
@@ -136,7 +136,7 @@ async def _resource(way: Way, request: web.Request) -> WhipCarrier:
     gateway, path = request.app[GATEWAY], request.match_info
     line = gateway.whip_resources.find(way, path["id"], path["resource"], request.app[CLOCK].now())
     if not line.was_opened_with(_bearer(request)) and (await claims_of(request)).identity != line.identity:
-        refuse("forbidden", "This resource is somebody else's.")
+        refuse("forbidden", "This resource belongs to another identity.")
     return line
 
 
@@ -175,23 +175,30 @@ def _routes(way: Way, does: str) -> tuple[Route, ...]:
     nothing = {204: ""} if way is WHIP else {200: SDP_TYPE}
     return (
         Route("POST", path, partial(begin, way), f"{upper}: {does}", {201: SDP_TYPE}, body=SDP_TYPE, errors=_OPENING),
-        Route("GET", path, partial(describe, way), f"{upper}: nothing to see, only that it is there.", nothing),
+        Route("GET", path, partial(describe, way), f"{upper}: no content; says that the resource exists.", nothing),
         Route("HEAD", path, partial(describe, way), f"{upper}: the same.", nothing),
-        Route("OPTIONS", path, options, f"{upper}: what may be sent here.", {200: ""}),
+        Route("OPTIONS", path, options, f"{upper}: get the accepted methods and media types.", {200: ""}),
         Route(
             "PATCH",
             one,
             partial(change, way),
-            f"{upper}: candidates, or an ICE restart.",
+            f"{upper}: send candidates, or restart ICE.",
             {200: FRAGMENT_TYPE, 204: ""},
             body=FRAGMENT_TYPE,
             errors=_CHANGE,
             headers=("If-Match",),
         ),
-        Route("DELETE", one, partial(end, way), f"{upper}: the session ends.", {200: ""}, errors=_END),
-        Route("GET", one, partial(look, way), f"{upper}: whether it is there.", {204: ""}, errors=_OF_RESOURCE),
+        Route("DELETE", one, partial(end, way), f"{upper}: end the session.", {200: ""}, errors=_END),
+        Route(
+            "GET",
+            one,
+            partial(look, way),
+            f"{upper}: check whether the resource exists.",
+            {204: ""},
+            errors=_OF_RESOURCE,
+        ),
         Route("HEAD", one, partial(look, way), f"{upper}: the same.", {204: ""}, errors=_OF_RESOURCE),
-        Route("OPTIONS", one, options, f"{upper}: what may be sent here.", {200: ""}),
+        Route("OPTIONS", one, options, f"{upper}: get the accepted methods and media types.", {200: ""}),
     )
 
 

@@ -35,7 +35,7 @@ class Act:
 def check(act: Act, target_role: Role | None = None) -> None:
     """Whether the table allows it, to somebody of that role. Raises ClientMistake (`forbidden`)."""
     if not may(act.actor.holder, act.permission, target_role, room=act.room_id):
-        raise ClientMistake("forbidden", "this needs a moderator, and one of a higher role than the other")
+        raise ClientMistake("forbidden", "this needs a moderator with a higher role than the target")
 
 
 def notice(state: State, act: Act) -> Outgoing:

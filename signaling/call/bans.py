@@ -66,7 +66,7 @@ def lift(state: State, act: Act, identity: str) -> None:
     check(act)
     found = state.records.deny_list.find_ban(identity, act.room_id, state.utc())
     if found is None:
-        raise ClientMistake("no_such_participant", "nobody of this identity is banned from this room")
+        raise ClientMistake("no_such_participant", "this identity is not banned from this room")
     _check_may_end(act, found)
     state.records.deny_list.unban(identity, act.room_id, act.actor.identity)
     record(state, act, identity)
@@ -74,7 +74,7 @@ def lift(state: State, act: Act, identity: str) -> None:
 
 def _check_may_end(act: Act, ban: Ban | None) -> None:
     if ban is not None and not may_undo(act.actor.role, ban.by_role):
-        raise ClientMistake("forbidden", "somebody of a higher role has banned them")
+        raise ClientMistake("forbidden", "a higher role imposed this ban")
 
 
 def _people(state: State, room_id: str | None, identity: str) -> list[Participant]:

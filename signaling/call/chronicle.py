@@ -21,7 +21,7 @@ _log = structlog.get_logger("signaling.call.acts")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One act that was done. `action` is one of `permissions.ACTIONS`; times are aware UTC.
+    """One moderation action. `action` is one of `permissions.ACTIONS`; times are aware UTC.
 
     `actor` and `target` are identities; `room` is None for the whole server; `until` is when the act ends by itself,
     None where it does not; `to_room` is where a move went. `actor_hidden` says that the others in the room do not see

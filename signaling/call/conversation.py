@@ -137,7 +137,7 @@ class Conversation(State):
         if deadline is None or deadline > now:
             self._refresh_token(session, now)
         elif session.state == "opened":
-            self.refuse(session, ClosingMistake("unauthenticated", "no token came in time"))
+            self.refuse(session, ClosingMistake("unauthenticated", "the client sent no token in time"))
             self.end(session, "expired")
         else:
             person = self.rooms.participant(session.participant_id or "")

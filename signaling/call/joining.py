@@ -46,7 +46,7 @@ def knock(state: State, claims: Claims, room_id: str, now: float) -> None:
     _check_load(state)
     wait = state.join_limit.take_or_wait(claims.identity, now)
     if wait:
-        raise ClientMistake("rate_limited", "too many joins of this identity", {"retry_after": ceil(wait)})
+        raise ClientMistake("rate_limited", "too many joins with this identity", {"retry_after": ceil(wait)})
 
 
 def check_entry(policy: RoomPolicy, claims: Claims, entry: Entry) -> Role:

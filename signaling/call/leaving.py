@@ -71,7 +71,7 @@ def check_admission(state: State, claims: Claims) -> None:
     if denial is None:
         return
     if denial.ban is None:
-        raise ClientMistake("token_invalid", "the token was withdrawn when its bearer was removed")
+        raise ClientMistake("token_invalid", "the token was revoked when the participant was removed")
     until = denial.ban.until
     raise ClientMistake("banned", details=None if until is None else {"until": rfc3339(until)})
 

@@ -143,7 +143,7 @@ def flooding(state: State, participant_id: str) -> None:
     """This person sends too many packets: say so."""
     session = state.audience.session(participant_id)
     if session is not None:
-        state.refuse(session, ClientMistake("rate_limited", "too many packets; the surplus is dropped"))
+        state.refuse(session, ClientMistake("rate_limited", "too many packets; the server drops the excess"))
 
 
 _log = structlog.get_logger("signaling.media")

@@ -29,15 +29,15 @@ def move(state: State, act: Act, target: Participant, room_id: str, policy: Room
     assert former is not None
     assert session is not None
     if room_id == former.id:
-        raise ClientMistake("bad_message", "the person is in that room already")
+        raise ClientMistake("bad_message", "the participant is in that room already")
     _check_destination(state, act, former.policy, room_id, policy)
     rules = policy or state.rooms.default_policy
     claims = _claims_there(session, room_id)
     if not is_admitted(state, claims):
-        raise ClientMistake("banned", "the person is banned from that room")
+        raise ClientMistake("banned", "the identity is banned from that room")
     adopt(state, room_id, rules)
     if state.rooms.prospect(room_id, rules).check_place(target.identity) is not None:
-        raise ClientMistake("duplicate_identity", "the person is in that room from elsewhere")
+        raise ClientMistake("duplicate_identity", "the identity is in that room with another session")
     state.audience.tell(target.id, notice(state, act))
     _leave(state, former, target)
     remember_mutes(state, target)
@@ -59,7 +59,7 @@ def _check_destination(state: State, act: Act, former: RoomPolicy, room_id: str,
             raise ClientMistake("not_found", "there is no such room")
         return
     if policy is None or not _belong_together(former, policy):
-        raise ClientMistake("forbidden", "that room is another owner's")
+        raise ClientMistake("forbidden", "that room has neither the same owner nor the same guild")
 
 
 def _belong_together(one: RoomPolicy, other: RoomPolicy) -> bool:

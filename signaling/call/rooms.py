@@ -192,7 +192,7 @@ class LiveRoom:
             if self.policy.duplicate_identity == "reject_new":
                 raise ClientMistake("duplicate_identity")
         elif len(self) >= self.policy.max_participants:
-            raise ClientMistake("room_full", f"the room takes {self.policy.max_participants} people")
+            raise ClientMistake("room_full", f"the room accepts at most {self.policy.max_participants} participants")
         return older
 
     def set_floor(self, identity: str, given: bool | None, ends: float | None = None) -> None:

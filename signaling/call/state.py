@@ -186,7 +186,7 @@ def count_connection(state: State, identity: str) -> None:
     """Count a line of an identity. Raises ClosingMistake (`rate_limited`)."""
     if not state.lines.acquire(identity):
         most = state.settings.sockets_per_identity
-        raise ClosingMistake("rate_limited", f"an identity has at most {most} connections")
+        raise ClosingMistake("rate_limited", f"an identity may have at most {most} connections")
 
 
 def release_connection(state: State, session: Session) -> None:

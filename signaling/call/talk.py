@@ -116,7 +116,7 @@ def press(state: State, session: "Session", request: Request, now: float) -> Out
         raise ClientMistake("muted")
     keys = Keys(payload.tones.upper(), payload.duration_ms / 1000, payload.gap_ms / 1000)
     if not state.media.press_keys(person.id, keys):
-        raise ClientMistake("rate_limited", "too many tones wait to be sent")
+        raise ClientMistake("rate_limited", "too many tones are waiting")
     return OK
 
 

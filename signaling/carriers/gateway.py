@@ -88,7 +88,7 @@ class Gateway:
     def conversation(self) -> Conversation:
         """Rooms, sessions and what may be done to them. Only after `start`."""
         if self._conversation is None:
-            raise RuntimeError("the gateway has not been started")
+            raise RuntimeError("the gateway has not started")
         return self._conversation
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:

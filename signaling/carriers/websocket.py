@@ -53,10 +53,10 @@ def requested_token(request: web.Request) -> str | None:
         entry.strip() for header in request.headers.getall("Sec-WebSocket-Protocol", []) for entry in header.split(",")
     ]
     if SUBPROTOCOL not in offered:
-        raise ClientMistake("bad_message", f"the WebSocket subprotocol {SUBPROTOCOL} must be offered")
+        raise ClientMistake("bad_message", f"offer the WebSocket subprotocol {SUBPROTOCOL}")
     tokens = [entry.removeprefix(TOKEN_PREFIX) for entry in offered if entry.startswith(TOKEN_PREFIX)]
     if len(tokens) > 1:
-        raise ClientMistake("bad_message", "more than one token among the subprotocols")
+        raise ClientMistake("bad_message", "the subprotocols contain more than one token")
     return tokens[0] if tokens else None
 
 

@@ -34,7 +34,7 @@ def request_of(name: str, scopes: list[str], rooms: list[str] | None, ttl: int |
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise BadSettings(
-            f"--{first['loc'][0]} is not possible".replace("scopes", "scope").replace("rooms", "room"),
+            f"--{first['loc'][0]} is not valid".replace("scopes", "scope").replace("rooms", "room"),
             first["msg"].removeprefix("Value error, "),
             "See docs/permissions.md for the actions that are scopes.",
         ) from None
@@ -52,7 +52,7 @@ def create(settings: Settings, request: KeyRequest, utc: datetime) -> NewKey:
 
 
 def listing(settings: Settings) -> list[KeyView]:
-    """All keys, the newest first, withdrawn ones too. Raises Refusal."""
+    """All keys, newest first, including revoked ones. Raises Refusal."""
 
     async def work(database: Database) -> list[KeyView]:
         async with database.reading() as connection:
@@ -80,20 +80,23 @@ apikey_app = typer.Typer(
 @telling_refusals
 def apikey_create(
     *,
-    name: Annotated[str, typer.Option(help="What it is for.")],
-    scope: Annotated[list[str], typer.Option(help="An action, a family as room.*, or *; again for more.")],
+    name: Annotated[str, typer.Option(help="Its purpose.")],
+    scope: Annotated[
+        list[str], typer.Option(help="An action, a family such as room.*, or *. Repeat the flag for more.")
+    ],
     room: Annotated[
-        list[str] | None, typer.Option(help="A room that it opens, and no other; again for more.", show_default=False)
+        list[str] | None,
+        typer.Option(help="Limit the key to this room. Repeat the flag for more rooms.", show_default=False),
     ] = None,
     ttl: Annotated[
-        str | None, typer.Option(help="How long it holds, as 720h; else for good.", show_default=False)
+        str | None, typer.Option(help="Lifetime of the key, such as 720h. Default: unlimited.", show_default=False)
     ] = None,
     data_dir: DataDirFlag = None,
     config: ConfigFlag = None,
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a key, and print it this once."""
+    """Create a key and print it. It is not shown again."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     request = request_of(name, scope, room, seconds_of("--ttl", ttl))
@@ -106,7 +109,7 @@ def apikey_create(
 def apikey_list(
     *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
-    """Print the keys without their secrets, the newest first."""
+    """List the keys without their secrets, newest first."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     for one in listing(settings):
@@ -123,7 +126,7 @@ def apikey_revoke(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Withdraw a key; a running server knows within 5 s."""
+    """Revoke a key; a running server rejects it within 5 s."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     utc = SYSTEM_CLOCK.utc()

@@ -81,7 +81,7 @@ def start_report(settings: Settings, media: Media, http_port: int, *, room: str,
     url = page_url(host, http_port, tls=settings.tls)
     warnings = warnings_about(settings)
     if settings.trusted_proxies and not settings.loopback_only and not settings.tls:
-        warnings.append("HTTPS is left to the trusted proxy; keep others away from this port.")
+        warnings.append("The trusted proxy must serve HTTPS; block all other access to this port.")
     return StartReport(
         url=url,
         http_port=http_port,

@@ -21,13 +21,13 @@ ConfigFlag = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings [env: PARLEY_CONFIG].", show_default=False)
 ]
 DataDirFlag = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder of what the server keeps.", show_default="data")
+    Path | None, typer.Option("--data-dir", help="Folder for the data of the server.", show_default="data")
 ]
 SetFlag = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any other setting, as name=value; see docs/settings.md.", show_default=False),
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Say it as one JSON object a line.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 def telling_refusals(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
@@ -60,7 +60,7 @@ def settings_of(
     for pair in pairs or ():
         name, sign, value = pair.partition("=")
         if not sign:
-            raise BadSettings(f"--set {name} is not possible", "it has no value", "Write it as --set name=value.")
+            raise BadSettings(f"--set {name} is not valid", "the value is missing", "Write it as --set name=value.")
         flags[name.strip().replace("-", "_").lower()] = value
     return load_settings(flags, config=config, serving=serving)
 
@@ -81,5 +81,5 @@ def seconds_of(flag: str, time: str | None) -> int | None:
         return max(1, round(seconds))
     except (ValueError, OverflowError):
         raise BadSettings(
-            f"{flag} {time!r} is not possible", "it is no duration", "Write it like 10m or 12h."
+            f"{flag} {time!r} is not valid", "it is not a duration", "Write it like 10m or 12h."
         ) from None

@@ -19,9 +19,9 @@ def do(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Res
     try:
         return asyncio.run(_with(settings, work))
     except ClientMistake as mistake:
-        raise Refusal("that is not possible", mistake.message, "Choose another value.", exit_code=2) from None
+        raise Refusal("that is not valid", mistake.message, "Choose another value.", exit_code=2) from None
     except StorageUnavailable as error:
-        raise Refusal("the database does not answer", error.message, "Look at it with `parley db status`.") from error
+        raise Refusal("the database does not answer", error.message, "Check it with `parley db status`.") from error
 
 
 async def _with(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
@@ -36,8 +36,8 @@ async def _with(settings: Settings, work: Callable[[Database], Awaitable[Result]
 
 
 SENTENCES = {
-    "empty": "There are no tables yet. Make them with `parley db upgrade`; `parley serve` does it too.",
-    "current": "The tables are those of this version.",
+    "empty": "There are no tables yet. Create them with `parley db upgrade` or `parley serve`.",
+    "current": "The tables match this version.",
     "behind": "The tables are older than this version. Make a backup, then run `parley db upgrade`.",
     "newer": "The tables are newer than this version. Run the newer version.",
     "half": "The tables are half-migrated. Restore a backup.",
@@ -50,8 +50,8 @@ def look(settings: Settings) -> dict[str, Any]:
     if chosen.path is not None and not chosen.path.exists():
         raise Refusal(
             f"there is no database {chosen.path}",
-            "no server has run with these settings",
-            "Name its folder with --data-dir, or make it with `parley db upgrade`.",
+            "no server has started with these settings",
+            "Set its folder with --data-dir, or create it with `parley db upgrade`.",
         )
     return asyncio.run(_opened(chosen, migrate.status))
 
@@ -64,8 +64,8 @@ def upgrade(settings: Settings) -> dict[str, Any]:
 
 def as_text(told: dict[str, Any]) -> str:
     """For people."""
-    revision = f"Revision {told['current'] or 'none'}, this version works with {told['head']}."
-    missing = f" Not as it should be: {', '.join(told['missing'])}." if told["missing"] else ""
+    revision = f"Revision {told['current'] or 'none'}, this version needs {told['head']}."
+    missing = f" Wrong or missing: {', '.join(told['missing'])}." if told["missing"] else ""
     return f"{revision} {SENTENCES[told['state']]}{missing}"
 
 

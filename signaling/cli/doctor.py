@@ -81,17 +81,19 @@ def advertised_findings(addresses: Sequence[str], *, public: str = "") -> list[F
     parsed = [ip_address(address) for address in addresses]
     shown = ", ".join(addresses) or "none"
     if not parsed or all(address.is_loopback for address in parsed):
-        remedy = "Connect the machine to a network, or set media_advertise to the address that clients reach."
-        return [Finding(name, "warning", f"{shown}: only this machine can take part", remedy)]
+        remedy = "Connect the machine to a network, or set media_advertise to the address that clients can reach."
+        return [Finding(name, "warning", f"{shown}: only clients on this machine can connect", remedy)]
     findings = []
     if public == "auto":
-        findings.append(Finding(name, "ok", f"{shown}, and before them what the STUN server says at start"))
+        findings.append(Finding(name, "ok", f"{shown}, after the address that the STUN server reports at start"))
     elif not any(address.is_global for address in parsed):
         remedy = (
             "For people on the internet forward the media port (UDP) to this machine, and set public_address to the"
             " router's address, or to auto with a STUN server."
         )
-        findings.append(Finding(name, "warning", f"{shown}: private, so only this network can take part", remedy))
+        findings.append(
+            Finding(name, "warning", f"{shown}: private, so only clients on this network can connect", remedy)
+        )
     else:
         findings.append(Finding(name, "ok", shown))
     bridges = [address for address in addresses if address.startswith(_DOCKER_BRIDGES)]
@@ -100,7 +102,9 @@ def advertised_findings(addresses: Sequence[str], *, public: str = "") -> list[F
         findings.append(Finding("container bridge", "warning", f"{', '.join(bridges)} looks like Docker's", remedy))
     if not any(isinstance(address, IPv4Address) for address in parsed):
         remedy = "Set public_address or media_advertise to an IPv4 address, if there is one."
-        findings.append(Finding("IPv4", "warning", "no IPv4 address is advertised; some clients have no other", remedy))
+        findings.append(
+            Finding("IPv4", "warning", "the server advertises no IPv4 address; some clients have no IPv6", remedy)
+        )
     return findings
 
 
@@ -110,18 +114,24 @@ def clock_finding(utc: datetime, drift: float, synchronised: bool | None) -> Fin
         return Finding(
             "clock",
             "problem",
-            f"it says {utc:%Y-%m-%d %H:%M} UTC, before this version was made",
-            "Set it: `timedatectl set-ntp true`, or install chrony.",
+            f"the clock says {utc:%Y-%m-%d %H:%M} UTC, before the release of this version",
+            "Set the clock: `timedatectl set-ntp true`, or install chrony.",
         )
     if abs(drift) > _DRIFT_LIMIT:
         return Finding(
-            "clock", "warning", f"it is being moved ({drift:+.1%})", "Wait until time synchronisation has settled."
+            "clock",
+            "warning",
+            f"the clock is being adjusted ({drift:+.1%})",
+            "Wait until time synchronisation has settled.",
         )
     if synchronised is False:
         return Finding(
-            "clock", "warning", "it is not synchronised", "Turn it on: `timedatectl set-ntp true`, or install chrony."
+            "clock",
+            "warning",
+            "the clock is not synchronised",
+            "Turn synchronisation on: `timedatectl set-ntp true`, or install chrony.",
         )
-    said = "synchronised" if synchronised else "plausible; whether it is synchronised cannot be seen here"
+    said = "synchronised" if synchronised else "plausible; the doctor cannot see whether the clock is synchronised"
     return Finding("clock", "ok", f"{utc:%Y-%m-%d %H:%M:%S} UTC, {said}")
 
 
@@ -130,7 +140,7 @@ def buffer_findings(receive: int | None, send: int | None) -> list[Finding]:
     findings = []
     for name, value in (("net.core.rmem_max", receive), ("net.core.wmem_max", send)):
         if value is None:
-            findings.append(Finding(name, "ok", "cannot be seen here"))
+            findings.append(Finding(name, "ok", "the doctor cannot read it here"))
         elif value < SOCKET_BUFFER:
             remedy = f"`sysctl -w {name}={SOCKET_BUFFER}`, and the same line in /etc/sysctl.d/ for the next start."
             findings.append(Finding(name, "warning", f"{value} bytes; a burst of packets may be lost", remedy))
@@ -156,7 +166,7 @@ def processor_finding(count: int, flags: frozenset[str], machine: str) -> Findin
             "processor",
             "warning",
             f"{count} cores ({machine}) without AES instructions",
-            "Expect far fewer people for each core; in a virtual machine pass the host's CPU through.",
+            "Expect far fewer participants for each core; in a virtual machine pass the host's CPU through.",
         )
     return Finding("processor", "ok", f"{count} cores ({machine})" + (", AES in hardware" if fast else ""))
 
@@ -165,13 +175,13 @@ def secure_context_finding(settings: Settings) -> Finding:
     """Browsers give the microphone to HTTPS and localhost only."""
     name = "secure page"
     if settings.tls:
-        return Finding(name, "ok", "HTTPS is served here")
+        return Finding(name, "ok", "Parley serves HTTPS")
     if settings.loopback_only:
-        return Finding(name, "ok", "localhost only: no HTTPS needed; for others see HTTPS in docs/operating.md")
+        return Finding(name, "ok", "localhost only: needs no HTTPS; for other machines see HTTPS in docs/operating.md")
     if settings.trusted_proxies:
-        return Finding(name, "ok", "a trusted proxy is expected to serve HTTPS")
-    remedy = "Set tls_certificate and tls_key, or put a proxy with HTTPS before it and set trusted_proxies."
-    return Finding(name, "warning", "plain HTTP: browsers will not give the microphone", remedy)
+        return Finding(name, "ok", "the trusted proxy must serve HTTPS")
+    remedy = "Set tls_certificate and tls_key, or use a proxy with HTTPS and set trusted_proxies."
+    return Finding(name, "warning", "plain HTTP: browsers do not allow the microphone", remedy)
 
 
 def _media_port(settings: Settings) -> list[Finding]:
@@ -186,9 +196,11 @@ def _media_port(settings: Settings) -> list[Finding]:
         if not error:
             findings.append(Finding(name, "ok", "can be bound"))
         elif shown == "IPv6":
-            findings.append(Finding(name, "warning", error, "Only needed for clients that have IPv6 alone."))
+            findings.append(Finding(name, "warning", error, "Only clients without IPv4 need it."))
         else:
-            remedy = f"`ss -lunp 'sport = :{settings.media_port}'` shows who has it; or set media_port and media_bind."
+            remedy = (
+                f"`ss -lunp 'sport = :{settings.media_port}'` shows what uses it; or set media_port and media_bind."
+            )
             findings.append(Finding(name, "problem", error, remedy))
     return findings
 
@@ -201,7 +213,7 @@ def _http_port(settings: Settings) -> list[Finding]:
     if not error:
         return [Finding(name, "ok", "can be bound")]
     remedy = (
-        f"`ss -ltnp 'sport = :{settings.port}'` shows who has it (Parley itself, if it runs); or set port and host."
+        f"`ss -ltnp 'sport = :{settings.port}'` shows what uses it (Parley itself, if it runs); or set port and host."
     )
     return [Finding(name, "problem", error, remedy)]
 

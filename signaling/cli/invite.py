@@ -41,7 +41,7 @@ def request_of(**chosen: object) -> InviteRequest:
         first = error.errors(include_url=False)[0]
         flag = str(first["loc"][0])
         raise BadSettings(
-            f"--{_FLAGS.get(flag, flag)} is not possible",
+            f"--{_FLAGS.get(flag, flag)} is not valid",
             first["msg"].removeprefix("Value error, "),
             "Choose another value; see parley invite create --help.",
         ) from None
@@ -68,7 +68,7 @@ def create(settings: Settings, room_id: str, request: InviteRequest, page: str, 
 
 
 def listing(settings: Settings, room_id: str, utc: datetime) -> list[InviteView]:
-    """The invites of a room, the newest first, whatever has become of them. Raises Refusal."""
+    """The invites of a room, newest first, in any state. Raises Refusal."""
 
     async def work(database: Database) -> list[InviteView]:
         found: list[Invite] = []
@@ -113,7 +113,7 @@ async def _record(connection: AsyncConnection, action: str, invite: Invite, utc:
 
 
 invite_app = typer.Typer(
-    help="Invites: links that let people into a room that is kept.",
+    help="Invites: links into a stored room.",
     no_args_is_help=True,
 )
 RoomFlag = Annotated[str, typer.Option(help="The id of the room.")]
@@ -125,20 +125,21 @@ def invite_create(
     *,
     room: RoomFlag,
     role: Annotated[str, typer.Option(help="owner, moderator or member.")] = "member",
-    uses: Annotated[int, typer.Option(help="People that it lets in.")] = 1,
-    ttl: Annotated[str, typer.Option(help="How long it can be accepted: 30m, 24h, at most 720h.")] = "24h",
+    uses: Annotated[int, typer.Option(help="Maximum number of uses.")] = 1,
+    ttl: Annotated[str, typer.Option(help="Lifetime of the invite: 30m, 24h, at most 720h.")] = "24h",
     for_: Annotated[
-        str | None, typer.Option("--for", help="The one identity that it is for.", show_default=False)
+        str | None, typer.Option("--for", help="The only identity that can use the invite.", show_default=False)
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="Address of the page; else `server_url`, or this machine.", show_default=False)
+        str | None,
+        typer.Option(help="Address of the page. Default: `server_url`, or this machine.", show_default=False),
     ] = None,
     data_dir: DataDirFlag = None,
     config: ConfigFlag = None,
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make an invite, and print its link, this once."""
+    """Create an invite and print its link. It is not shown again."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     request = request_of(role=role, max_uses=uses, expires_in=seconds_of("--ttl", ttl), invitee=for_)
@@ -157,7 +158,7 @@ def invite_list(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print the invites of a room without their tokens, the newest first."""
+    """List the invites of a room without their tokens, newest first."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     for one in listing(settings, room, SYSTEM_CLOCK.utc()):
@@ -175,7 +176,7 @@ def invite_revoke(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Withdraw an invite, from now on. Who is in the room by it stays."""
+    """Revoke an invite. Participants who used it stay in the room."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     told = revoke(settings, room, invite, SYSTEM_CLOCK.utc())

@@ -22,28 +22,35 @@ from signaling.cli.server_client import ACTS, ban_line, bans_path, participant_l
 if TYPE_CHECKING:
     from signaling.cli.server_client import ServerClient
 
-participant_app = typer.Typer(
-    help="People in the rooms of a running server: who is there; moderation.", no_args_is_help=True
-)
+participant_app = typer.Typer(help="Participants of a running server: list and moderate them.", no_args_is_help=True)
 ban_app = typer.Typer(help="Bans of a running server, from a room or from the whole server.", no_args_is_help=True)
 
 RoomFlag = Annotated[str, typer.Option("--room", help="The room's id.")]
 AnyRoomFlag = Annotated[
     str | None, typer.Option("--room", help="The room's id; without it, the whole server.", show_default=False)
 ]
-ReasonFlag = Annotated[str | None, typer.Option("--reason", help="Told to the person, and kept.", show_default=False)]
+ReasonFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--reason", help="The reason, shown to the participant and stored in the audit trail.", show_default=False
+    ),
+]
 TimeFlag = Annotated[
-    str | None, typer.Option("--for", help="How long, as 10m or 12h; else until undone.", show_default=False)
+    str | None, typer.Option("--for", help="Duration, such as 10m or 12h. Default: until lifted.", show_default=False)
 ]
 UrlFlag = Annotated[
     str | None, typer.Option("--url", help="The server [env: PARLEY_SERVER_URL].", show_default="this machine")
 ]
 KeyFlag = Annotated[
     str | None,
-    typer.Option("--key", help="API key or token [env: PARLEY_API_KEY].", show_default="signed with the secret set"),
+    typer.Option(
+        "--key",
+        help="API key or token [env: PARLEY_API_KEY].",
+        show_default="a token signed with the configured secret",
+    ),
 ]
 DevFlag = Annotated[
-    bool | None, typer.Option("--dev", help="A server of `serve --dev`, by its data folder.", show_default=False)
+    bool | None, typer.Option("--dev", help="Use a `serve --dev` server, found by its data folder.", show_default=False)
 ]
 
 
@@ -85,7 +92,7 @@ def _asking(command: Callable[..., tuple[Any, str | list[str]]]) -> Callable[...
 def room_participants(
     client: "ServerClient", *, room: Annotated[str, typer.Argument(help="The room's id.")]
 ) -> tuple[list[Any], list[str]]:
-    """Print who is in a room of the running server."""
+    """List the participants in a room of a running server."""
     found = client.pages(f"{room_path(room)}/participants")
     return found, [participant_line(one) for one in found]
 
@@ -118,10 +125,10 @@ def participant_move(
     *,
     who: Annotated[str, typer.Argument(help="The identity.")],
     room: RoomFlag,
-    to: Annotated[str, typer.Option("--to", help="The room to go to.")],
+    to: Annotated[str, typer.Option("--to", help="The new room.")],
     reason: ReasonFlag = None,
 ) -> tuple[Any, str]:
-    """Move somebody to another room."""
+    """Move a participant to another room."""
     order = {"action": "move", "identity": who, "room": to, "reason": reason}
     done = client.ask("POST", f"{room_path(room)}/moderation", order)
     return done, f"Done: move {done['identity']} from {room} to {to}."
@@ -133,9 +140,9 @@ def ban_list(
     client: "ServerClient",
     *,
     room: AnyRoomFlag = None,
-    ended: Annotated[bool, typer.Option("--ended", help="Also those that are over or were lifted.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="Include bans that have expired or were lifted.")] = False,
 ) -> tuple[list[Any], list[str]]:
-    """Print the bans that hold, the newest first."""
+    """List the active bans, newest first."""
     found = client.pages(bans_path(room), {"ended": "true"} if ended else None)
     return found, [ban_line(one) for one in found]
 
@@ -145,7 +152,7 @@ def ban_list(
 def ban_add(
     client: "ServerClient",
     *,
-    identity: Annotated[str, typer.Argument(help="Whom to keep out; they need not be there.")],
+    identity: Annotated[str, typer.Argument(help="The identity to ban; it may be absent.")],
     room: AnyRoomFlag = None,
     time: TimeFlag = None,
     reason: ReasonFlag = None,
@@ -161,7 +168,7 @@ def ban_add(
 def ban_lift(
     client: "ServerClient",
     *,
-    ban: Annotated[str, typer.Argument(help="The id of the ban: see `parley ban list`.")],
+    ban: Annotated[str, typer.Argument(help="The id of the ban, from `parley ban list`.")],
     room: AnyRoomFlag = None,
 ) -> tuple[Any, str]:
     """Lift a ban."""

@@ -29,11 +29,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-token_app = typer.Typer(help="Tokens, which let people in.", no_args_is_help=True)
-config_app = typer.Typer(help="Settings: what holds, and whether it can be worked with.", no_args_is_help=True)
-db_app = typer.Typer(help="The database: the state of its tables, and their upgrade.", no_args_is_help=True)
+token_app = typer.Typer(help="Tokens: they let participants in.", no_args_is_help=True)
+config_app = typer.Typer(help="Settings: show and check them.", no_args_is_help=True)
+db_app = typer.Typer(help="The database: show the state of its tables, and upgrade them.", no_args_is_help=True)
 room_app = typer.Typer(
-    help="Rooms that are kept, in the database, with or without a running server; and who is in one.",
+    help="Stored rooms, in the database, with or without a running server; participants of a running server.",
     no_args_is_help=True,
 )
 app.add_typer(room_app, name="room")
@@ -48,9 +48,12 @@ app.add_typer(ban_app, name="ban")
 room_app.command("participants")(room_participants)
 
 DevFlag = Annotated[
-    bool | None, typer.Option("--dev", help="Try it out: loopback only, tokens for the asking.", show_default=False)
+    bool | None,
+    typer.Option(
+        "--dev", help="Try Parley: loopback only, with tokens for every client that asks.", show_default=False
+    ),
 ]
-HostFlag = Annotated[str | None, typer.Option("--host", help="Address that HTTP listens on.", show_default=False)]
+HostFlag = Annotated[str | None, typer.Option("--host", help="Address for HTTP.", show_default=False)]
 PortFlag = Annotated[int | None, typer.Option("--port", help="TCP port of HTTP.", show_default="8080")]
 MediaPortFlag = Annotated[int | None, typer.Option("--media-port", help="UDP port of media.", show_default="7882")]
 
@@ -69,7 +72,7 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """A self-hosted voice server: people open a page, talk and hear each other."""
@@ -102,13 +105,14 @@ def serve(
 @telling_refusals
 def token_create(
     *,
-    room: Annotated[str, typer.Option(help="The room that it lets in to.")],
-    identity: Annotated[str, typer.Option(help="Who it is for: stable, and yours to choose.")],
-    name: Annotated[str, typer.Option(help="The name that others see.")] = "",
+    room: Annotated[str, typer.Option(help="The room that the token gives access to.")],
+    identity: Annotated[str, typer.Option(help="The identity: stable, chosen by you.")],
+    name: Annotated[str, typer.Option(help="The name shown to other participants.")] = "",
     role: Annotated[str, typer.Option(help="operator, owner, moderator or member.")] = "member",
-    ttl: Annotated[str, typer.Option(help="How long it can be used to join: 10m, 12h.")] = "10m",
+    ttl: Annotated[str, typer.Option(help="Time for which the token can be used to join: 10m, 12h.")] = "10m",
     grant: Annotated[
-        list[str] | None, typer.Option(help="A further grant, as roomRecord or canPublish=false.", show_default=False)
+        list[str] | None,
+        typer.Option(help="A further grant, such as roomRecord or canPublish=false.", show_default=False),
     ] = None,
     dev: DevFlag = None,
     data_dir: DataDirFlag = None,
@@ -116,7 +120,7 @@ def token_create(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a token for one person and one room."""
+    """Make a token for one identity and one room."""
     settings = settings_of({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
     from signaling.cli.token import TokenOrder, make_token  # noqa: PLC0415
 
@@ -137,7 +141,7 @@ def doctor(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Look at this machine: ports, addresses, clock, kernel; each finding with its remedy."""
+    """Check this machine (ports, addresses, clock, kernel), and suggest a remedy for each finding."""
     flags = {"dev": dev, "host": host, "port": port, "media_port": media_port}
     settings = settings_of(flags, set_, config, serving=False)
     from signaling.cli import doctor as examination  # noqa: PLC0415
@@ -152,7 +156,7 @@ def doctor(
 def config_check(
     *, dev: DevFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
-    """Say whether the server would start with these settings."""
+    """Check whether the server would start with these settings."""
     settings = settings_of({"dev": dev}, set_, config)
     from signaling.settings.settings import warnings_about  # noqa: PLC0415
 
@@ -162,7 +166,7 @@ def config_check(
         return
     for warning in warnings:
         print(f"! {warning}")
-    print("The settings are fine.")
+    print("The settings are valid.")
 
 
 @config_app.command("print")
@@ -170,7 +174,7 @@ def config_check(
 def config_print(
     *, dev: DevFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
-    """Print all settings as they hold, secrets masked."""
+    """Print the effective settings, secrets masked."""
     values = settings_of({"dev": dev}, set_, config, serving=False).masked()
     if as_json:
         print(json.dumps(values))
@@ -184,7 +188,7 @@ def config_print(
 def db_status(
     *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
-    """Say whether the tables are those of this version; ends with 1 where they are not."""
+    """Check whether the tables match this version; exits with 1 if they do not."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.cli import database  # noqa: PLC0415
 
@@ -198,7 +202,7 @@ def db_status(
 def db_upgrade(
     *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
-    """Bring the tables to this version. All of it happens, or nothing."""
+    """Upgrade the tables to this version, completely or not at all."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.cli import database  # noqa: PLC0415
 
@@ -210,13 +214,13 @@ def db_upgrade(
 @telling_refusals
 def room_list(
     *,
-    search: Annotated[str | None, typer.Option(help="What the name contains.", show_default=False)] = None,
+    search: Annotated[str | None, typer.Option(help="Text that the name contains.", show_default=False)] = None,
     data_dir: DataDirFlag = None,
     config: ConfigFlag = None,
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print the rooms that are kept, the newest first."""
+    """List the stored rooms, newest first."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.cli import room as rooms  # noqa: PLC0415
 
@@ -228,16 +232,18 @@ def room_list(
 @telling_refusals
 def room_create(
     *,
-    name: Annotated[str, typer.Option(help="The name that people see.")],
-    room: Annotated[str | None, typer.Option(help="Its id, else one is made.", show_default=False)] = None,
-    owner: Annotated[str | None, typer.Option(help="The identity of its owner.", show_default=False)] = None,
-    max_participants: Annotated[int, typer.Option(help="People at most.")] = 200,
+    name: Annotated[str, typer.Option(help="The name shown to participants.")],
+    room: Annotated[
+        str | None, typer.Option(help="The id of the room. Default: Parley makes one.", show_default=False)
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="The identity of the owner.", show_default=False)] = None,
+    max_participants: Annotated[int, typer.Option(help="Maximum number of participants.")] = 200,
     data_dir: DataDirFlag = None,
     config: ConfigFlag = None,
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a room."""
+    """Create a room."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.cli import room as rooms  # noqa: PLC0415
     from signaling.identity.names import clean_title  # noqa: PLC0415
@@ -258,7 +264,7 @@ def room_delete(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Delete a room with its bans and invites; its calls stay in the history."""
+    """Delete a room with its bans and invites; the call history stays."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.cli import room as rooms  # noqa: PLC0415
 

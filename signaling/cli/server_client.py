@@ -13,21 +13,21 @@ from signaling.operating.token_keys import make_tokens
 from signaling.settings.settings import Settings
 
 _REMEDIES = {
-    401: "Give a key with --key or PARLEY_API_KEY, or run this with the settings of the server (--dev, --data-dir).",
-    403: "Use the token of somebody who may, or a key with that scope: see docs/permissions.md.",
-    404: "See who is there with `parley participant list`, and who is banned with `parley ban list`.",
-    429: "Wait, and try again.",
+    401: "Pass a key with --key or PARLEY_API_KEY, or use the settings of the server (--dev, --data-dir).",
+    403: "Use a token with that permission, or a key with that scope: see docs/permissions.md.",
+    404: "List the participants with `parley participant list`, and the bans with `parley ban list`.",
+    429: "Wait and try again.",
 }
 
 ACTS: Mapping[str, str] = {
-    "mute": "Silence somebody.",
+    "mute": "Mute a participant.",
     "unmute": "Lift a moderator's mute.",
-    "deafen": "Let somebody hear nobody.",
+    "deafen": "Deafen a participant: stop their incoming audio.",
     "undeafen": "Lift a moderator's deafen.",
-    "give_floor": "Let somebody speak in a moderated room.",
-    "take_floor": "Take that back.",
-    "kick": "Remove somebody from the room.",
-    "ban": "Remove somebody, and keep them out; they need not be there.",
+    "give_floor": "Let a participant speak in a moderated room.",
+    "take_floor": "Take the floor back.",
+    "kick": "Remove a participant from the room.",
+    "ban": "Remove a participant and ban the identity, which may be absent.",
     "unban": "Lift a ban, by identity.",
 }
 """What is done to somebody in a room, and the line of its help."""
@@ -59,7 +59,9 @@ def check_url(url: str) -> str:
     """The address of a server, without a slash at its end. Raises BadSettings."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise BadSettings(f"the address {url!r} is not possible", "it is no address of a server", "Write https://host.")
+        raise BadSettings(
+            f"the address {url!r} is not valid", "it is not the address of a server", "Write https://host."
+        )
     return url.rstrip("/")
 
 
@@ -68,7 +70,7 @@ def unreachable(url: str, why: str) -> Refusal:
     return Refusal(
         f"the server at {url} does not answer",
         why,
-        "Start it with `parley serve`, or name another one with --url or PARLEY_SERVER_URL.",
+        "Start it with `parley serve`, or set another one with --url or PARLEY_SERVER_URL.",
     )
 
 
@@ -77,9 +79,9 @@ def refusal_of(status: int, problem: Mapping[str, Any], url: str) -> Refusal:
     why = str(problem.get("detail") or problem.get("title") or f"it answered {status}")
     if status >= 500 or "code" not in problem:
         request_id = problem.get("request_id")
-        log = f"Look for request {request_id} in its log." if request_id else "See whether this is a Parley server."
-        return Refusal(f"the server at {url} cannot do that now ({status})", why, log)
-    what = f"the server refuses that ({problem['code']})"
+        log = f"Look for request {request_id} in its log." if request_id else "Check whether this is a Parley server."
+        return Refusal(f"the server at {url} cannot do this now ({status})", why, log)
+    what = f"the server refuses this ({problem['code']})"
     remedy = _REMEDIES.get(status, "Choose another value.")
     return Refusal(what, why, remedy, exit_code=1 if status == 429 else 2)
 
@@ -148,9 +150,9 @@ def _own_token(settings: Settings) -> str:
         tokens = make_tokens(settings)
     except Refusal as refusal:
         raise Refusal(
-            "there is nothing to show the server",
-            "neither a key nor the secret that it signs tokens with is set",
-            "Give a key with --key or PARLEY_API_KEY, or run this with the settings of the server (--dev, --data-dir).",
+            "the command has no credentials for the server",
+            "neither an API key nor the secret for signing tokens is set",
+            "Pass a key with --key or PARLEY_API_KEY, or use the settings of the server (--dev, --data-dir).",
             exit_code=2,
         ) from refusal
     grants = Grants()

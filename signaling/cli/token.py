@@ -33,16 +33,14 @@ def make_token(settings: Settings, order: TokenOrder, utc: datetime) -> dict[str
     lifetime = _lifetime(order.ttl)
     if not ROOM_ID.match(order.room):
         raise BadSettings(
-            f"--room {order.room!r} is not possible", "a room is 1 to 64 of A-Z a-z 0-9 _ -", "Choose another."
+            f"--room {order.room!r} is not valid", "a room is 1 to 64 of A-Z a-z 0-9 _ -", "Choose another."
         )
     if order.role not in RANK:
-        raise BadSettings(f"--role {order.role!r} is not possible", "there is no such role", f"Use {', '.join(RANK)}.")
+        raise BadSettings(f"--role {order.role!r} is not valid", "this role does not exist", f"Use {', '.join(RANK)}.")
     try:
         identity = check_identity(order.identity)
     except ClientMistake as mistake:
-        raise BadSettings(
-            f"--identity {order.identity!r} is not possible", mistake.message, "Choose another."
-        ) from None
+        raise BadSettings(f"--identity {order.identity!r} is not valid", mistake.message, "Choose another.") from None
     grants = _grants(order)
     token = make_tokens(settings).issue(
         identity,
@@ -71,8 +69,8 @@ def _grants(order: TokenOrder) -> Grants:
         name, _, value = one.partition("=")
         if name not in names or value.lower() not in _WORDS:
             raise BadSettings(
-                f"--grant {one!r} is not possible",
-                "there is no such grant, or it is neither true nor false",
+                f"--grant {one!r} is not valid",
+                "this grant does not exist, or the value is neither true nor false",
                 f"Write name or name=false, with one of {', '.join(names)}.",
             )
         asked[names[name]] = _WORDS[value.lower()]
@@ -83,9 +81,11 @@ def _lifetime(ttl: str) -> timedelta:
     try:
         lifetime = timedelta(seconds=parse_duration(ttl))
     except ValueError as error:
-        raise BadSettings(f"--ttl {ttl!r} is not possible", str(error), "Write it like 10m or 12h.") from None
+        raise BadSettings(f"--ttl {ttl!r} is not valid", str(error), "Write it like 10m or 12h.") from None
     if not timedelta(seconds=1) <= lifetime <= LONGEST:
         raise BadSettings(
-            f"--ttl {ttl!r} is not possible", "a token lives between a second and 30 days", "Choose a time between."
+            f"--ttl {ttl!r} is not valid",
+            "a token must be valid for between a second and 30 days",
+            "Choose a time in this range.",
         )
     return lifetime

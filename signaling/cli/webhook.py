@@ -80,7 +80,7 @@ def test(settings: Settings, webhook_id: str, utc: datetime) -> TrialAnswer:
 
 
 def replay(settings: Settings, webhook_id: str, position: int, utc: datetime) -> WebhookView:
-    """Have a webhook told again of what happened after a position; a running server does it. Raises Refusal."""
+    """Have a running server send the events after a position to a webhook again. Raises Refusal."""
 
     async def work(database: Database) -> WebhookView:
         async with database.transaction() as connection:
@@ -95,7 +95,7 @@ def _sender(settings: Settings) -> Sender:
     return Sender(seconds=settings.webhook_timeout, allow_private=settings.webhook_allow_private)
 
 
-webhook_app = typer.Typer(help="Webhooks: who is told of what happens.", no_args_is_help=True)
+webhook_app = typer.Typer(help="Webhooks: URLs that get events.", no_args_is_help=True)
 WebhookArgument = Annotated[str, typer.Argument(help="Its id.")]
 
 
@@ -104,7 +104,7 @@ WebhookArgument = Annotated[str, typer.Argument(help="Its id.")]
 def webhook_list(
     *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
 ) -> None:
-    """Print the webhooks, the newest first."""
+    """List the webhooks, newest first."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     for one in listing(settings):
@@ -115,18 +115,19 @@ def webhook_list(
 @telling_refusals
 def webhook_create(
     *,
-    url: Annotated[str, typer.Option(help="Where to tell: https://...")],
+    url: Annotated[str, typer.Option(help="URL of the receiver: https://...")],
     event: Annotated[
-        list[str] | None, typer.Option(help="What to tell: a name, a family like room.*; all without it.")
+        list[str] | None,
+        typer.Option(help="An event, or a family such as room.*. Repeat the flag for more. Default: all events."),
     ] = None,
-    description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    secret: Annotated[str | None, typer.Option(help="whsec_ and base64, else one is made.")] = None,
+    description: Annotated[str, typer.Option(help="Its purpose.")] = "",
+    secret: Annotated[str | None, typer.Option(help="whsec_ and base64. Default: Parley makes one.")] = None,
     data_dir: DataDirFlag = None,
     config: ConfigFlag = None,
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a webhook, and print it with its secret, this once."""
+    """Add a webhook and print it with its secret. The secret is not shown again."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     from signaling.storage.outbox import EVERYTHING  # noqa: PLC0415
     from signaling.storage.webhook_record import WebhookFields  # noqa: PLC0415
@@ -163,7 +164,7 @@ def webhook_test(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Send a test from here, now; ends with 1 where it did not get through."""
+    """Send a test event from this machine now; exits with 1 if the delivery failed."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     answer = test(settings, webhook, SYSTEM_CLOCK.utc())
@@ -182,7 +183,7 @@ def webhook_replay(
     set_: SetFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Have a webhook told again of what happened after a position; a running server does it."""
+    """Have a running server send the events after a position to a webhook again."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     again = replay(settings, webhook, after, SYSTEM_CLOCK.utc())

@@ -124,7 +124,7 @@ class HistoryWriter:
 
     async def _begin(self) -> None:
         if not await self.spool.flush():
-            raise StorageUnavailable("what an earlier start of the server has left cannot be written")
+            raise StorageUnavailable("the server cannot write the records that its last run left")
         utc = self._clock.utc()
         async with self._database.transaction() as connection:
             orphans = await end_lost_calls(connection, self._node, utc, self._random)

@@ -66,21 +66,21 @@ async def claims_of(request: web.Request) -> Claims:
     """What the token of a person says. Raises as `asker_of`, and `forbidden` for a service."""
     holder = (await asker_of(request)).holder
     if not isinstance(holder, Claims):
-        refuse("forbidden", "This is for people with a token of their own.")
+        refuse("forbidden", "This needs the token of a participant; an API key is not accepted.")
     return holder
 
 
 async def service_of(request: web.Request, key: str) -> Asker:
     """Who shows this API key, in a body. Raises as `asker_of`."""
     if not key.startswith(API_KEY_BEGIN):
-        refuse("token_invalid", "This wants an API key.")
+        refuse("token_invalid", "This needs an API key.")
     return await _authenticate(request, key)
 
 
 def _bearer(request: web.Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        refuse("unauthenticated", "Send a token or an API key in the header Authorization, as Bearer.")
+        refuse("unauthenticated", "Send a token or an API key as Bearer in the header Authorization.")
     return token.strip()
 
 

@@ -83,9 +83,9 @@ def check_origin(settings: Settings) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if settings.dev and not is_loopback_host(request.host):
-            refuse("misdirected", "With --dev the server answers to localhost, 127.0.0.1 and [::1] only.")
+            refuse("misdirected", "With --dev the server answers only to localhost, 127.0.0.1 and [::1].")
         if _NUL in request.path or _NUL in request.query_string:
-            refuse("bad_message", "An address has no NUL in it.")
+            refuse("bad_message", "An address must not contain NUL.")
         origin = request.headers.get("Origin")
         if request.path in _SOCKETS and not may_connect(
             origin,
@@ -95,9 +95,9 @@ def check_origin(settings: Settings) -> Middleware:
         ):
             refuse(
                 "forbidden",
-                "A client without Origin sends its token in the handshake."
+                "A client without Origin must send its token in the handshake."
                 if origin is None
-                else f"Pages of {origin[:200]} may not connect; see the setting allowed_origins.",
+                else f"Pages of {origin[:200]} must not connect; see the setting allowed_origins.",
             )
         preflight = request.method == "OPTIONS" and origin is not None and origin.lower() in settings.allowed_origins
         # A path that answers OPTIONS itself (WHIP) has more to say.

@@ -67,7 +67,9 @@ def limit_route(handler: Handler, per_minute: int, clock: Callable[[], float] = 
     async def limited(request: web.Request) -> web.StreamResponse:
         asker = await recognise(request)
         key = address_key(client_address(request)) if asker is None else asker.counted_by
-        _refuse_late(buckets.take_or_wait(key, clock()), f"Too many requests of this kind: {per_minute} a minute.")
+        _refuse_late(
+            buckets.take_or_wait(key, clock()), f"Too many requests to this route; the limit is {per_minute} a minute."
+        )
         return await handler(request)
 
     return limited

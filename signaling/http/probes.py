@@ -22,23 +22,23 @@ from signaling.operating.readiness import CHECKS, CheckState, HealthWatch
 
 
 class Live(BaseModel):
-    """The process runs. It depends on nothing else, so that nothing else gets it restarted."""
+    """The process runs. This probe checks nothing else, so that no other fault restarts the process."""
 
     model_config = ConfigDict(extra="forbid")
     status: Literal["live"] = "live"
 
 
 class Check(BaseModel):
-    """One thing that must hold before people are sent here."""
+    """The state of one readiness check."""
 
     model_config = ConfigDict(extra="forbid")
     state: Literal["ok", "failing"]
-    age_seconds: float = Field(description="How long it has been in this state.")
+    age_seconds: float = Field(description="Seconds since this state began.")
     detail: str
 
 
 class Ready(BaseModel):
-    """All checks, and whether all of them hold."""
+    """All checks, and whether all of them pass."""
 
     model_config = ConfigDict(extra="forbid")
     status: Literal["ready", "not_ready"]
@@ -97,9 +97,9 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     """Prometheus metrics, for the networks of the setting `metrics_networks`."""
     settings = request.app[SETTINGS]
     if not settings.metrics_enabled:
-        refuse("not_found", "Metrics are switched off (metrics_enabled).")
+        refuse("not_found", "Metrics are disabled by the setting metrics_enabled.")
     if not client_of_request(request).within(settings.metrics_networks):
-        refuse("forbidden", "This address may not read metrics; see the setting metrics_networks.")
+        refuse("forbidden", "This address must not read metrics; see the setting metrics_networks.")
     return web.Response(body=request.app[METRICS].exposition(), headers={"Content-Type": CONTENT_TYPE})
 
 
@@ -122,7 +122,7 @@ _CLOSE_SECONDS = 2.0
 
 
 class Chosen(BaseModel):
-    """Which checks of `/ready` matter."""
+    """The checks of `/ready` to run."""
 
     model_config = ConfigDict(extra="forbid")
     checks: Annotated[list[str], Field(min_length=1, max_length=len(CHECKS))] = Field(
@@ -198,14 +198,14 @@ async def _tell(request: web.Request, socket: web.WebSocketResponse) -> None:
 
 
 ROUTES = (
-    Route("GET", "/live", live, "Is the process alive?", answers={200: Live}),
-    Route("GET", "/ready", ready, "May people be sent here?", answers={200: Ready, 503: Ready}),
-    Route("GET", "/health", ready, "The same as /ready.", answers={200: Ready, 503: Ready}),
+    Route("GET", "/live", live, "Check whether the process is alive.", answers={200: Live}),
+    Route("GET", "/ready", ready, "Check whether the server accepts participants.", answers={200: Ready, 503: Ready}),
+    Route("GET", "/health", ready, "Same as /ready.", answers={200: Ready, 503: Ready}),
     Route(
         "GET",
         "/metrics",
         metrics,
-        "Prometheus metrics.",
+        "Read the metrics, in the text format of Prometheus.",
         answers={200: CONTENT_TYPE},
         errors=("forbidden", "not_found"),
     ),
@@ -213,7 +213,7 @@ ROUTES = (
         "POST",
         "/health/batch",
         batch,
-        "Do the checks that are named hold?",
+        "Run the named checks.",
         answers={200: Ready, 503: Ready},
         body=Chosen,
         errors=("timeout", "too_large", "unsupported_media_type"),
@@ -222,7 +222,7 @@ ROUTES = (
         "GET",
         "/health/ws",
         watch,
-        "A WebSocket that says how the node is, on each change and after each ping.",
+        "Open a WebSocket that sends the state of the node on each change and after each ping.",
         answers={101: ""},
         errors=("forbidden", "rate_limited", "server_shutdown"),
     ),

@@ -38,13 +38,13 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    type: str = Field("about:blank", description="Always about:blank; `code` tells errors apart.")
-    title: str = Field(description="What this code means, in one sentence.")
-    status: int = Field(description="The HTTP status again.")
+    type: str = Field("about:blank", description="Always about:blank; `code` distinguishes errors.")
+    title: str = Field(description="The meaning of the code, in one sentence.")
+    status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable and machine-readable.")
-    detail: str = Field(description="What happened this time.")
+    detail: str = Field(description="Details of this occurrence.")
     request_id: str = Field(description="Also in the X-Request-Id header and in the server's log.")
-    details: dict[str, Any] | None = Field(None, description="More, for some codes.")
+    details: dict[str, Any] | None = Field(None, description="Further details, for some codes.")
 
 
 def refuse(code: str, detail: str = "", details: dict[str, Any] | None = None) -> NoReturn:
@@ -135,7 +135,7 @@ async def read_body(request: web.Request, model: type[Model], time_limit: float)
 def read_query(request: web.Request, model: type[Model]) -> Model:
     """The query of a request, validated. Raises ClientMistake (`bad_message`), also for a name that stands twice."""
     if len(request.query) != len(set(request.query)):
-        refuse("bad_message", "A parameter stands twice.")
+        refuse("bad_message", "A query parameter appears twice.")
     try:
         return model.model_validate_strings(dict(request.query))
     except ValidationError as error:

@@ -65,7 +65,7 @@ def read_claims(payload: Mapping[str, Any], fingerprint: str, utc: datetime, lee
         refuse("exp is missing")
     issued, not_before = _time(payload, "iat"), _time(payload, "nbf")
     if max(issued or 0.0, not_before or 0.0) > now + leeway:
-        refuse("its time has not come yet")
+        refuse("it is not valid yet")
     if expires <= now - leeway:
         raise ClientMistake("token_expired")
     grants = _grants(payload)
@@ -90,7 +90,7 @@ def read_claims(payload: Mapping[str, Any], fingerprint: str, utc: datetime, lee
 def check_parties(payload: Mapping[str, Any], issuer: str | None, audience: str | None) -> None:
     """RFC 7519 sections 4.1.1 and 4.1.3, for what is configured. Raises ClientMistake (`token_invalid`)."""
     if issuer is not None and payload.get("iss") != issuer:
-        refuse("it is of another issuer")
+        refuse("it has another issuer")
     named = payload.get("aud")
     if audience is not None and audience not in (named if isinstance(named, list) else [named]):
         refuse("it is for another audience")
@@ -98,7 +98,7 @@ def check_parties(payload: Mapping[str, Any], issuer: str | None, audience: str 
 
 def refuse(why: str) -> NoReturn:
     """Raises ClientMistake (`token_invalid`)."""
-    raise ClientMistake("token_invalid", f"the token is refused: {why}")
+    raise ClientMistake("token_invalid", f"the server does not accept the token: {why}")
 
 
 def _identity(payload: Mapping[str, Any]) -> str:
@@ -166,5 +166,5 @@ def _grants(payload: Mapping[str, Any]) -> Grants:
 def _role(payload: Mapping[str, Any]) -> Role | None:
     role = _text(payload, "role")
     if role is not None and role not in RANK:
-        refuse("there is no such role")
+        refuse("this role does not exist")
     return cast(Role | None, role)

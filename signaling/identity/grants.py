@@ -45,7 +45,7 @@ class Grants(BaseModel):
         """`canPublishSources`, where it is not empty, names all that may be published; here that is the microphone."""
         sources = data.get("canPublishSources") if isinstance(data, dict) else None
         if sources is not None and not isinstance(sources, list):
-            raise ValueError("canPublishSources is a list")
+            raise ValueError("canPublishSources must be a list")
         return {**data, "canPublish": False} if sources and "microphone" not in sources else data
 
     @classmethod

@@ -39,15 +39,19 @@ def check_order(holder: Holder, order: TokenOrder) -> None:
     """Whether `holder` may issue this token. Raises ClientMistake (`forbidden`)."""
     room = order.grants.room
     if not may(holder, "token.issue", room=room):
-        raise ClientMistake("forbidden", "this needs an operator, or a key with the scope token.issue for that room")
+        raise ClientMistake(
+            "forbidden", "this needs an operator, or an API key with the scope token.issue for that room"
+        )
     role = role_of(order.role, order.grants)
     if not may_give(holder, role, room):
-        raise ClientMistake("forbidden", f"who issues a {role} must be allowed all that a {role} may do there")
+        raise ClientMistake(
+            "forbidden", f"to issue a token for a {role} you need all permissions of a {role} in that room"
+        )
     if order.invited and not may(holder, "invite.create", room=room):
-        raise ClientMistake("forbidden", "who invites must be allowed it")
+        raise ClientMistake("forbidden", "to issue an invited token you need permission to invite")
     for grant, actions in GIVEN.items():
         if getattr(order.grants, grant) and not all(_may_there(holder, action, room) for action in actions):
-            raise ClientMistake("forbidden", f"who grants {grant} must be allowed it")
+            raise ClientMistake("forbidden", f"to grant {grant} you need its permissions")
 
 
 def may_give(holder: Holder, role: Role, room: str | None) -> bool:
@@ -71,7 +75,7 @@ _GUEST_BYTES = 10
 def check_role(holder: Holder, role: Role, room_id: str) -> None:
     """Whether `holder` may invite somebody as a `role`. Raises ClientMistake (`forbidden`)."""
     if not may_give(holder, role, room_id):
-        raise ClientMistake("forbidden", f"who invites a {role} must be allowed all that a {role} may do there")
+        raise ClientMistake("forbidden", f"to invite a {role} you need all permissions of a {role} in that room")
 
 
 def new_guest(random: RandomBytes) -> str:

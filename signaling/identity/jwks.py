@@ -44,9 +44,9 @@ def read_jwks(document: bytes) -> JwksReading:
     skipped: Counter[str] = Counter()
     for entry in entries:
         if not isinstance(entry, dict):
-            raise BadKey("an entry of the key set is no object")
+            raise BadKey("an entry of the key set is not an object")
         if entry.get("kty") == "oct" or not _PRIVATE_MEMBERS.isdisjoint(entry):
-            raise BadKey("the key set holds a secret: whoever reads it could sign tokens")
+            raise BadKey("the key set contains a secret, which lets every reader sign tokens")
         found = _key(entry)
         if isinstance(found, Key):
             keys.append(found)
@@ -65,7 +65,7 @@ def _entries(document: bytes) -> list[Any]:
         raise BadKey("the key set is not JSON") from None
     entries = parsed.get("keys") if isinstance(parsed, dict) else None
     if not isinstance(entries, list):
-        raise BadKey("this is no key set: it has no list `keys`")
+        raise BadKey("this is not a key set: it has no list `keys`")
     if len(entries) > MOST_KEYS:
         raise BadKey(f"the key set has more than {MOST_KEYS} keys")
     return entries

@@ -90,7 +90,7 @@ class UrlSource:
         except ValueError:
             same = False
         if not same:
-            raise BadKey("a redirect to another host is not followed")
+            raise BadKey("the server does not follow a redirect to another host")
         return target
 
 
@@ -121,7 +121,7 @@ class JwksKeeper:
                 return False
             reading = read_jwks(document)
             if not reading.keys:
-                raise BadKey("no key in it can be used")  # noqa: TRY301 - told and survived like what was raised below
+                raise BadKey("it contains no usable key")  # noqa: TRY301 - told and survived like what was raised below
             self._ring.replace(reading.keys)
         except (BadKey, OSError, aiohttp.ClientError, TimeoutError) as error:
             _log.warning("key_set_not_read", source=self._source.name, reason=str(error) or type(error).__name__)
@@ -169,7 +169,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     if response.status != 200:
         raise BadKey(f"the answer has status {response.status}")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise BadKey("the answer is compressed, which was not asked for")
+        raise BadKey("the answer is compressed, which the request did not allow")
     document = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         document += chunk

@@ -39,13 +39,13 @@ class Key:
 
     def __post_init__(self) -> None:
         if not isinstance(self.material, _MATERIAL[self.algorithm]):
-            raise BadKey(f"a key of another kind than {self.algorithm} needs")
+            raise BadKey(f"the key has the wrong type for {self.algorithm}")
         if self.kid is not None and not 1 <= len(self.kid) <= LONGEST_KID:
             raise BadKey(f"a kid has 1 to {LONGEST_KID} characters")
         if isinstance(self.material, RSAPublicKey):
             bits = self.material.key_size
             if not LEAST_RSA_BITS <= bits <= MOST_RSA_BITS:
-                raise BadKey(f"an RSA key of {bits} bits; {LEAST_RSA_BITS} to {MOST_RSA_BITS} are taken")
+                raise BadKey(f"an RSA key of {bits} bits; {LEAST_RSA_BITS} to {MOST_RSA_BITS} are allowed")
 
 
 class KeySet:
@@ -101,11 +101,11 @@ class KeyRing:
 def read_public_key(pem: bytes, kid: str | None = None) -> Key:
     """An RSA or Ed25519 public key from PEM (RFC 7468 section 13). Raises BadKey, also for a private key."""
     if b"PRIVATE KEY" in pem:
-        raise BadKey("this is a private key; give the server the public one only")
+        raise BadKey("this is a private key; use the public key only")
     try:
         loaded = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
-        raise BadKey("this is no public key in PEM") from None
+        raise BadKey("this is not a public key in PEM") from None
     return public_key(loaded, kid)
 
 
@@ -115,4 +115,4 @@ def public_key(loaded: object, kid: str | None = None) -> Key:
         return Key("RS256", loaded, kid)
     if isinstance(loaded, Ed25519PublicKey):
         return Key("EdDSA", loaded, kid)
-    raise BadKey("a public key is RSA or Ed25519 here")
+    raise BadKey("a public key must be RSA or Ed25519")

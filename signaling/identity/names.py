@@ -65,7 +65,9 @@ def check_identity(text: str) -> str:
     Raises ClientMistake (`bad_message`).
     """
     if not 1 <= len(text) <= LONGEST_IDENTITY:
-        raise ClientMistake("bad_message", f"an identity has 1 to {LONGEST_IDENTITY} characters")
+        raise ClientMistake("bad_message", f"an identity must have 1 to {LONGEST_IDENTITY} characters")
     if text != text.strip() or any(unicodedata.category(char) in _REFUSED for char in text):
-        raise ClientMistake("bad_message", "an identity has no control characters and no white space at its ends")
+        raise ClientMistake(
+            "bad_message", "an identity must not contain control characters, or white space at its ends"
+        )
     return text

@@ -36,7 +36,7 @@ class Passwords:
         Raises ClientMistake: `bad_message` for one that is empty or too long, `overloaded`.
         """
         if not password or len(password) > LONGEST:
-            raise ClientMistake("bad_message", f"a password has 1 to {LONGEST} characters")
+            raise ClientMistake("bad_message", f"a password must have 1 to {LONGEST} characters")
         return await self._run(lambda: self._hasher.hash(_bytes_of(password)))
 
     async def verify(self, password: str, kept: str) -> bool:

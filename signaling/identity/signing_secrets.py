@@ -20,12 +20,12 @@ _WELL_KNOWN = re.compile(
 def weakness(secret: str) -> str:
     """Why this secret is refused, or an empty text. The secret itself is never repeated."""
     if not secret:
-        return "there is none"
+        return "it is missing"
     length = len(secret.encode())
     if length < SHORTEST:
-        return f"it has {length} bytes, and fewer than {SHORTEST} can be guessed"
+        return f"it has {length} bytes, and a secret of fewer than {SHORTEST} can be guessed"
     if _WELL_KNOWN.search(secret.lower()):
-        return "it is a well-known one, or made from one"
+        return "it is a well-known secret, or made from one"
     if len(set(secret)) < _FEWEST_DIFFERENT:
         return f"it has fewer than {_FEWEST_DIFFERENT} different characters"
     return ""

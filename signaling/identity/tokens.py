@@ -56,7 +56,7 @@ def read_header(token: str) -> Header:
     if not isinstance(algorithm, str):
         refuse("it names no algorithm")
     if "kid" in header and not (isinstance(kid, str) and 1 <= len(kid) <= LONGEST_KID):
-        refuse("its kid is no name")
+        refuse("its kid is not a valid name")
     return Header(algorithm, kid)
 
 
@@ -78,14 +78,14 @@ def _read_object(raw: bytes, part: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         refuse(f"its {part} cannot be read")
     if not isinstance(parsed, dict):
-        refuse(f"its {part} is no object")
+        refuse(f"its {part} is not an object")
     return parsed
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed = dict(pairs)
     if len(parsed) != len(pairs):
-        refuse("a name stands twice in it")
+        refuse("it contains a name twice")
     return parsed
 
 
@@ -171,7 +171,7 @@ class Tokens:
             *self._ring.current.candidates(header.algorithm, header.kid),
         )
         if not candidates:
-            refuse("no key here has its kid and algorithm")
+            refuse("the server has no key with its kid and algorithm")
         payload = read_payload(_signed_payload(token, candidates))
         check_parties(payload, self._issuer, self._audience)
         return read_claims(payload, fingerprint(token), utc, self._leeway)
@@ -202,7 +202,7 @@ def _signed_payload(token: str, candidates: tuple[Key, ...]) -> bytes:
         payload = _opened(token, key)
         if payload is not None:
             return payload
-    return refuse("its signature is not that of a key here")
+    return refuse("its signature does not match a key of the server")
 
 
 def _opened(token: str, key: Key) -> bytes | None:

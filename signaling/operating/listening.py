@@ -55,19 +55,19 @@ def _refusal(host: str, port: int, error: OSError) -> Refusal:
     if error.errno == errno.EADDRINUSE:
         return PortTaken(
             f"HTTP cannot listen on TCP port {port} of {host}",
-            "another process has this port",
-            f"Find it with `ss -ltnp 'sport = :{port}'` and stop it, or take another port: --port or PARLEY_PORT.",
+            "another process uses this port",
+            f"Find it with `ss -ltnp 'sport = :{port}'` and stop it, or choose another port: --port or PARLEY_PORT.",
         )
     if error.errno == errno.EACCES:
         return PortTaken(
             f"HTTP cannot listen on TCP port {port} of {host}",
             "this user may not use ports below 1024",
-            "Take a port above 1023 behind a proxy, or give the service CAP_NET_BIND_SERVICE.",
+            "Choose a port above 1023 behind a proxy, or give the service CAP_NET_BIND_SERVICE.",
         )
     return Refusal(
         f"HTTP cannot listen on {host}, TCP port {port}",
         error.strerror or str(error),
-        "Check --host (PARLEY_HOST): `ip address` lists what this machine has.",
+        "Check --host (PARLEY_HOST): `ip address` lists the addresses of this machine.",
     )
 
 
@@ -76,6 +76,6 @@ def media_refusal(port: int, reason: str) -> Refusal:
     return PortTaken(
         f"media cannot use UDP port {port}",
         reason,
-        f"Find who has it with `ss -lunp 'sport = :{port}'` and stop that, or take another port:"
+        f"Find the process that uses it with `ss -lunp 'sport = :{port}'` and stop it, or choose another port:"
         " --media-port or PARLEY_MEDIA_PORT.",
     )

@@ -32,53 +32,65 @@ TABLE = {
     definition.name: definition
     for definition in (
         Definition("parley_build_info", "gauge", ("version",), "Always 1; the version is in the label."),
-        Definition("parley_event_loop_lag_seconds", "gauge", (), "How late the event loop is, over some 2 s."),
-        Definition("parley_media_packets_total", "counter", ("direction",), "Media packets taken in and sent out."),
-        Definition("parley_media_bytes_total", "counter", ("direction",), "Media bytes taken in and sent out."),
-        Definition("parley_media_dropped_packets_total", "counter", ("reason",), "Packets dropped, by why."),
-        Definition("parley_media_events_total", "counter", ("kind",), "Everything else that the SFU counts, by what."),
-        Definition("parley_media_objects", "gauge", ("kind",), "What the SFU holds now: endpoints, rooms, streams."),
-        Definition("parley_signaling_messages_total", "counter", ("direction",), "Messages in and out."),
-        Definition("parley_signaling_errors_total", "counter", ("reason",), "Errors told to clients, by code."),
+        Definition("parley_event_loop_lag_seconds", "gauge", (), "Lag of the event loop, averaged over about 2 s."),
+        Definition("parley_media_packets_total", "counter", ("direction",), "Media packets received and sent."),
+        Definition("parley_media_bytes_total", "counter", ("direction",), "Media bytes received and sent."),
+        Definition("parley_media_dropped_packets_total", "counter", ("reason",), "Media packets dropped, by reason."),
+        Definition("parley_media_events_total", "counter", ("kind",), "All other events that the SFU counts, by kind."),
+        Definition(
+            "parley_media_objects", "gauge", ("kind",), "Current objects of the SFU: endpoints, rooms, streams."
+        ),
+        Definition(
+            "parley_signaling_messages_total", "counter", ("direction",), "Signaling messages received and sent."
+        ),
+        Definition("parley_signaling_errors_total", "counter", ("reason",), "Errors sent to clients, by code."),
         Definition("parley_signaling_closed_sockets_total", "counter", ("reason",), "WebSockets closed, by code."),
         Definition(
             "parley_signaling_events_total",
             "counter",
             ("kind",),
-            "Joins, joins shed, resumes, sockets opened, failed auths.",
+            "Joins, joins refused by overload, resumes, sockets opened, failed authentications.",
         ),
         Definition(
             "parley_signaling_objects",
             "gauge",
             ("kind",),
-            "What signaling holds now: sockets, lines over plain HTTP, sessions, people, rooms.",
+            "Current objects of signaling: sockets, sessions over plain HTTP, sessions, participants, rooms.",
         ),
         Definition(
             "parley_storage_transactions_total",
             "counter",
             ("kind",),
-            "History, audit and bans: spooled to the disk, written, refused by the database, damaged on the disk.",
+            "History, audit and ban transactions: spooled to disk, written, refused by the database, damaged on disk.",
         ),
         Definition(
             "parley_storage_waiting",
             "gauge",
             ("kind",),
-            "What the database does not have yet: transactions in memory, bytes on the disk.",
+            "Data that waits for the database: transactions in memory, bytes on disk.",
         ),
-        Definition("parley_webhook_attempts_total", "counter", ("result",), "Attempts to deliver, by result."),
+        Definition("parley_webhook_attempts_total", "counter", ("result",), "Delivery attempts, by result."),
         Definition(
-            "parley_webhook_losses_total", "counter", ("kind",), "Events given up, and webhooks disabled by the server."
+            "parley_webhook_losses_total", "counter", ("kind",), "Events given up and webhooks disabled by the server."
         ),
-        Definition("parley_webhook_lanes", "gauge", ("state",), "Rooms of a target that are being told now."),
+        Definition(
+            "parley_webhook_lanes",
+            "gauge",
+            ("state",),
+            "Deliveries in progress: rooms of a webhook that are getting an event now.",
+        ),
         Definition("parley_http_requests_total", "counter", ("method", "route", "status"), "HTTP requests answered."),
         Definition(
-            "parley_http_request_duration_seconds", "histogram", ("route",), "Time to answer; WebSockets left out."
+            "parley_http_request_duration_seconds",
+            "histogram",
+            ("route",),
+            "Time to answer an HTTP request, without WebSockets.",
         ),
         Definition("parley_process_cpu_seconds_total", "counter", (), "User and system CPU time of the process."),
-        Definition("parley_process_max_fds", "gauge", (), "The most files that the process may open."),
+        Definition("parley_process_max_fds", "gauge", (), "Maximum number of files that the process may open."),
         Definition("parley_process_open_fds", "gauge", (), "Files that the process has open."),
-        Definition("parley_process_resident_memory_bytes", "gauge", (), "Memory that the process really uses."),
-        Definition("parley_process_start_time_seconds", "gauge", (), "When the process started, in Unix time."),
+        Definition("parley_process_resident_memory_bytes", "gauge", (), "Resident memory of the process."),
+        Definition("parley_process_start_time_seconds", "gauge", (), "Start time of the process, in Unix time."),
         Definition("parley_process_virtual_memory_bytes", "gauge", (), "Address space of the process."),
     )
 }

@@ -41,11 +41,11 @@ class Readiness:
     ) -> Mapping[str, CheckState]:
         """All checks at `now`; `free_bytes` is None where the data folder cannot be looked at."""
         bound = f"bound on {media_addresses} addresses" if media_addresses else "not bound"
-        room = "cannot be looked at" if free_bytes is None else f"{free_bytes >> 20} MiB free"
+        room = "cannot be read" if free_bytes is None else f"{free_bytes >> 20} MiB free"
         return {
             "media_socket": self._state("media_socket", media_addresses > 0, bound, now),
             "accepting": self._state(
-                "accepting", not self.draining, "draining" if self.draining else "accepting people", now
+                "accepting", not self.draining, "draining" if self.draining else "accepting participants", now
             ),
             "loop_lag": self._state("loop_lag", loop_lag <= MOST_LAG, f"{loop_lag * 1000:.0f} ms late", now),
             "database": self._state("database", database, "answers" if database else "does not answer", now),
@@ -81,7 +81,7 @@ class HealthWatch:
         if kind != "ping":
             raise ClientMistake("unknown_type")
         if payload:
-            raise ClientMistake("bad_message", "ping has no fields here")
+            raise ClientMistake("bad_message", "ping must have no fields here")
         return request_id
 
     def count(self, now: float) -> None:
@@ -111,10 +111,12 @@ class Watchers:
     def enter(self, address: str) -> None:
         """One more. Raises ClientMistake (`rate_limited`)."""
         if not self._in_all.acquire(""):
-            raise ClientMistake("rate_limited", "too many watch already", {"retry_after": 60})
+            raise ClientMistake("rate_limited", "too many watchers of the server's health", {"retry_after": 60})
         if not self._of_address.acquire(address):
             self._in_all.release("")
-            raise ClientMistake("rate_limited", "too many watch from this address", {"retry_after": 60})
+            raise ClientMistake(
+                "rate_limited", "too many watchers of the server's health from this address", {"retry_after": 60}
+            )
 
     def leave(self, address: str) -> None:
         """One less."""

@@ -24,7 +24,7 @@ def make_ring(settings: Settings) -> KeyRing:
     try:
         ring = KeyRing([_public_key(one) for one in settings.jwt_public_keys])
     except BadKey as error:
-        raise BadSettings("jwt_public_keys cannot be used", error.message, "Give each key a kid of its own.") from error
+        raise BadSettings("jwt_public_keys cannot be used", error.message, "Give each key its own kid.") from error
     if settings.jwks_file is not None:
         try:
             ring.replace(read_jwks(settings.jwks_file.read_bytes()).keys)
@@ -70,5 +70,5 @@ def _unusable(setting: str, path: str, error: OSError | BadKey) -> BadSettings:
     return BadSettings(
         f"{setting}: {path} cannot be used",
         why,
-        "It must be readable by this user, and hold public keys only: RSA of 2048 bits or more, or Ed25519.",
+        "It must be readable by this user and contain public keys only: RSA of 2048 bits or more, or Ed25519.",
     )

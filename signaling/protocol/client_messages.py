@@ -42,14 +42,14 @@ class Empty(ClientPayload):
 
 
 class Auth(ClientPayload):
-    """Who this is, unless the token came in the subprotocol."""
+    """Authenticate, if the token did not come in the subprotocol."""
 
     type = "auth"
     token: Token
 
 
 class Join(ClientPayload):
-    """Enter a room. The name is used where the token has none; capabilities are kept for later versions."""
+    """Join a room. The name is used if the token has none; capabilities are reserved for later versions."""
 
     type = "join"
     room: RoomId
@@ -67,7 +67,7 @@ class Offer(ClientPayload):
 
 
 class IceCandidate(ClientPayload):
-    """A candidate of the client's, kept for diagnosis. An empty one says that there are no more (RFC 8838)."""
+    """A candidate of the client, kept for diagnosis. An empty one means that there are no more (RFC 8838)."""
 
     type = "ice-candidate"
     candidate: Annotated[str, Field(max_length=1024)]
@@ -83,31 +83,31 @@ class Leave(Empty):
 
 
 class Mute(Empty):
-    """Silence oneself."""
+    """Mute yourself."""
 
     type = "mute"
 
 
 class Unmute(Empty):
-    """Undo one's own mute; never a moderator's."""
+    """Lift your own mute, never a moderator's."""
 
     type = "unmute"
 
 
 class Deafen(Empty):
-    """Hear nobody."""
+    """Deafen yourself: receive no audio."""
 
     type = "deafen"
 
 
 class Undeafen(Empty):
-    """Undo one's own deafen; never a moderator's."""
+    """Lift your own deafen, never a moderator's."""
 
     type = "undeafen"
 
 
 class Hold(Empty):
-    """Neither speak nor hear for a while; the mutes stay as they are."""
+    """Stop speaking and hearing for a while; mute flags stay as they are."""
 
     type = "hold"
 
@@ -119,7 +119,7 @@ class Unhold(Empty):
 
 
 class Dtmf(ClientPayload):
-    """Keys to press, one after the other; a comma waits two seconds. Milliseconds each lasts, and between two."""
+    """DTMF tones, sent one after the other; a comma waits two seconds. Milliseconds of each tone, and between two."""
 
     type = "dtmf"
     tones: Annotated[str, Field(pattern=r"^[0-9*#A-Da-d,]+$", min_length=1, max_length=32)]
@@ -128,7 +128,7 @@ class Dtmf(ClientPayload):
 
 
 class ListParticipants(Empty):
-    """Ask who is in the room."""
+    """Ask for the participants in the room."""
 
     type = "participants"
 
@@ -143,7 +143,7 @@ class SendMessage(ClientPayload):
 
 
 class Signal(ClientPayload):
-    """Relayed to one participant as it is; every other field is the clients' own."""
+    """Relayed unchanged to one participant; all other fields are free for the clients' use."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, hide_input_in_errors=True)
     type = "signal"
@@ -151,9 +151,9 @@ class Signal(ClientPayload):
 
 
 class Moderate(ClientPayload):
-    """A moderator's act. `target` is a participant id; for `unban`, the identity. `duration` is seconds.
+    """A moderation action. `target` is a participant id, for `unban` an identity. `duration` is seconds.
 
-    `room` is where a `move` goes.
+    `room` is the new room of a `move`.
     """
 
     type = "moderate"
@@ -172,19 +172,19 @@ class Moderate(ClientPayload):
     @model_validator(mode="after")
     def _only_a_move_goes_somewhere(self) -> Self:
         if (self.room is None) == (self.action == "move"):
-            raise ValueError("a move names a room, and nothing else does")
+            raise ValueError("move needs a room, and other actions must not name one")
         return self
 
 
 class Ping(ClientPayload):
-    """A sign of life. `seq_ack` is the highest seq read so far; what it covers need not be kept for `resume`."""
+    """A keepalive. `seq_ack` is the highest seq read so far; the server may discard the messages up to it."""
 
     type = "ping"
     seq_ack: Seq | None = None
 
 
 class Resume(ClientPayload):
-    """Take up a session again on a new connection."""
+    """Continue a session on a new connection."""
 
     type = "resume"
     session: Annotated[str, Field(min_length=1, max_length=64)]

@@ -43,7 +43,7 @@ def read_envelope(text: str | bytes) -> Envelope:
     except orjson.JSONDecodeError as error:
         raise ClientMistake("bad_message", f"not JSON: {error.msg}") from None
     if not isinstance(outer, dict):
-        _refuse("a message is a JSON object")
+        _refuse("a message must be a JSON object")
     if not _plainly_strict(text, outer):
         outer = _read_exactly(text)
     return _envelope(outer)
@@ -55,7 +55,7 @@ def _check_size(text: str | bytes) -> None:
     if size * 4 > MOST_BYTES and isinstance(text, str):
         size = size if size > MOST_BYTES else len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
-        raise ClosingMistake("too_large", f"a message has at most {MOST_BYTES} bytes")
+        raise ClosingMistake("too_large", f"a message must have at most {MOST_BYTES} bytes")
 
 
 def _plainly_strict(text: str | bytes, outer: dict[str, Any]) -> bool:
@@ -110,7 +110,7 @@ def _brackets(text: str | bytes) -> str:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed = dict(pairs)
     if len(parsed) != len(pairs):
-        _refuse("a key stands twice in one object")
+        _refuse("an object contains a key twice")
     return parsed
 
 
@@ -123,7 +123,7 @@ def _integer(digits: str) -> int:
 def _real(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        _refuse("a number beyond what a double holds")
+        _refuse("a number too large for a double")
     return value
 
 
@@ -138,15 +138,15 @@ _KEYS = frozenset({"type", "id", "payload"})
 
 def _envelope(outer: dict[str, Any]) -> Envelope:
     if not _KEYS.issuperset(outer):
-        _refuse("the envelope has type, id and payload, and nothing else")
+        _refuse("the envelope may contain only type, id and payload")
     kind, request_id, payload = outer.get("type"), outer.get("id"), outer.get("payload", {})
     if type(kind) is not str or not 1 <= len(kind) <= LONGEST_ID:
-        _refuse("type is missing or not a text")
+        _refuse("type is missing or not a string")
     if type(request_id) is str:
         if not 1 <= len(request_id) <= LONGEST_ID:
-            _refuse(f"id is 1 to {LONGEST_ID} characters")
+            _refuse(f"id must have 1 to {LONGEST_ID} characters")
     elif "id" in outer and (type(request_id) is not int or not 0 <= request_id <= LARGEST_INTEGER):
-        _refuse("id is a text or a whole number")
+        _refuse("id must be a string or a whole number")
     if type(payload) is not dict:
         _refuse("payload is not an object")
     return Envelope(kind, request_id, payload)

@@ -37,7 +37,7 @@ def parse_credentials(header: str) -> Credentials:
     """The header Parley-Session: `session.secret`. Raises ClientMistake (`unauthenticated`)."""
     found = _CREDENTIALS.fullmatch(header)
     if found is None:
-        raise ClientMistake("unauthenticated", f"{SESSION_HEADER} is <session>.<secret>")
+        raise ClientMistake("unauthenticated", f"{SESSION_HEADER} must be <session>.<secret>")
     return Credentials(found[1], found[2])
 
 
@@ -57,12 +57,12 @@ def join_message(room: str, body: bytes) -> bytes:
     except orjson.JSONDecodeError as error:
         raise ClientMistake("bad_message", f"not JSON: {error.msg}") from None
     if not isinstance(alone, dict):
-        _refuse("the body is a JSON object")
+        _refuse("the body must be a JSON object")
     if len(body) > MOST_BYTES:
         raise ClientMistake("too_large")
     payload = read_envelope(b'{"type":"join","payload":%b}' % body).payload
     if "room" in payload:
-        _refuse("the room stands in the path")
+        _refuse("the room must be in the path")
     return message_text("join", {"room": room, **payload})
 
 
@@ -80,7 +80,7 @@ def join_answer(welcome: Mapping[str, object], joined: Mapping[str, object], seq
 def check_opening(text: bytes) -> None:
     """Whether this may come without a session. Raises ClientMistake: `unauthenticated`, or what is wrong with it."""
     if parse_client_message(text).type not in OPENING:
-        raise ClientMistake("unauthenticated", f"without {SESSION_HEADER} only auth and resume are taken")
+        raise ClientMistake("unauthenticated", f"without {SESSION_HEADER} the server accepts only auth and resume")
 
 
 def message_text(kind: str, payload: dict[str, object]) -> bytes:
@@ -113,7 +113,7 @@ def parse_last_event_id(text: str | None) -> int:
     if not text:
         return 0
     if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > LARGEST_INTEGER:
-        raise ClientMistake("bad_message", "Last-Event-ID is the seq of a message")
+        raise ClientMistake("bad_message", "Last-Event-ID must be the seq of a message")
     return int(text)
 
 

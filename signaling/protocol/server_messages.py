@@ -54,7 +54,7 @@ class ParticipantView(TypedDict):
 
 @with_config(_CLOSED)
 class ServerName(TypedDict):
-    """Who answers."""
+    """The server's name and version."""
 
     name: str
     version: str
@@ -62,7 +62,7 @@ class ServerName(TypedDict):
 
 @with_config(_CLOSED)
 class SessionLimits(TypedDict):
-    """What a session may do: bytes a message, messages a second, seconds that a lost seat is kept."""
+    """The limits of a session: bytes a message, messages a second, seconds to resume after a lost connection."""
 
     message_bytes: int
     messages_per_second: float
@@ -71,7 +71,7 @@ class SessionLimits(TypedDict):
 
 @with_config(_CLOSED)
 class Welcome(TypedDict):
-    """The session stands. The secret is for `resume`, and changes with each."""
+    """The session is open. The secret is for `resume`, and changes with each resume."""
 
     session: str
     secret: str
@@ -84,7 +84,7 @@ class Welcome(TypedDict):
 
 @with_config(_CLOSED)
 class RoomLimits(TypedDict):
-    """Audio slots that are of use, and people that the room takes; days that it keeps messages, where it keeps them."""
+    """Useful audio slots, the limit of participants, and the days for which the room stores messages, if it does."""
 
     slots: int
     max_participants: int
@@ -93,7 +93,7 @@ class RoomLimits(TypedDict):
 
 @with_config(_CLOSED)
 class IceServer(TypedDict):
-    """As the W3C's RTCIceServer."""
+    """An ICE server, as a W3C RTCIceServer."""
 
     urls: list[str]
     username: NotRequired[str]
@@ -102,7 +102,7 @@ class IceServer(TypedDict):
 
 @with_config(_CLOSED)
 class AudioWishes(TypedDict):
-    """What the room asks of a talker's encoder, as the answer says it too: bits a second, milliseconds of a packet."""
+    """The room's settings for a talker's encoder, as in the SDP answer: bits a second, milliseconds of a packet."""
 
     preset: str
     bitrate: int | None
@@ -114,7 +114,7 @@ class AudioWishes(TypedDict):
 
 @with_config(_CLOSED)
 class LiveCallView(TypedDict):
-    """The call that is on in the room, or ends there, by the id that its history has. Times are RFC 3339, UTC."""
+    """The current or ending call of the room, with its id in the history. Times are RFC 3339, UTC."""
 
     id: str
     state: Literal["active", "ended"]
@@ -125,7 +125,7 @@ class LiveCallView(TypedDict):
 
 @with_config(_CLOSED)
 class Joined(TypedDict):
-    """The whole state of the room; `participants` has the client itself too."""
+    """The whole state of the room; `participants` includes the client itself."""
 
     room: str
     call: LiveCallView
@@ -145,14 +145,14 @@ class Answer(TypedDict):
 
 @with_config(_CLOSED)
 class OneParticipant(TypedDict):
-    """Somebody has come, or has changed."""
+    """A participant has joined, or has changed."""
 
     participant: ParticipantView
 
 
 @with_config(_CLOSED)
 class ParticipantLeft(TypedDict):
-    """Somebody has gone; `participant` is the id."""
+    """A participant has left; `participant` is the id."""
 
     participant: str
     reason: LeaveReason
@@ -160,14 +160,14 @@ class ParticipantLeft(TypedDict):
 
 @with_config(_CLOSED)
 class Participants(TypedDict):
-    """Everybody who is in the room."""
+    """All participants in the room."""
 
     participants: list[ParticipantView]
 
 
 @with_config(_CLOSED)
 class Slot(TypedDict):
-    """Who is heard through the m-line `mid`; nobody where null."""
+    """The participant heard through the m-line `mid`; null for an empty slot."""
 
     mid: str
     participant: str | None
@@ -183,7 +183,7 @@ class Slots(TypedDict):
 
 @with_config(_CLOSED)
 class SpeakerLevel(TypedDict):
-    """One who speaks; `level` is linear, 0 to 1, as the W3C's audioLevel."""
+    """A speaking participant; `level` is linear, 0 to 1, as the W3C's audioLevel."""
 
     participant: str
     level: float
@@ -191,7 +191,7 @@ class SpeakerLevel(TypedDict):
 
 @with_config(_CLOSED)
 class Speakers(TypedDict):
-    """Who speaks now, loudest first."""
+    """The participants who speak now, loudest first."""
 
     speakers: list[SpeakerLevel]
 
@@ -216,9 +216,9 @@ RelayedSignal.__pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[at
 
 @with_config(_CLOSED)
 class Moderated(TypedDict):
-    """What a moderator has done to this client. `by` is a participant id, null for the server and for the hidden.
+    """A moderator's action on this client. `by` is a participant id; null for the server and for hidden moderators.
 
-    `until` (RFC 3339) is when it ends by itself, where it does.
+    `until` (RFC 3339) is the time at which it ends by itself, if it does.
     """
 
     action: Literal["mute", "unmute", "deafen", "undeafen", "give_floor", "take_floor", "move", "kick", "ban"]
@@ -229,7 +229,7 @@ class Moderated(TypedDict):
 
 @with_config(_CLOSED)
 class Moved(TypedDict):
-    """This client is in another room now: as `joined`, with the same peer connection."""
+    """This client is in another room now. As `joined`, with the same peer connection."""
 
     room: str
     call: LiveCallView
@@ -239,21 +239,21 @@ class Moved(TypedDict):
 
 @with_config(_CLOSED)
 class CallStateChanged(TypedDict):
-    """The call ends, for all who are in the room."""
+    """The call ends for all participants in the room."""
 
     call: LiveCallView
 
 
 @with_config(_CLOSED)
 class FreshToken(TypedDict):
-    """A token that takes the place of the one that is about to end."""
+    """A token that replaces the one that is about to expire."""
 
     token: str
 
 
 @with_config(_CLOSED)
 class EndpointGone(TypedDict):
-    """The peer connection has ended on the server: open a new one."""
+    """The server has ended the peer connection; open a new one."""
 
     reason: str
 
@@ -265,7 +265,7 @@ class Nothing(TypedDict):
 
 @with_config(_CLOSED)
 class Reconnect(TypedDict):
-    """The connection is about to close, and what to do then."""
+    """The connection is about to close; `action` says what to do next."""
 
     action: Literal["resume", "reconnect", "disconnect"]
     reason: str
@@ -273,7 +273,7 @@ class Reconnect(TypedDict):
 
 @with_config(_CLOSED)
 class Pong(TypedDict):
-    """The answer to `ping`; `seq_ack` is the one that was sent, null where there was none."""
+    """The answer to `ping`; `seq_ack` repeats the client's, null if it sent none."""
 
     seq_ack: int | None
 

@@ -90,9 +90,9 @@ def _ice(lines: list[str]) -> IceParameters | None:
     if not ufrags and not passwords:
         return None
     if len(ufrags) != 1 or len(passwords) != 1:
-        raise _bad("ice-ufrag and ice-pwd go together, and are the same throughout")
+        raise _bad("ice-ufrag and ice-pwd must appear together, and be the same in all sections")
     if not _UFRAG.fullmatch(ufrags[0]) or not _PASSWORD.fullmatch(passwords[0]):
-        raise _bad("ice-ufrag and ice-pwd are not as RFC 8839 section 5.4 has them")
+        raise _bad("ice-ufrag and ice-pwd do not follow RFC 8839 section 5.4")
     return IceParameters(ufrags[0], passwords[0])
 
 
@@ -113,7 +113,7 @@ def _values(lines: list[str], name: str) -> list[str]:
 
 
 def _bad(why: str) -> ClientMistake:
-    return ClientMistake("bad_sdp", f"the SDP fragment cannot be understood: {why}")
+    return ClientMistake("bad_sdp", f"the server cannot read the SDP fragment: {why}")
 
 
 SDP_TYPE = "application/sdp"
@@ -163,9 +163,9 @@ def one_way_offer(body: bytes, way: Way) -> str:
         raise ClientMistake(code_for_media(error.code), error.message, {"reason": error.code}) from None
     for line in offer.audio:
         if line.direction not in (way.direction, "sendrecv"):
-            raise ClientMistake("bad_sdp", f"an audio line is {line.direction}: {way.name} wants {way.direction}")
+            raise ClientMistake("bad_sdp", f"an audio m-line is {line.direction}: {way.name} needs {way.direction}")
     if way is WHIP and len(offer.audio) > 1:
-        raise ClientMistake("bad_sdp", "more than one audio line: one voice is published")
+        raise ClientMistake("bad_sdp", "more than one audio m-line: WHIP publishes one voice")
     return _turned(text, way.direction)
 
 
@@ -197,7 +197,7 @@ def check_match(header: str | None, tag: str) -> None:
     tags = [_TAG.fullmatch(one) for one in header.split(",")]
     # The comparison is the strong one: a weak tag matches nothing.
     if not any(one and not one[1] and f'"{one[2]}"' == tag for one in tags):
-        raise ClientMistake("stale", "That ICE session is over: another one has begun since.")
+        raise ClientMistake("stale", "That ICE session has ended: a newer one has replaced it.")
 
 
 def link_headers(servers: Iterable[Mapping[str, object]]) -> list[str]:

@@ -51,93 +51,91 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     dev: bool = Field(
-        False, description="Try it out on this machine: loopback only, a secret of its own, tokens for the asking."
-    )
-    host: str = Field("", description="Address that HTTP listens on. Empty: all of them; with `dev`: loopback.")
-    port: int = Field(8080, ge=0, le=65535, description="TCP port of HTTP and WebSocket; 0 takes any free one.")
-    tls_certificate: Path | None = Field(
-        None, description="PEM file with the certificate chain; read again when it changes."
-    )
-    tls_key: Path | None = Field(None, description="PEM file with the private key; read again when it changes.")
-    allow_plain_http: bool = Field(
         False,
-        description="Serve plain HTTP to other machines with no proxy between. Browsers give it no microphone.",
+        description="Try Parley on this machine: loopback only, its own secret, tokens for every client that asks.",
+    )
+    host: str = Field("", description="Address for HTTP. Empty: all addresses; with `dev`: loopback.")
+    port: int = Field(8080, ge=0, le=65535, description="TCP port of HTTP and WebSocket; 0 chooses a free one.")
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate chain; reloaded when it changes."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the private key; reloaded when it changes.")
+    allow_plain_http: bool = Field(
+        False, description="Serve plain HTTP to other machines without a proxy. Browsers then allow no microphone."
     )
     trusted_proxies: Networks = Field(
-        (), description="Networks of the reverse proxies whose `X-Forwarded-*` and `Forwarded` headers are believed."
+        (), description="Networks of reverse proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted."
     )
     allowed_origins: Origins = Field(
-        (), description="Web origins, besides the server's own, whose pages may connect and call the API."
+        (), description="Web origins, in addition to the server's own, whose pages may connect and call the API."
     )
-    media_port: int = Field(7882, ge=0, le=65535, description="UDP port of all media; 0 takes any free one.")
-    media_bind: Addresses = Field(
-        (), description="Addresses that media listens on. Empty: each address of this machine."
-    )
+    media_port: int = Field(7882, ge=0, le=65535, description="UDP port of all media; 0 chooses a free one.")
+    media_bind: Addresses = Field((), description="Addresses for media. Empty: all addresses of this machine.")
     media_advertise: Addresses = Field(
-        (), description="Addresses given to clients for media. Empty: the public one first, then those bound."
+        (), description="Media addresses sent to clients. Empty: the public address first, then the bound ones."
     )
     public_address: str = Field(
-        "",
-        description="Behind NAT: this machine's address as the internet sees it; `auto` asks a STUN server.",
+        "", description="Behind NAT: the public address of this machine; `auto` asks a STUN server."
     )
     stun_servers: StunServers = Field(
-        (), description="STUN servers that clients are told of, and that `public_address: auto` asks."
+        (), description="STUN servers that the server sends to clients and uses for `public_address: auto`."
     )
     jwt_secret: SecretStr = Field(
         SecretStr(""),
-        description=f"Signs tokens with HS256; {SHORTEST} bytes or more. Not needed with `dev`, nor with public keys.",
+        description=f"Signs tokens with HS256; {SHORTEST} bytes or more. Not needed with `dev` or with public keys.",
     )
     jwt_public_keys: PublicKeys = Field(
-        (), description="PEM files with public keys of who else issues tokens (RSA, Ed25519): `path` or `kid=path`."
+        (), description="PEM files with public keys of other token issuers (RSA, Ed25519): `path` or `kid=path`."
     )
     jwks_file: Path | None = Field(
-        None, description="File with a JSON Web Key Set of who else issues tokens; read again when it changes."
+        None, description="File with a JSON Web Key Set of another token issuer; the server reloads it when it changes."
     )
-    jwks_url: str = Field("", description="The same by https; fetched at start and every `jwks_refresh`.")
-    jwks_refresh: Seconds = Field(600.0, description="How often `jwks_url` is fetched.")
+    jwks_url: str = Field(
+        "", description="https URL of such a key set; the server fetches it at start and every `jwks_refresh`."
+    )
+    jwks_refresh: Seconds = Field(600.0, description="Interval between fetches of `jwks_url`.")
     jwks_least_interval: Seconds = Field(
-        30.0, description="Time between two fetches at least, however many tokens name a key that is not known."
+        30.0, description="Minimum time between two fetches, however many tokens name an unknown key."
     )
     server_url: str = Field(
-        "", description="The running server that commands speak to. Empty: this machine, at `port`.", max_length=2000
+        "", description="URL of the running server for commands. Empty: this machine, at `port`.", max_length=2000
     )
     api_key: SecretStr = Field(
-        SecretStr(""),
-        description="API key or token that commands show the server. Empty: a token signed with the secret set here.",
+        SecretStr(""), description="API key or token that commands send. Empty: a token signed with the secret."
     )
-    data_dir: Path = Field(Path("data"), description="Folder of what the server keeps.")
+    data_dir: Path = Field(Path("data"), description="Folder for the data of the server.")
     node_name: str = Field(
         "parley",
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        description="Name of this server in the history of calls; another one for each that shares a database.",
+        description="Name of this server in the call history; unique among servers that share a database.",
     )
     database_url: SecretStr = Field(
         SecretStr(""),
         description="`postgresql://user:password@host/name`, or `sqlite:///path`. Empty: `parley.db` in `data_dir`.",
     )
-    database_pool_size: int = Field(10, ge=1, le=500, description="Connections to the database at most.")
+    database_pool_size: int = Field(10, ge=1, le=500, description="Maximum number of connections to the database.")
     database_statement_timeout: Seconds = Field(
-        5.0, description="Time for one statement, for a lock, and for a connection to become free."
+        5.0, description="Maximum time for one statement, for a lock, and to wait for a free connection."
     )
-    slots: int = Field(8, ge=1, le=32, description="Voices that one person can hear at once.")
-    max_participants: int = Field(200, ge=1, le=10_000, description="People in one room, unless it says otherwise.")
+    slots: int = Field(8, ge=1, le=32, description="Maximum number of voices that a participant hears at once.")
+    max_participants: int = Field(
+        200, ge=1, le=10_000, description="Maximum number of participants in a room without its own limit."
+    )
     duplicate_identity: Literal["kick_old", "reject_new"] = Field(
-        "kick_old", description="Who stays when an identity joins a room a second time."
+        "kick_old", description="Which session stays when an identity joins a room a second time."
     )
-    auto_create_rooms: bool = Field(True, description="Whether a token may enter a room that nobody has made.")
-    invite_guests: bool = Field(
-        True, description="Whether an invite alone lets in, as a guest; else it takes a token too."
-    )
-    webhook_url: str = Field("", description="A webhook that hears every event, besides those that are added later.")
+    auto_create_rooms: bool = Field(True, description="Whether a token can open an ad-hoc room (not in the database).")
+    invite_guests: bool = Field(True, description="Whether an invite alone lets a guest in; else it needs a token too.")
+    webhook_url: str = Field("", description="Webhook for every event, in addition to those added over the API.")
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="Signs what goes to `webhook_url`: `whsec_` and base64 of 24 to 64 bytes."
     )
     webhook_allow_private: bool = Field(
-        False, description="Webhooks may go to private, loopback and link-local addresses, and to those by plain http."
+        False, description="Allow webhooks to private, loopback and link-local addresses, also over plain http."
     )
-    webhook_timeout: Seconds = Field(15.0, description="Time for a webhook's target to answer.")
+    webhook_timeout: Seconds = Field(15.0, description="Maximum time for a webhook's receiver to answer.")
     event_retention_days: int = Field(
-        7, ge=SHORTEST_DAYS, le=365, description="Days for which events are kept, delivered or not."
+        7, ge=SHORTEST_DAYS, le=365, description="Days for which the server stores events, delivered or not."
     )
     token_issuer: str = Field("", description="The `iss` that tokens must have. Empty: any.")
     token_audience: str = Field("", description="The `aud` that tokens must have. Empty: any.")
@@ -145,10 +143,10 @@ class Settings(BaseSettings):
         600,
         ge=1,
         le=1_000_000,
-        description="Requests a minute of one person, service or unknown address; not pages and probes.",
+        description="Requests a minute of one identity, API key or unauthenticated address; not pages and probes.",
     )
     messages_per_second: float = Field(
-        50.0, gt=0, le=10_000, allow_inf_nan=False, description="Signaling messages a second from one person."
+        50.0, gt=0, le=10_000, allow_inf_nan=False, description="Signaling messages a second of one session."
     )
     joins_per_minute: int = Field(10, ge=1, le=10_000, description="Joins a minute of one identity.")
     sockets_per_identity: int = Field(5, ge=1, le=1000, description="WebSockets of one identity at a time.")
@@ -156,16 +154,17 @@ class Settings(BaseSettings):
         10, ge=1, le=10_000, description="Failed authentications a minute from one address."
     )
     overload_lag: Seconds = Field(
-        0.1, description="How late the event loop may be before joins are refused; calls that are on go on."
+        0.1, description="Lag of the event loop above which the server refuses joins; current calls go on."
     )
-    auth_timeout: Seconds = Field(5.0, description="Time to authenticate on a new WebSocket.")
-    seat_timeout: Seconds = Field(60.0, description="How long a lost person's seat in a room is kept.")
-    read_timeout: Seconds = Field(10.0, description="Time to send a whole request, headers and body.")
-    write_timeout: Seconds = Field(30.0, description="Time to take a whole answer.")
-    shutdown_timeout: Seconds = Field(5.0, description="Time for clients to take their leave when the server stops.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    auth_timeout: Seconds = Field(5.0, description="Maximum time to authenticate on a new WebSocket.")
+    seat_timeout: Seconds = Field(60.0, description="How long the server keeps the session after a lost connection.")
+    read_timeout: Seconds = Field(10.0, description="Maximum time for a client to send a request, headers and body.")
+    write_timeout: Seconds = Field(30.0, description="Maximum time for a client to read an answer.")
+    shutdown_timeout: Seconds = Field(5.0, description="Maximum time for clients to disconnect when the server stops.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level of log lines.")
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="One JSON object a line, or lines for people. `auto`: by whether it goes to a terminal."
+        "auto",
+        description="`json`: an object a line; `console`: readable; `auto`: `console` on a terminal, else `json`.",
     )
     metrics_enabled: bool = Field(True, description="Serve `/metrics`.")
     metrics_networks: Networks = Field(
@@ -272,13 +271,13 @@ def load_settings(
 def warnings_about(settings: Settings, environment: Mapping[str, str] | None = None) -> list[str]:
     """What works, and is still worth a line at start."""
     said = [
-        f"{name} is set, and means nothing to this version."
+        f"{name} is set, but this version ignores it."
         for name in unused_variables(os.environ if environment is None else environment)
     ]
     if settings.has_public_keys and not (settings.token_issuer or settings.token_audience):
-        said.append("Tokens are taken from whoever signs with those public keys: set token_audience or token_issuer.")
+        said.append("The server accepts every token signed with those public keys: set token_audience or token_issuer.")
     if settings.allow_plain_http and not settings.tls:
-        said.append("Plain HTTP: browsers give the microphone to pages of localhost or HTTPS only.")
+        said.append("Plain HTTP: browsers allow the microphone only on pages of localhost or HTTPS.")
     return said
 
 
@@ -313,25 +312,25 @@ def _read_yaml(path: Path) -> Mapping[Any, Any]:
             f"the settings file {path} cannot be read", f"{why}", f"Check --config and {CONFIG_VARIABLE}."
         ) from error
     except yaml.YAMLError as error:
-        raise BadSettings(f"the settings file {path} is no YAML", str(error), "Correct that line.") from error
+        raise BadSettings(f"the settings file {path} is not YAML", str(error), "Correct that line.") from error
     if document is None:
         return {}
     if not isinstance(document, Mapping):
         raise BadSettings(
-            f"the settings file {path} is not a list of settings",
-            "its top is no mapping",
+            f"the settings file {path} does not contain settings",
+            "its top level is not a mapping",
             "Write lines like `port: 8080`.",
         )
     return document
 
 
 def _unknown(names: list[UnknownName]) -> BadSettings:
-    what = "; ".join(f"{one.name} in {one.where} is no setting" for one in names)
+    what = "; ".join(f"{one.name} in {one.where} is not a setting" for one in names)
     near = [f"{one.nearest} instead of {one.name}" for one in names if one.nearest]
     return BadSettings(
         what,
-        "a setting that is not known would be silently without effect",
-        (f"Did you mean {', '.join(near)}? " if near else "Take it away. ") + "All settings are in docs/settings.md.",
+        "the server does not ignore unknown settings, because a typo would go unnoticed",
+        (f"Did you mean {', '.join(near)}? " if near else "Remove it. ") + "All settings are in docs/settings.md.",
     )
 
 
@@ -342,7 +341,7 @@ def _invalid(error: ValidationError, written: Mapping[str, Written]) -> BadSetti
         origin = written.get(name)
         value = "(a secret)" if name in SECRETS else repr(origin.value if origin else one["input"])
         reason = one["msg"].removeprefix("Value error, ")
-        parts.append((f"{name} = {value} ({origin.where if origin else 'default'}) is not possible", reason))
+        parts.append((f"{name} = {value} ({origin.where if origin else 'default'}) is not valid", reason))
     return BadSettings("; ".join(what for what, _ in parts), "; ".join(why for _, why in parts), "Correct the value.")
 
 
@@ -350,7 +349,7 @@ def _check_safe(settings: Settings, written: Mapping[str, Written]) -> None:
     """Safe by default: what would leave a server open, or useless, is refused at start and not later."""
     if settings.jwks_file is not None and settings.jwks_url:
         raise BadSettings(
-            "jwks_file and jwks_url are both set", "only one key set is kept up to date", "Take one of them away."
+            "jwks_file and jwks_url are both set", "the server uses one key set only", "Remove one of them."
         )
     if "jwt_secret" in written or not (settings.dev or settings.has_public_keys):
         where = written["jwt_secret"].where if "jwt_secret" in written else "PARLEY_JWT_SECRET"
@@ -360,32 +359,32 @@ def _check_safe(settings: Settings, written: Mapping[str, Written]) -> None:
     )
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         missing = "tls_key" if settings.tls_key is None else "tls_certificate"
-        raise BadSettings(f"{missing} is missing", "HTTPS needs certificate and key", f"Set {missing} too.")
+        raise BadSettings(f"{missing} is missing", "HTTPS needs both a certificate and a key", f"Set {missing} too.")
     if settings.public_address == "auto" and not settings.stun_servers:
         raise BadSettings(
-            "public_address = 'auto' is not possible",
+            "public_address = 'auto' is not valid",
             "there is no STUN server to ask",
             "Set stun_servers, or write the address itself.",
         )
     if settings.dev and not settings.loopback_only:
         raise BadSettings(
-            f"host = {settings.host!r} is not possible with dev",
-            "dev gives a token to whoever asks, so it listens on loopback only",
-            "Take host away, or run without dev and with a secret.",
+            f"host = {settings.host!r} is not valid with dev",
+            "dev gives a token to every client that asks, so it listens on loopback only",
+            "Remove host, or run without dev and with a secret.",
         )
     if not (settings.tls or settings.loopback_only or settings.trusted_proxies or settings.allow_plain_http):
         raise BadSettings(
             f"plain HTTP on {' and '.join(settings.http_hosts)} is refused",
-            "tokens would go over the network in the clear, and browsers give no microphone to such a page",
+            "tokens would cross the network unencrypted, and browsers do not allow the microphone on such a page",
             "Set tls_certificate and tls_key; or trusted_proxies, if a proxy serves HTTPS; or host: 127.0.0.1;"
-            " or, knowing all this, allow_plain_http: true.",
+            " or, if you accept these risks, allow_plain_http: true.",
         )
 
 
 def _check_secret(secret: str, where: str) -> None:
     if reason := weakness(secret):
         raise BadSettings(
-            f"the secret that signs tokens ({where}) is not good enough",
+            f"the secret that signs tokens ({where}) is too weak",
             reason,
             "Make one with `openssl rand -base64 48` and set PARLEY_JWT_SECRET. To try things out: parley serve --dev.",
         )

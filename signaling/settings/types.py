@@ -42,7 +42,7 @@ def parse_duration(value: Any) -> Any:
     try:
         return float(text)
     except ValueError:
-        raise ValueError("a duration is a number of seconds, or like 10s, 1m30s, 500ms") from None
+        raise ValueError("write a duration as a number of seconds, or like 10s, 1m30s, 500ms") from None
 
 
 def check_address(value: str) -> str:
@@ -50,7 +50,7 @@ def check_address(value: str) -> str:
     try:
         return str(ip_address(value.strip().strip("[]")))
     except ValueError:
-        raise ValueError("this is no IP address; a name is not looked up here") from None
+        raise ValueError("this is not an IP address; the server does not resolve names here") from None
 
 
 def check_public_address(value: str) -> str:
@@ -64,7 +64,7 @@ def check_network(value: Any) -> Network:
     try:
         return ip_network(str(value).strip(), strict=False)
     except ValueError:
-        raise ValueError("this is no network; write one like 10.0.0.0/8 or fd00::/8") from None
+        raise ValueError("this is not a network; write one like 10.0.0.0/8 or fd00::/8") from None
 
 
 def check_origin(value: str) -> str:
@@ -73,10 +73,10 @@ def check_origin(value: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}":
         raise ValueError(
-            "an origin is like https://example.org or https://example.org:8443, without a path; * is refused"
+            "write an origin like https://example.org or https://example.org:8443, without a path; * is not allowed"
         )
     if "@" in parts.netloc:
-        raise ValueError("an origin has no user name")
+        raise ValueError("an origin must not contain a user name")
     return text
 
 
@@ -91,12 +91,12 @@ def check_database_url(value: str) -> str:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        raise ValueError("this is no URL with a host and a port") from None
+        raise ValueError("this is not a URL with a host and a port") from None
     if parts.scheme == "sqlite":
         if not value.startswith("sqlite:///") or len(parts.path) < 2 or parts.query or parts.fragment:
-            raise ValueError("a SQLite database is like sqlite:///parley.db or sqlite:////var/lib/parley/parley.db")
+            raise ValueError("write a SQLite database like sqlite:///parley.db or sqlite:////var/lib/parley/parley.db")
     elif parts.scheme not in ("postgresql", "postgres"):
-        raise ValueError("a database is like postgresql://user:password@host/name or sqlite:///path")
+        raise ValueError("write a database like postgresql://user:password@host/name or sqlite:///path")
     elif len(parts.path) < 2 or port == 0:
         raise ValueError("the name of the database is missing: postgresql://user:password@host/name")
     return value
@@ -107,7 +107,7 @@ def check_stun_server(value: str) -> str:
     found = _STUN.fullmatch(value.strip())
     port = int(found["port"] or STUN_PORT) if found else 0
     if not found or not 0 < port < 65536:
-        raise ValueError("a STUN server is like stun:stun.example.org:3478")
+        raise ValueError("write a STUN server like stun:stun.example.org:3478")
     return f"stun:{found['host']}:{port}"
 
 
@@ -115,7 +115,7 @@ def check_public_key(value: str) -> str:
     """A PEM file, as `path` or `kid=path`."""
     kid, sign, path = value.rpartition("=")
     if not path or (sign and not kid):
-        raise ValueError("a public key is a PEM file, written as path or kid=path")
+        raise ValueError("write a public key as the path of a PEM file, or as kid=path")
     return value
 
 
@@ -125,7 +125,7 @@ def check_jwks_url(value: str) -> str:
     parts = urlsplit(text)
     near = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     if text and (not parts.hostname or parts.username or not (parts.scheme == "https" or near)):
-        raise ValueError("the URL of a key set is https; who could change the answer could sign tokens")
+        raise ValueError("the URL of a key set must be https; an attacker who changes the answer could sign tokens")
     return text
 
 
@@ -149,22 +149,20 @@ def check_static(url: str, secret: str, *, allow_private: bool) -> None:
     """Raises BadSettings, which does not repeat the secret."""
     if bool(url) != bool(secret):
         missing = "webhook_url" if secret else "webhook_secret"
-        raise BadSettings(
-            f"{missing} is missing", "a webhook needs a target, and a secret that signs", f"Set {missing} too."
-        )
+        raise BadSettings(f"{missing} is missing", "a webhook needs a URL and a secret", f"Set {missing} too.")
     if not url:
         return
     try:
         check_url(url, allow_private=allow_private)
     except ClientMistake as mistake:
         raise BadSettings(
-            f"webhook_url = {url!r} is not possible", mistake.message.removeprefix("url: "), "Correct the value."
+            f"webhook_url = {url!r} is not valid", mistake.message.removeprefix("url: "), "Correct the value."
         ) from None
     try:
         parse_secret(secret)
     except ClientMistake as mistake:
         raise BadSettings(
-            "webhook_secret = (a secret) is not possible",
+            "webhook_secret = (a secret) is not valid",
             mistake.message.removeprefix("secret: "),
             'Make one with `echo "whsec_$(openssl rand -base64 32)"`.',
         ) from None

@@ -49,10 +49,10 @@ async def add(connection: AsyncConnection, ban: Ban) -> bool:
     """
     check_text("reason", ban.reason, words.REASON_LENGTH)
     if ban.identity is None and ban.address_hash is None:
-        raise ClientMistake("bad_message", "a ban names an identity or an address")
+        raise ClientMistake("bad_message", "a ban must name an identity or an address")
     check_text("identity", ban.identity or "", words.IDENTITY_LENGTH)
     if ban.expires_at is not None and ban.expires_at <= ban.created_at:
-        raise ClientMistake("bad_message", "a ban ends after it begins")
+        raise ClientMistake("bad_message", "a ban must end after it begins")
     return await insert_once(connection, table, values_of(ban))
 
 
@@ -82,7 +82,7 @@ async def lift(connection: AsyncConnection, ban_id: str, by: str, utc: datetime)
     lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
     row = (await connection.execute(lifting.returning(*columns_of(table, Ban)))).mappings().one_or_none()
     if row is None:
-        raise ClientMistake("not_found", "there is no such ban that holds")
+        raise ClientMistake("not_found", "there is no active ban with this id")
     return load(Ban, row)
 
 

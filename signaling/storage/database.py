@@ -222,8 +222,8 @@ class Database:
         if number < LEAST_POSTGRESQL * 10_000:
             raise Refusal(
                 "the PostgreSQL of the database is too old",
-                f"it is version {number // 10_000}, and this server works with {LEAST_POSTGRESQL} and newer",
-                "Upgrade it, or correct DATABASE_URL; without one the server keeps a database of its own.",
+                f"it is version {number // 10_000}, and this server needs {LEAST_POSTGRESQL} or newer",
+                "Upgrade it, or correct DATABASE_URL. Without that variable the server uses its own SQLite file.",
             )
 
 
@@ -316,7 +316,7 @@ def _make_file(settings: DatabaseSettings) -> None:
 
 def _damaged(settings: DatabaseSettings, why: str) -> Refusal:
     return Refusal(
-        f"the database {settings.path} is damaged or no SQLite database",
+        f"the database {settings.path} is damaged or not a SQLite database",
         why,
         f"Restore it from a backup, or rescue what is left with `sqlite3 {settings.path} .recover`;"
         " the server starts with none at all where you move the file away.",

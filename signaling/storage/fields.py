@@ -72,7 +72,7 @@ def _check_value(field: str, value: Any, depth: int) -> None:
     elif isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
-                raise ClientMistake("bad_message", f"{field}: names of members are text")
+                raise ClientMistake("bad_message", f"{field}: names of members must be strings")
             _check_scalar(field, name)
             _check_value(field, item, depth - 1)
     else:
@@ -89,4 +89,4 @@ def _check_scalar(field: str, value: Any) -> None:
         if abs(value) > _LARGEST_INTEGER:
             raise ClientMistake("bad_message", f"{field}: whole numbers within 2 to the 53rd")
     elif value is not None:
-        raise ClientMistake("bad_message", f"{field}: only what JSON has")
+        raise ClientMistake("bad_message", f"{field}: only JSON values")

@@ -22,7 +22,7 @@ MOST_USES = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteOrder:
-    """An invite as it is asked for. `invitee` is the identity that it is for; without, whoever has the link."""
+    """A request for an invite. `invitee` is the identity that it is for; without, whoever has the link."""
 
     room_id: str
     created_by: str
@@ -60,7 +60,7 @@ async def create(
     check_word("role", order.role, words.ROOM_ROLES)
     check_number("max_uses", order.max_uses, 1, MOST_USES)
     if not timedelta(seconds=1) <= order.lifetime <= LONGEST:
-        raise ClientMistake("bad_message", f"an invite lives between a second and {LONGEST.days} days")
+        raise ClientMistake("bad_message", f"an invite must be valid for between a second and {LONGEST.days} days")
     token = new_invite_token(random)
     invite = Invite(
         id=uuid7(utc, random),

@@ -80,7 +80,7 @@ async def prepare(settings: DatabaseSettings) -> MigrationStatus:
         if found.state == "behind" and not settings.embedded:
             raise Refusal(
                 "the tables of the database are older than this version",
-                f"they are at {found.current}, and this version works with {found.head}",
+                f"they are at {found.current}, and this version needs {found.head}",
                 "Stop the servers that use it, make a backup, and run `parley db upgrade`.",
             )
         return await upgrade(database)
@@ -96,7 +96,7 @@ async def open_or_refuse(database: Database, seconds: float | None = None) -> No
         raise Refusal(
             "the database does not answer",
             error.message,
-            "Start it, or correct DATABASE_URL; without one the server keeps a database of its own.",
+            "Start it, or correct DATABASE_URL. Without that variable the server uses its own SQLite file.",
         ) from error
 
 
@@ -111,7 +111,7 @@ def _refuse_unusable(found: MigrationStatus) -> None:
         raise Refusal(
             "the tables of the database are half-migrated",
             f"the revision is {found.current or 'not known'}, and {', '.join(found.missing)} is not as it should be",
-            "Restore a backup, or begin with an empty database; nothing was changed.",
+            "Restore a backup, or start with an empty database. Nothing was changed.",
         )
 
 

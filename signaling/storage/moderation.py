@@ -70,7 +70,7 @@ async def append(connection: AsyncConnection, event: ModerationEvent) -> bool:
 
 
 async def page(connection: AsyncConnection, wanted: ModerationFilter, request: PageRequest) -> Page[ModerationEvent]:
-    """Acts, the newest first."""
+    """Moderation actions, newest first."""
     conditions: list[ColumnElement[bool]] = [
         table.c[name] == value
         for name in ("room_id", "target", "actor", "action")

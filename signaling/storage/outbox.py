@@ -46,7 +46,7 @@ _FAMILY = re.compile(r"[a-z_]{1,32}\.\*")
 def check_filter(patterns: Sequence[str]) -> tuple[str, ...]:
     """The patterns, each once and in order, if each can name an event. Raises ClientMistake (`bad_message`)."""
     if not 1 <= len(patterns) <= MOST_PATTERNS:
-        raise ClientMistake("bad_message", f"events: 1 to {MOST_PATTERNS} of them; {EVERYTHING} is all")
+        raise ClientMistake("bad_message", f"events: needs 1 to {MOST_PATTERNS} entries; {EVERYTHING} means all")
     for pattern in patterns:
         if pattern != EVERYTHING and not any(covers(pattern, event) for event in EVENTS):
             raise ClientMistake("bad_message", f"events: each is one of {', '.join(EVENTS)}, room.* or *")
@@ -71,7 +71,7 @@ LARGEST_PAYLOAD = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """Something that happened. `room_id` is empty for what concerns no room; `event` is like `room.created`."""
+    """One event. `room_id` is empty for what concerns no room; `event` is like `room.created`."""
 
     id: str
     event: str
@@ -119,7 +119,7 @@ async def head(connection: AsyncConnection) -> int:
 
 
 async def oldest(connection: AsyncConnection) -> int | None:
-    """The position of the first event that is still kept."""
+    """The position of the first event that is still stored."""
     found: int | None = (await connection.execute(select(func.min(table.c.position)))).scalar_one()
     return found
 

@@ -89,7 +89,7 @@ def _seal(scope: str, microseconds: int, row_id: str) -> str:
 
 
 def _foreign() -> ClientMistake:
-    return ClientMistake("bad_message", "the cursor is not one of this list")
+    return ClientMistake("bad_message", "the cursor does not belong to this list")
 
 
 Item = TypeVar("Item")

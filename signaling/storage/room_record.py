@@ -120,7 +120,7 @@ def check_room(room: RoomFields) -> None:
     """
     check_text("name", room.name, words.NAME_LENGTH, least=1)
     if clean_name(room.name) != room.name:
-        raise ClientMistake("bad_message", "name: no control characters, and no white space but single spaces within")
+        raise ClientMistake("bad_message", "name: no control characters, and only single spaces between words")
     check_text("description", room.description, words.DESCRIPTION_LENGTH)
     check_word("room_type", room.room_type, words.ROOM_TYPES)
     check_word("quality_preset", room.quality_preset, words.QUALITY_PRESETS)
@@ -139,6 +139,6 @@ def check_room(room: RoomFields) -> None:
         if not isinstance(getattr(room, name), bool):
             raise ClientMistake("bad_message", f"{name}: true or false")
     if room.scheduled_end is not None and room.scheduled_end.tzinfo is None:
-        raise ClientMistake("bad_message", "scheduled_end: a time with its zone")
+        raise ClientMistake("bad_message", "scheduled_end: a time with a time zone")
     check_settings(room.settings)
     check_object("metadata", room.metadata)

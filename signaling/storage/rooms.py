@@ -66,7 +66,7 @@ async def create(connection: AsyncConnection, chosen: RoomFields, creation: Crea
         await connection.execute(insert(table).values(**_columns(room)))
     except IntegrityError as error:
         if is_conflict(error):
-            raise ClientMistake("already_exists", f"there is a room {room_id} already") from None
+            raise ClientMistake("already_exists", f"the room id {room_id} is taken") from None
         raise
     return room
 

@@ -99,4 +99,4 @@ def may_be_id(text: str) -> bool:
 def refuse_from_settings(webhook_id: str) -> None:
     """Raises ClientMistake (`forbidden`) for the webhook that the settings name: it is changed there."""
     if webhook_id == FROM_SETTINGS:
-        raise ClientMistake("forbidden", "this webhook comes from the settings; change it there")
+        raise ClientMistake("forbidden", "the settings define this webhook; change it there")

@@ -36,7 +36,7 @@ async def create(
     utc, random = made
     count = (await connection.execute(select(func.count()).select_from(table))).scalar_one()
     if count >= MOST_WEBHOOKS:
-        raise ClientMistake("bad_message", f"there are {MOST_WEBHOOKS} webhooks already, and there may not be more")
+        raise ClientMistake("bad_message", f"there are {MOST_WEBHOOKS} webhooks already, which is the limit")
     return await _insert(connection, chosen, (uuid7(utc, random), secret), by, utc)
 
 

@@ -78,8 +78,8 @@ const FINAL = new Set([
 const MICROPHONE_ERRORS = /** @type {Record<string, [string, string]>} */ ({
   NotAllowedError: ["microphone_denied", "The browser or its user did not allow the microphone."],
   NotFoundError: ["microphone_missing", "There is no microphone."],
-  OverconstrainedError: ["microphone_missing", "The chosen microphone is not there."],
-  NotReadableError: ["microphone_busy", "Another program holds the microphone."],
+  OverconstrainedError: ["microphone_missing", "The chosen microphone is missing."],
+  NotReadableError: ["microphone_busy", "Another program uses the microphone."],
 });
 
 /** What went wrong. `code` is stable: the server's codes, and the SDK's own (`connection_lost`, `microphone_denied`...). */
@@ -130,7 +130,7 @@ export class Microphone {
   async open(changes) {
     const constraints = { ...this.constraints, ...changes };
     if (!navigator.mediaDevices) {
-      throw new ParleyError("microphone_insecure", "Browsers give the microphone to https pages and localhost only.");
+      throw new ParleyError("microphone_insecure", "Browsers allow the microphone only on https pages and localhost.");
     }
     let stream;
     try {
@@ -424,7 +424,7 @@ class Signaling {
         const address = new URL(`api/v1/rooms/${this.room}/`, this.url.replace("ws", "http"));
         socket = plain ? new HttpSocket(address) : new WebSocket(this.url, protocols);
       } catch {
-        return this.#lose("token_invalid", "A token may hold letters, digits and -._ only.");
+        return this.#lose("token_invalid", "A token may contain only letters, digits and -._");
       }
       this.#socket = socket;
       this.#after("open", OPEN_WITHIN, () => this.#opening && this.#lose("connection_failed", "The server did not answer."));
@@ -471,7 +471,7 @@ class Signaling {
   /** Ends the socket. @param {boolean} [forget] and the session */
   close(forget) {
     if (forget) this.#session = null;
-    this.#lose("connection_lost", "The connection was closed here.", true);
+    this.#lose("connection_lost", "The client closed the connection.", true);
   }
 
   /** @param {string} text @param {string} token */
@@ -515,7 +515,7 @@ class Signaling {
   #ping() {
     const heard = this.#heard;
     this.send("ping", { seq_ack: this.#seq });
-    this.#after("pong", PONG_WITHIN, () => heard === this.#heard && this.#lose("connection_lost", "The server fell silent."));
+    this.#after("pong", PONG_WITHIN, () => heard === this.#heard && this.#lose("connection_lost", "The server stopped answering."));
     this.#after("open", PING_EVERY, () => this.#ping());
   }
 
@@ -760,7 +760,7 @@ export class Client extends EventTarget {
    */
   setVolume(id, volume) {
     const identity = this.participants.get(id)?.identity;
-    if (!identity) throw new ParleyError("no_such_participant", "Nobody with this id is here.");
+    if (!identity) throw new ParleyError("no_such_participant", "There is no participant with this id.");
     this.#volumes.set(identity, Math.min(2, Math.max(0, volume)));
     this.#applyGains();
   }
@@ -802,7 +802,7 @@ export class Client extends EventTarget {
     if (!this.#token) this.#token = typeof this.tokenSource === "function" ? await this.tokenSource() : this.tokenSource;
     if (this.#ended) {
       this.microphone.close();
-      throw new ParleyError("client_initiated", "You left before you were in.");
+      throw new ParleyError("client_initiated", "You left before the join was complete.");
     }
     const welcome = await this.signaling.open(this.#token);
     if (welcome.resumed) return this.#resumed();
@@ -1077,7 +1077,7 @@ export class Client extends EventTarget {
       this.#failures++;
       if (!this.#unreachable) {
         this.#unreachable = true;
-        this.#emit("error", new ParleyError("media_unreachable", "No way to the server's media port was found."));
+        this.#emit("error", new ParleyError("media_unreachable", "The server's media port is unreachable."));
       }
       this.#renewMedia();
     });

@@ -10,17 +10,17 @@ from signaling.storage.outbox import TEST, OutboxEvent
 
 
 class EventView(BaseModel):
-    """Something that happened."""
+    """One event."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(description="Its name: the same one each time that it is told. Also in the header webhook-id.")
-    type: str = Field(description="Like room.created.")
-    timestamp: datetime = Field(description="When it happened: RFC 3339, UTC.")
-    room: str | None = Field(description="The id of the room; null for what concerns none.")
-    seq: int = Field(description="Its number in its room, from 1 and without gaps.")
-    position: int = Field(description="Its number on the server, from 1 and without gaps; `after` takes it.")
-    data: dict[str, Any] = Field(description="What it tells, by its type.")
+    id: str = Field(description="The id of the event, the same at each delivery. Also in the header webhook-id.")
+    type: str = Field(description="The type, such as room.created.")
+    timestamp: datetime = Field(description="The time of the event: RFC 3339, UTC.")
+    room: str | None = Field(description="The id of the room; null for events without a room.")
+    seq: int = Field(description="The number of the event in its room, from 1, without gaps.")
+    position: int = Field(description="The number of the event on the server, from 1, without gaps; use it as `after`.")
+    data: dict[str, Any] = Field(description="The content, by type of event.")
 
     @classmethod
     def of(cls, event: OutboxEvent) -> Self:

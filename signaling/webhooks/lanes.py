@@ -44,7 +44,7 @@ def judge(status: int) -> Outcome:
     if 200 <= status < 300:
         return Outcome("delivered", status)
     if status == 410:
-        return Outcome("gone", status, "status 410: the target wants no more")
+        return Outcome("gone", status, "status 410: the receiver wants no more events")
     return Outcome("failed", status, f"status {status}")
 
 

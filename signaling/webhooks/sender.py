@@ -81,7 +81,7 @@ class Sender:
         for *_, address in found:
             why = refusal(str(address[0]), secure=secure, allow_private=self._allow_private)
             if why is not None:
-                raise ClientMistake("bad_message", f"url: it leads where webhooks do not go: {why}")
+                raise ClientMistake("bad_message", f"url: webhooks must not go to this address: {why}")
 
     def _session(self, *, secure: bool) -> aiohttp.ClientSession:
         def make_socket(address: tuple[Any, ...]) -> socket.socket:

@@ -27,7 +27,7 @@ def test_an_operator_makes_a_room_mutes_and_removes_somebody_and_reads_the_trail
     ben.page.locator("#name").fill("Ben")
     ben.page.locator("#join-button").click()
     row = page.get_by_role("list", name="People in this room now").get_by_role("listitem").filter(has_text="Ben")
-    expect(row).to_contain_text("May be heard")
+    expect(row).to_contain_text("Can be heard")
     identity = row.get_attribute("data-identity")
     ana.join(server.url, "den")
     ana.hears(ben)

@@ -78,7 +78,7 @@ def test_an_invite_link_of_a_moderator_joins_a_private_room_with_a_password(
     expect(chidi.page.locator("#password-problem")).to_contain_text("This room has a password")
     chidi.page.goto(f"{server.url}/parley.js")
     come_in(chidi.page, link, "Chidi")
-    expect(chidi.page.get_by_role("alert")).to_contain_text("does not work any more")
+    expect(chidi.page.get_by_role("alert")).to_contain_text("no longer works")
 
 
 def test_who_came_by_an_invite_is_heard(server: ServerProcess, people: People) -> None:
@@ -99,7 +99,7 @@ def test_a_link_that_was_withdrawn_says_so_before_anybody_writes_a_name(server: 
     assert ask(server, "DELETE", f"/api/v1/rooms/attic/invites/{made['id']}") == 204
     (ana,) = people("Ana")
     ana.page.goto(made["link"])
-    expect(ana.page.get_by_role("alert")).to_contain_text("used up or withdrawn, or its time is over")
-    expect(ana.page.get_by_role("alert")).to_contain_text("Ask whoever sent it for a new one")
+    expect(ana.page.get_by_role("alert")).to_contain_text("used up, revoked or expired")
+    expect(ana.page.get_by_role("alert")).to_contain_text("Ask the sender for a new one")
     assert "invite" not in ana.page.evaluate("location.hash")
     assert made["token"] not in server.stderr + server.stdout

@@ -43,7 +43,7 @@ def test_the_password_of_a_room_is_asked_for_beside_its_field(server: ServerProc
     expect(page.locator("#password-problem")).to_contain_text("has a password")
     page.keyboard.type("simsim")
     page.keyboard.press("Enter")
-    expect(page.locator("#password-problem")).to_contain_text("not the password")
+    expect(page.locator("#password-problem")).to_contain_text("password is wrong")
     expect(page.get_by_label("Password of the room")).to_be_focused()
     page.keyboard.type("sesame")
     page.keyboard.press("Enter")

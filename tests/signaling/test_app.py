@@ -76,7 +76,7 @@ async def test_a_task_that_died_is_said_when_it_is_taken():
 
 async def test_a_taken_media_port_is_a_refusal_with_a_remedy(tmp_path):
     media = RememberingMedia()
-    media.fails = PortUnavailable("port_unavailable", "another process has this port")
+    media.fails = PortUnavailable("port_unavailable", "another process uses this port")
     app = build_app(settings_for(tmp_path), make_media=lambda _settings, _observer: media)
     with pytest.raises(PortTaken) as caught:
         await serve(app, lambda _app, _port: None)

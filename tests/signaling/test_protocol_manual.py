@@ -68,13 +68,13 @@ def test_the_limits_are_those_of_the_settings() -> None:
     settings = CallSettings()
     for sentence in (
         f"| time to authenticate | {settings.auth_seconds:.0f} s |",
-        f"| seat without a sign of life | {settings.seat_seconds:.0f} s |",
+        f"| session without activity of signaling or media | {settings.seat_seconds:.0f} s |",
         f"| message | {settings.message_bytes:,} bytes |",
         f"| messages of a session | {settings.messages_per_second:.0f} a second, {settings.message_burst} at once;",
         f"{settings.message_burst // 2} dropped close the connection |",
         f"| `join` | {settings.joins_per_minute} a minute",
         f"| connections | {settings.sockets_per_identity} at a time",
-        f"| forged tokens | {settings.failed_auths_per_minute} a minute",
+        f"| failed authentications | {settings.failed_auths_per_minute} a minute",
         f"| messages waiting for a slow reader | {settings.queue_messages}, or 1 MiB;",
         f"The last {MOST_MESSAGES} messages",
     ):

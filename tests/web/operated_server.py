@@ -32,7 +32,7 @@ class OperatedServer(ServerProcess):
     operator = ""
 
     def start(self) -> None:
-        """As the server does; then its operator's token is asked for."""
+        """Server default; then its operator's token is asked for."""
         super().start()
         self.operator = self.ask("POST", "/dev/token", {"role": "operator", "name": "Olga"})["token"]
 

@@ -86,7 +86,7 @@ class Stub:
 
     async def join(self, session: Session, payload: Payload, id_: object) -> None:
         if payload["room"] == "locked":
-            await session.send("error", {"code": "password_required", "message": "This room has a password."}, id_)
+            await session.send("error", {"code": "password_required", "message": "This room needs a password."}, id_)
             return
         if payload["room"] == "barred":
             told = {"code": "banned", "message": "You are banned.", "details": {"until": TEN_DAYS_LATER}}

@@ -119,7 +119,7 @@ def test_what_is_no_token_is_told_in_words(operated: OperatedServer, open_page: 
     expect(page.get_by_role("alert")).to_have_text("Paste a token or an API key.")
     page.get_by_label("Token or API key").fill("nonsense")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("The server does not take this token")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not accept this token")
     expect(page.get_by_label("Token or API key")).to_be_focused()
     expect(page.get_by_label("Token or API key")).to_have_attribute("aria-invalid", "true")
 
@@ -146,7 +146,7 @@ def test_a_token_that_runs_out_leads_back_to_the_door(operated: OperatedServer, 
     expect(page.get_by_text("Nobody is here.")).to_be_visible()
     gone = {"code": "token_expired", "title": "", "detail": ""}
     page.route("**/participants?**", lambda route: route.fulfill(status=401, json=gone))
-    expect(page.get_by_role("alert")).to_contain_text("This token has run out.")
+    expect(page.get_by_role("alert")).to_contain_text("This token has expired.")
     assert page.evaluate("sessionStorage.length") == 0
 
 
@@ -164,7 +164,7 @@ def test_a_moderator_sees_their_room_and_no_more(operated: OperatedServer, open_
     person(page, "Wanda").get_by_role("button", name="Mute").click()
     expect(person(page, "Wanda")).to_contain_text("Muted by a moderator")
     page.goto(f"{operated.url}/admin#rooms=")
-    expect(page.get_by_text("You do not see all rooms of this server.")).to_be_visible()
+    expect(page.get_by_text("You cannot list all rooms of this server.")).to_be_visible()
     expect(page.get_by_role("button", name="Make a room")).to_have_count(0)
     page.get_by_label("Id of the room").fill("elsewhere")
     page.keyboard.press("Enter")
@@ -229,14 +229,14 @@ def test_rooms_are_found_by_name_with_who_is_in(operated: OperatedServer, open_p
 def test_a_room_that_nobody_keeps_is_shown_while_it_is_in_use(operated: OperatedServer, open_page: OpenPage) -> None:
     guest = operated.join("passing", "Pia")
     page = open_page(operated.admin())
-    passing = rows(page, "In use, but not kept").filter(has_text="passing")
+    passing = rows(page, "Ad-hoc rooms in use").filter(has_text="passing")
     expect(passing).to_contain_text("1 person")
     passing.get_by_role("link", name="passing").click()
-    expect(person(page, "Pia")).to_contain_text("May be heard")
+    expect(person(page, "Pia")).to_contain_text("Can be heard")
     expect(page.get_by_role("navigation", name="Of this room").get_by_role("link")).to_have_text(
         ["People", "Bans", "Audit trail", "History"]
     )
-    page.get_by_role("button", name="Keep this room").click()
+    page.get_by_role("button", name="Store this room").click()
     dialog(page, "Make a room").get_by_role("button", name="Make the room").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("link", name="All rooms").click()
@@ -265,9 +265,9 @@ def test_settings_are_changed_and_a_change_in_between_is_told(operated: Operated
     page.get_by_label("Name").fill("The cabin")
     page.get_by_role("textbox", name="Password").fill("sesame")
     page.get_by_label("Moderated").check()
-    page.get_by_label("People at most").fill("12")
+    page.get_by_label("Maximum participants").fill("12")
     page.get_by_label("Sound").select_option("Music")
-    page.get_by_label("Keep the messages of the chat").check()
+    page.get_by_label("Store chat messages").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("button", name="Saved")).to_be_visible()
     kept = operated.ask("GET", f"{ROOMS}/cabin")
@@ -281,14 +281,14 @@ def test_settings_are_changed_and_a_change_in_between_is_told(operated: Operated
     }
     assert kept["settings"] == {"colour": "blue", "message_history": {"keep": True, "days": 30}}
     operated.ask("PATCH", f"{ROOMS}/cabin", {"name": "Other"}, headers={"If-Match": "*"})
-    page.get_by_label("People at most").fill("9")
+    page.get_by_label("Maximum participants").fill("9")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("Somebody changed it while you were looking.")
+    expect(page.get_by_role("alert")).to_contain_text("It changed while you were editing.")
     expect(page.get_by_label("Name")).to_have_value("Other")
-    page.get_by_label("People at most").fill("0")
+    page.get_by_label("Maximum participants").fill("0")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_label("People at most")).to_be_focused()
-    expect(page.get_by_label("People at most")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Maximum participants")).to_be_focused()
+    expect(page.get_by_label("Maximum participants")).to_have_attribute("aria-invalid", "true")
 
 
 def test_a_room_is_deleted_after_a_question(operated: OperatedServer, open_page: OpenPage) -> None:
@@ -316,7 +316,7 @@ def test_people_come_and_go_and_each_act_is_seen(operated: OperatedServer, open_
     dora = person(page, "Dora")
     expect(dora).to_contain_text("Listening only")
     dora.get_by_role("button", name="Give the floor").click()
-    expect(dora).to_contain_text("May be heard")
+    expect(dora).to_contain_text("Can be heard")
     expect(dora.get_by_role("button", name="Take the floor")).to_be_focused()
     dora.get_by_role("button", name="Mute: dora", exact=True).click()
     expect(dora).to_contain_text("Muted by a moderator")
@@ -362,12 +362,12 @@ def test_a_removal_and_a_ban_stand_in_the_trail_and_the_ban_is_lifted(
     expect(rows(page, "Audit trail")).to_have_count(1)
     page.get_by_label("To", exact=True).fill("nobody")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Nothing was done here.")).to_be_visible()
+    expect(page.get_by_text("There are no entries.")).to_be_visible()
     part(page, "Bans")
     expect(rows(page, "Bans")).to_contain_text("bert")
     page.get_by_role("button", name="Lift the ban of bert").click()
     expect(page.get_by_text("Nobody is banned.")).to_be_visible()
-    page.get_by_label("Also those that are over").check()
+    page.get_by_label("Include bans that have ended").check()
     expect(rows(page, "Bans")).to_contain_text("lifted")
     part(page, "History")
     expect(rows(page, "People who were here")).to_have_count(2)
@@ -377,8 +377,8 @@ def test_a_removal_and_a_ban_stand_in_the_trail_and_the_ban_is_lifted(
 
 def test_somebody_who_is_away_is_banned_from_the_server(operated: OperatedServer, open_page: OpenPage) -> None:
     page = open_page(operated.admin("bans="))
-    page.get_by_role("button", name="Ban somebody").click()
-    asked = dialog(page, "Ban somebody from the whole server")
+    page.get_by_role("button", name="Ban an identity").click()
+    asked = dialog(page, "Ban an identity from the whole server")
     asked.get_by_label("Identity").fill("troll")
     asked.get_by_label("For how long").select_option("For good")
     asked.get_by_role("button", name="Ban", exact=True).click()
@@ -396,7 +396,7 @@ def test_while_the_server_is_away_the_page_says_so_and_goes_on_afterwards(
     expect(page.get_by_text("0 people, live")).to_be_visible()
     away = {"code": "storage_unavailable", "title": "", "detail": ""}
     page.route("**/participants?**", lambda route: route.fulfill(status=503, json=away))
-    expect(page.get_by_text("The database cannot be reached at the moment.")).to_be_visible()
+    expect(page.get_by_text("The database is unreachable at the moment.")).to_be_visible()
     page.unroute("**/participants?**")
     expect(page.get_by_text("0 people, live")).to_be_visible()
 
@@ -419,10 +419,10 @@ def test_an_invite_is_shown_once_and_withdrawn(operated: OperatedServer, open_pa
     page = open_page(operated.admin("room=gangway&part=invites"))
     page.get_by_role("button", name="Make an invite").click()
     asked = dialog(page, "Make an invite")
-    asked.get_by_label("Lets in, people").fill("0")
+    asked.get_by_label("Number of uses").fill("0")
     asked.get_by_role("button", name="Make the link").click()
-    expect(asked.get_by_label("Lets in, people")).to_be_focused()
-    asked.get_by_label("Lets in, people").fill("5")
+    expect(asked.get_by_label("Number of uses")).to_be_focused()
+    asked.get_by_label("Number of uses").fill("5")
     asked.get_by_label("Works for").select_option("7 days")
     asked.get_by_label("They come in as").select_option("Moderator")
     asked.get_by_role("button", name="Make the link").click()
@@ -431,8 +431,8 @@ def test_an_invite_is_shown_once_and_withdrawn(operated: OperatedServer, open_pa
     expect(rows(page, "Invites")).to_contain_text("For 5 people")
     expect(rows(page, "Invites")).to_contain_text("moderator")
     assert link.rpartition("=")[2] not in page.content()
-    page.get_by_role("button", name="Withdraw").click()
-    expect(rows(page, "Invites")).to_contain_text("withdrawn")
+    page.get_by_role("button", name="Revoke").click()
+    expect(rows(page, "Invites")).to_contain_text("revoked")
 
 
 def test_a_key_is_shown_once_works_and_is_withdrawn(operated: OperatedServer, open_page: OpenPage) -> None:
@@ -450,9 +450,9 @@ def test_a_key_is_shown_once_works_and_is_withdrawn(operated: OperatedServer, op
     page.get_by_role("button", name="Done").click()
     row = rows(page, "API keys").filter(has_text="lighthouse")
     expect(row).to_contain_text("event.read")
-    row.get_by_role("button", name="Withdraw…").click()
-    dialog(page, "Withdraw lighthouse?").get_by_role("button", name="Withdraw", exact=True).click()
-    expect(row).to_contain_text("withdrawn")
+    row.get_by_role("button", name="Revoke…").click()
+    dialog(page, "Revoke lighthouse?").get_by_role("button", name="Revoke", exact=True).click()
+    expect(row).to_contain_text("revoked")
 
 
 def test_a_webhook_is_added_tested_turned_off_and_deleted(operated: OperatedServer, open_page: OpenPage) -> None:
@@ -467,7 +467,7 @@ def test_a_webhook_is_added_tested_turned_off_and_deleted(operated: OperatedServ
     row = rows(page, "Webhooks")
     expect(row).to_contain_text("call.started")
     row.get_by_role("button", name="Test").click()
-    expect(row.get_by_role("status")).to_contain_text(re.compile(r"It did not get there|does not connect"))
+    expect(row.get_by_role("status")).to_contain_text(re.compile(r"The delivery failed|does not connect"))
     row.get_by_role("button", name="Turn off").click()
     expect(row.get_by_role("button", name="Turn on")).to_be_visible()
     row.get_by_role("button", name="Delete…").click()

@@ -29,13 +29,13 @@ def test_every_route_is_there_with_its_fields_and_errors(operated: OperatedServe
         assert all(one["name"] in told for one in operation.get("parameters", [])), name
     rooms = page.locator("#post_api_v1_rooms")
     expect(rooms).to_contain_text("max_participants")
-    expect(rooms).to_contain_text("1 to 64 characters, for people.")
+    expect(rooms).to_contain_text("Display name: 1 to 64 characters.")
     expect(rooms.locator(".fields").nth(1).locator("li").first).to_contain_text("name string required")
 
 
 def test_a_search_narrows_and_a_deep_link_opens(operated: OperatedServer, open_page: OpenPage) -> None:
     page = open_page(f"{operated.url}/docs")
-    page.get_by_label("Find a route").fill("invite revoke delete")
+    page.get_by_label("Find a route").fill("invite withdraw delete")
     expect(page.locator("#found")).to_have_text("No route has these words.")
     page.get_by_label("Find a route").fill("delete invites")
     expect(page.locator("#found")).to_have_text("1 route")
@@ -56,7 +56,7 @@ def test_a_route_is_tried_by_keyboard_alone(operated: OperatedServer, open_page:
     page.keyboard.press("Enter")
     tab_to(page, "#bearer")
     page.keyboard.insert_text(operated.operator)
-    page.get_by_label("Find a route").fill("see a room rooms/{id}")
+    page.get_by_label("Find a route").fill("get a room rooms/{id}")
     page.locator("#get_api_v1_rooms_id > summary").press("Enter")
     tab_to(page, ".trying > summary")
     page.keyboard.press("Enter")

@@ -129,7 +129,7 @@ def test_an_old_invitation_is_explained_and_another_may_be_given(stub: tuple[str
     page = open_page(f"{stub[1]}/#room=closed&token=expired")
     page.get_by_label("Your name").fill("Ana")
     page.get_by_role("button", name="Join the room").click()
-    expect(page.get_by_role("alert")).to_contain_text("This invitation has run out")
+    expect(page.get_by_role("alert")).to_contain_text("This invitation has expired")
     page.get_by_label("Invitation", exact=True).fill(f"{stub[1]}/#room=closed&token=stub.Ana")
     page.get_by_role("button", name="Join the room").click()
     expect(page.get_by_role("heading", level=1, name="closed")).to_be_focused()
@@ -224,7 +224,10 @@ def test_a_hold_is_shown_to_both_and_taken_back(stub: tuple[str, str], open_page
 
 @pytest.mark.parametrize(
     ("room", "words"),
-    [("kept", "This room keeps its messages (days: 7)."), ("open", "Messages last as long as the call.")],
+    [
+        ("kept", "This room stores its messages (days: 7)."),
+        ("open", "The server does not store messages: they end with the call."),
+    ],
 )
 def test_the_chat_says_whether_messages_are_kept(
     stub: tuple[str, str], open_page: OpenPage, room: str, words: str

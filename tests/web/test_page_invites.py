@@ -9,7 +9,7 @@ from tests.web.conftest import OpenPage
 from tests.web.stub_server import GOOD_INVITE
 from tests.web.test_page_accessibility import LOOKS, enter, violations
 
-OVER = re.compile("does not work any more.*Ask whoever sent it for a new one")
+OVER = re.compile("no longer works.*Ask the sender for a new one")
 
 
 def opened(open_page: OpenPage, address: str, invite: str = GOOD_INVITE, **look: object) -> Page:
@@ -30,7 +30,7 @@ def test_an_invite_names_its_room_asks_for_a_name_and_joins(
     expect(page.get_by_role("textbox", name="Room", exact=True)).to_be_hidden()
     expect(page.get_by_label("Invitation", exact=True)).to_be_hidden()
     page.get_by_role("button", name="Join the room").click()
-    expect(page.get_by_text("Write the name that others should see.")).to_be_visible()
+    expect(page.get_by_text("Enter the name that others see.")).to_be_visible()
     enter(page, "Ben")
     expect(page.get_by_role("heading", level=1)).to_have_text("den")
     assert page.evaluate("location.hash") == "#room=den"
@@ -89,14 +89,14 @@ def test_who_may_invite_makes_a_link_and_others_share_the_plain_one(
     assert violations(owner) == []
     owner.get_by_role("button", name="Copy the link").click()
     dialog = owner.get_by_role("dialog", name="Invite people")
-    expect(dialog).to_contain_text("It names the room only.")
+    expect(dialog).to_contain_text("This link only names the room.")
     assert violations(owner) == [], "before"
     dialog.get_by_label("Lets in").select_option("1 person")
     dialog.get_by_label("Works for").select_option("1 hour")
     dialog.get_by_role("button", name="Make an invite link").click()
     link = dialog.get_by_label("Link to this room")
     expect(link).to_have_value(f"{stub[1]}/#invite=for-1-3600")
-    expect(dialog).to_contain_text("it lets in 1 person, for 1 hour, and asks for no password")
+    expect(dialog).to_contain_text("lets in 1 person for 1 hour, without a password")
     assert violations(owner) == [], "after"
     assert owner.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     member = open_page(f"{stub[1]}/#room={room}&token=stub.Ben", **look)
@@ -113,5 +113,5 @@ def test_in_development_too_and_a_room_that_is_not_kept_is_explained(
     enter(page, "Ana")
     page.get_by_role("button", name="Invite").click()
     page.get_by_role("button", name="Make an invite link").click()
-    expect(page.get_by_role("alert").filter(has_text="does not keep this room")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="does not store this room")).to_be_visible()
     expect(page.get_by_label("Link to this room")).to_have_value(f"{stub[0]}/#room=unkept")

@@ -32,7 +32,7 @@ function bans(session, path, where) {
   function row(ban) {
     const over = ban.lifted_at || (ban.expires_at && Date.parse(ban.expires_at) <= Date.now());
     const who = ban.identity ?? "an address";
-    const lift = over ? [chip(ban.lifted_at ? "lifted" : "over")] : [button("Lift", () => once(/** @type {any} */ (lift[0]), () => liftIt(ban)), { kind: "quiet small", label: `Lift the ban of ${who}` })];
+    const lift = over ? [chip(ban.lifted_at ? "lifted" : "expired")] : [button("Lift", () => once(/** @type {any} */ (lift[0]), () => liftIt(ban)), { kind: "quiet small", label: `Lift the ban of ${who}` })];
     const words = create("div", { className: "grow" },
       create("h3", { textContent: who }),
       create("p", { className: "quiet" }, create("span", { textContent: `by ${ban.created_by}, ` }), moment(ban.created_at), ...(ban.expires_at ? [moment(ban.expires_at, " · until ")] : [create("span", { textContent: " · for good" })])),
@@ -46,14 +46,14 @@ function bans(session, path, where) {
     await list.show();
   }
 
-  const make = button("Ban somebody", () => {
+  const make = button("Ban an identity", () => {
     /** @type {import("./fields.js").Field[]} */
     const fields = [
-      { name: "identity", label: "Identity", required: true, longest: 128, hint: "As their token names them. They need not be here." },
+      { name: "identity", label: "Identity", required: true, longest: 128, hint: "The identity in their token. They may be absent." },
       { name: "duration", label: "For how long", kind: "select", options: DURATIONS, value: "86400" },
       { name: "reason", label: "Reason", longest: 256 },
     ];
-    askFor({ title: `Ban somebody from ${where}`, fields, submit: "Ban", danger: true }, async ({ identity, duration, reason }) => {
+    askFor({ title: `Ban an identity from ${where}`, fields, submit: "Ban", danger: true }, async ({ identity, duration, reason }) => {
       await session.post(path, { identity, ...(duration ? { duration: Number(duration) } : {}), ...(reason ? { reason } : {}) });
       told(`${identity} is banned.`);
       await list.show();
@@ -61,6 +61,6 @@ function bans(session, path, where) {
   }, { picture: "shield" });
 
   list.show();
-  const also = create("label", { className: "choice" }, ended, create("span", { textContent: "Also those that are over" }));
+  const also = create("label", { className: "choice" }, ended, create("span", { textContent: "Include bans that have ended" }));
   return section(`Banned from ${where}`, [also, make], list.element);
 }

@@ -13,7 +13,7 @@ const EVERY = 2000;
 const MOST = 200;
 /** @type {[string, string][]} */
 export const DURATIONS = [["", "For good"], ["600", "10 minutes"], ["3600", "1 hour"], ["86400", "1 day"], ["604800", "7 days"], ["2592000", "30 days"]];
-const REASON = { name: "reason", label: "Reason", longest: 256, hint: "Told to the person, and kept in the audit trail." };
+const REASON = { name: "reason", label: "Reason", longest: 256, hint: "Shown to the participant, and stored in the audit trail." };
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./room.js").Place} Place */
@@ -36,7 +36,7 @@ class People {
     this.list = create("ul", { className: "rows" });
     this.list.setAttribute("aria-label", "People in this room now");
     this.empty = create("div");
-    const keep = !place.kept && session.is("operator") ? [button("Keep this room", () => makeRoom(session, place.id), { kind: "quiet small", picture: "plus" })] : [];
+    const keep = !place.kept && session.is("operator") ? [button("Store this room", () => makeRoom(session, place.id), { kind: "quiet small", picture: "plus" })] : [];
     this.element = create("section", { className: "part" }, create("header", {}, create("h2", { textContent: "In the room now" }), create("div", { className: "tools" }, this.count, ...keep)), this.list, this.empty);
     this.pulse = new Pulse(() => this.look(), EVERY);
   }
@@ -75,7 +75,7 @@ class People {
     }
     this.list.hidden = !items.length;
     if (items.length) this.empty.replaceChildren();
-    else if (!this.empty.firstChild) this.empty.replaceChildren(nothing("Nobody is here.", "Whoever comes in is shown at once."));
+    else if (!this.empty.firstChild) this.empty.replaceChildren(nothing("Nobody is here.", "New participants appear at once."));
   }
 }
 
@@ -147,7 +147,7 @@ class Person {
   }
 
   #kick() {
-    askFor({ title: `Remove ${this.shown}?`, words: "They leave the room at once, and the token that they came with does not let them in again.", fields: [REASON], submit: "Remove", danger: true }, async ({ reason }) => {
+    askFor({ title: `Remove ${this.shown}?`, words: "They leave the room at once, and their token no longer lets them in.", fields: [REASON], submit: "Remove", danger: true }, async ({ reason }) => {
       await this.#act({ action: "kick", reason });
       told(`${this.shown} was removed.`);
     });
@@ -155,7 +155,7 @@ class Person {
 
   #ban() {
     const fields = [{ name: "duration", label: "For how long", kind: /** @type {"select"} */ ("select"), options: DURATIONS, value: "86400" }, REASON];
-    askFor({ title: `Ban ${this.shown}?`, words: "They leave the room at once, and cannot come back with any token while the ban lasts.", fields, submit: "Ban", danger: true }, async ({ duration, reason }) => {
+    askFor({ title: `Ban ${this.shown}?`, words: "They leave the room at once, and cannot come back with any token until the ban ends.", fields, submit: "Ban", danger: true }, async ({ duration, reason }) => {
       await this.#act({ action: "ban", duration: duration && Number(duration), reason });
       told(`${this.shown} was banned.`);
     });
@@ -196,5 +196,5 @@ function statusOf({ state, mute, deaf, suppressed, held, self_mute: muted, self_
   if (suppressed) return ["mic-off", "Listening only", ""];
   if (held) return ["hold", "On hold", ""];
   if (deafened) return ["headphones-off", "Not listening", ""];
-  return muted ? ["mic-off", "Muted by themselves", ""] : ["mic", "May be heard", "open"];
+  return muted ? ["mic-off", "Muted by themselves", ""] : ["mic", "Can be heard", "open"];
 }

@@ -16,7 +16,7 @@ export const ROOM_TYPES = [
 /** @type {[string, string][]} */
 const PRESETS = [["low", "Low: least bandwidth"], ["standard", "Standard"], ["high", "High"], ["music", "Music"]];
 /** @type {[string, string][]} */
-const DUPLICATES = [["", "As the server does"], ["kick_old", "The newer one stays"], ["reject_new", "The older one stays"]];
+const DUPLICATES = [["", "Server default"], ["kick_old", "The newer one stays"], ["reject_new", "The older one stays"]];
 const USUAL_DAYS = 30;
 
 /** @typedef {import("./fields.js").Field} Field */
@@ -29,25 +29,25 @@ function groupsOf(room, anyOwner) {
       { name: "name", label: "Name", value: room.name, required: true, longest: 64 },
       { name: "description", label: "Description", kind: "area", value: room.description, longest: 1000 },
       { name: "room_type", label: "What it is for", kind: "select", options: ROOM_TYPES, value: room.room_type },
-      ...(anyOwner ? [{ name: "owner", label: "Owner", value: room.owner, longest: 128, hint: "An identity. Owners may all in their room." }] : []),
+      ...(anyOwner ? [{ name: "owner", label: "Owner", value: room.owner, longest: 128, hint: "An identity. The owner has all permissions in the room." }] : []),
     ]],
     ["Who comes in", [
       { name: "is_private", label: "Private", kind: "check", value: room.is_private, hint: "People need an invite or the password." },
-      { name: "password", label: room.has_password ? "New password" : "Password", kind: "password", longest: 256, hint: room.has_password ? "It has one. Leave this empty to keep it." : "It has none." },
-      ...(room.has_password ? [/** @type {Field} */ ({ name: "no_password", label: "Take the password away", kind: "check" })] : []),
-      { name: "max_participants", label: "People at most", kind: "number", value: room.max_participants, min: 1, max: 10_000, required: true },
-      { name: "duplicate_identity", label: "Who joins twice", kind: "select", options: DUPLICATES, value: room.duplicate_identity ?? "" },
+      { name: "password", label: room.has_password ? "New password" : "Password", kind: "password", longest: 256, hint: room.has_password ? "The room has a password. Leave this empty to keep it." : "The room has no password." },
+      ...(room.has_password ? [/** @type {Field} */ ({ name: "no_password", label: "Remove the password", kind: "check" })] : []),
+      { name: "max_participants", label: "Maximum participants", kind: "number", value: room.max_participants, min: 1, max: 10_000, required: true },
+      { name: "duplicate_identity", label: "If an identity joins twice", kind: "select", options: DUPLICATES, value: room.duplicate_identity ?? "" },
     ]],
     ["How they talk", [
-      { name: "is_moderated", label: "Moderated", kind: "check", value: room.is_moderated, hint: "People listen until they are given the floor." },
+      { name: "is_moderated", label: "Moderated", kind: "check", value: room.is_moderated, hint: "Members only listen until a moderator gives them the floor." },
       { name: "quality_preset", label: "Sound", kind: "select", options: PRESETS, value: room.quality_preset },
       { name: "allow_recording", label: "May be recorded", kind: "check", value: room.allow_recording },
-      { name: "keep_messages", label: "Keep the messages of the chat", kind: "check", value: history?.keep },
-      { name: "message_days", label: "For so many days", kind: "number", value: history?.days ?? USUAL_DAYS, min: 1, max: 3650 },
+      { name: "keep_messages", label: "Store chat messages", kind: "check", value: history?.keep },
+      { name: "message_days", label: "Days to store them", kind: "number", value: history?.days ?? USUAL_DAYS, min: 1, max: 3650 },
     ]],
     ["How long it lasts", [
       { name: "scheduled_end", label: "Ends at", kind: "moment", value: room.scheduled_end },
-      { name: "is_temporary", label: "Temporary", kind: "check", value: room.is_temporary, hint: "It is deleted when it has been empty for a while." },
+      { name: "is_temporary", label: "Temporary", kind: "check", value: room.is_temporary, hint: "The server deletes it when it has been empty for a while." },
       { name: "empty_timeout", label: "Empty for, seconds", kind: "number", value: room.empty_timeout, min: 0, max: 2_592_000, required: true },
     ]],
     ["Where it belongs", [
@@ -125,12 +125,12 @@ export function settingsPart(session, place) {
   }
 
   const remove = button("Delete this room…", () => {
-    askFor({ title: `Delete ${place.kept.name}?`, words: "Whoever is in it is put out at once. Its settings, invites and bans are gone for good; its history stays.", submit: "Delete the room", danger: true }, async () => {
+    askFor({ title: `Delete ${place.kept.name}?`, words: "All participants are removed at once. The settings, invites and bans are deleted; the history stays.", submit: "Delete the room", danger: true }, async () => {
       await session.ask(ofRoom(place.id), { method: "DELETE" });
       told(`${place.kept.name} is deleted.`);
       location.hash = "rooms";
     });
   }, { kind: "quiet danger" });
-  const end = section("Delete the room", [], create("p", { className: "hint", textContent: "There is no way back." }), remove);
+  const end = section("Delete the room", [], create("p", { className: "hint", textContent: "This cannot be undone." }), remove);
   return { element: create("div", {}, form, end) };
 }

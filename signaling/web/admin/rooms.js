@@ -34,24 +34,24 @@ export function roomsView(session) {
 export function makeRoom(session, id = "") {
   const fields = /** @type {import("./fields.js").Field[]} */ ([
     { name: "name", label: "Name", required: true, longest: 64, value: id },
-    { name: "id", label: "Id", longest: 64, value: id, hint: "It stands in the link: letters, digits, - and _. Made from the name where you leave it empty." },
+    { name: "id", label: "Id", longest: 64, value: id, hint: "Part of the link: letters, digits, - and _. Leave it empty to make it from the name." },
     { name: "room_type", label: "What it is for", kind: "select", options: ROOM_TYPES, value: "group" },
-    { name: "password", label: "Password", kind: "password", hint: "Without one, whoever has a token for the room comes in." },
+    { name: "password", label: "Password", kind: "password", hint: "Without a password, anybody with a token for the room can join." },
     { name: "is_private", label: "Private", kind: "check", hint: "People need an invite or the password." },
-    { name: "is_moderated", label: "Moderated", kind: "check", hint: "People listen until they are given the floor." },
+    { name: "is_moderated", label: "Moderated", kind: "check", hint: "Members only listen until a moderator gives them the floor." },
   ]);
   askFor({ title: "Make a room", fields, submit: "Make the room" }, async (values) => {
     const order = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
     order.id ??= roomFrom(values.name) || undefined;
     const room = await session.post("rooms", order);
-    told(`The room ${room.name} is made.`);
+    told(`The room ${room.name} is created.`);
     location.hash = new URLSearchParams({ room: room.id }).toString();
   });
 }
 
 /** For who may not see them all: the one that they know of. */
 function openOne() {
-  const field = fieldOf({ name: "room", label: "Id of the room", hint: "You do not see all rooms of this server. Name the one that you look after.", longest: 64 });
+  const field = fieldOf({ name: "room", label: "Id of the room", hint: "You cannot list all rooms of this server. Enter the id of the room that you manage.", longest: 64 });
   const form = create("form", { className: "card line" }, field, create("button", { className: "button primary", textContent: "Open" }));
   form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
@@ -70,12 +70,12 @@ class RoomList {
   /** @param {Session} session */
   constructor(session) {
     this.session = session;
-    this.list = new PagedList("Rooms", (cursor) => this.#load(cursor), (room) => this.#row(room), ["No rooms here yet.", "Make one, and its link is ready to be shared."]);
+    this.list = new PagedList("Rooms", (cursor) => this.#load(cursor), (room) => this.#row(room), ["No rooms here yet.", "Make one, then share its link."]);
     this.others = create("ul", { className: "rows" });
-    this.others.setAttribute("aria-label", "In use, but not kept");
-    this.unkept = section("In use, but not kept", [], create("p", { className: "hint", textContent: "Somebody talks there now. When they leave, nothing of these rooms stays." }), this.others);
+    this.others.setAttribute("aria-label", "Ad-hoc rooms in use");
+    this.unkept = section("Ad-hoc rooms in use", [], create("p", { className: "hint", textContent: "The server does not store these rooms: each ends when its last participant leaves." }), this.others);
     this.unkept.hidden = true;
-    this.element = create("div", {}, this.#searchField(), create("h2", { className: "unseen", textContent: "Kept rooms" }), this.list.element, this.unkept);
+    this.element = create("div", {}, this.#searchField(), create("h2", { className: "unseen", textContent: "Stored rooms" }), this.list.element, this.unkept);
     this.happenings = new Happenings(session, (rooms) => this.#refresh(rooms), () => [...this.#here.keys()]);
   }
 

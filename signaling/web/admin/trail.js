@@ -16,7 +16,7 @@ const ACTIONS = [
   ["participant.mute", "Mute"], ["participant.unmute", "Unmute"], ["participant.deafen", "Deafen"], ["participant.undeafen", "Undeafen"],
   ["participant.give_floor", "Give the floor"], ["participant.take_floor", "Take the floor"], ["participant.move", "Move"],
   ["participant.kick", "Remove"], ["participant.ban", "Ban"], ["participant.unban", "Lift a ban"],
-  ["invite.create", "Make an invite"], ["invite.revoke", "Withdraw an invite"],
+  ["invite.create", "Make an invite"], ["invite.revoke", "Revoke an invite"],
 ];
 /** @type {import("./fields.js").Field[]} */
 const FILTER = [
@@ -31,7 +31,7 @@ const FILTER = [
 export function trailPart(session, place) {
   const filter = create("form", { className: "filter" }, ...FILTER.map(fieldOf), create("button", { className: "button", textContent: "Show" }));
   filter.setAttribute("aria-label", "Filter");
-  const list = new PagedList("Audit trail", (cursor) => session.get(ofRoom(place.id, "audit"), { ...read(filter, FILTER), limit: PAGE, cursor }), row, ["Nothing was done here.", "Every act of a moderator stands here, with who did it and why."]);
+  const list = new PagedList("Audit trail", (cursor) => session.get(ofRoom(place.id, "audit"), { ...read(filter, FILTER), limit: PAGE, cursor }), row, ["There are no entries.", "The audit trail records every moderation action, who did it and why."]);
   filter.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     list.show();

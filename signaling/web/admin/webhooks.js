@@ -11,11 +11,11 @@ import { counted, problemInWords } from "./words.js";
 /** @type {Record<string, string>} */
 const DISABLED = { operator: "off", gone: "off: it answered that it is gone", gave_up: "off: nothing got there for three days" };
 /** @type {Record<string, string>} */
-const RESULTS = { delivered: "It got there.", gone: "It answered that it is gone.", refused: "The server does not connect to where the address leads.", failed: "It did not get there." };
+const RESULTS = { delivered: "Delivered.", gone: "The receiver answered that it is gone.", refused: "The server does not connect to this address.", failed: "The delivery failed." };
 
 /** @param {import("./session.js").Session} session @returns {import("./main.js").View} */
 export function webhooksView(session) {
-  const list = new PagedList("Webhooks", () => session.get("webhooks"), row, ["No webhooks.", "They tell a service of yours what happens: rooms, calls, people, moderation."]);
+  const list = new PagedList("Webhooks", () => session.get("webhooks"), row, ["No webhooks.", "A webhook sends events to your own service: rooms, calls, participants, moderation."]);
 
   /** @param {any} hook */
   function row(hook) {
@@ -37,11 +37,11 @@ export function webhooksView(session) {
       }
     }), { kind: "quiet small", label: `Test ${hook.url}` });
     const flip = button(hook.enabled ? "Turn off" : "Turn on", () => once(flip, async () => {
-      await attempt(() => session.ask(path, { method: "PATCH", body: { enabled: !hook.enabled }, etag: `"${hook.version}"` }), hook.enabled ? "It is off." : "It is on, and hears what it has missed.");
+      await attempt(() => session.ask(path, { method: "PATCH", body: { enabled: !hook.enabled }, etag: `"${hook.version}"` }), hook.enabled ? "The webhook is off." : "The webhook is on, and gets the events that it missed.");
       await list.show();
     }), { kind: "quiet small", label: `${hook.enabled ? "Turn off" : "Turn on"} ${hook.url}` });
     const remove = button("Delete…", () => {
-      askFor({ title: "Delete this webhook?", words: `${hook.url} is told nothing any more, nor what it has missed.`, submit: "Delete", danger: true }, async () => {
+      askFor({ title: "Delete this webhook?", words: `${hook.url} gets no more events, and not those that it missed.`, submit: "Delete", danger: true }, async () => {
         await session.remove(path);
         told("The webhook is deleted.");
         await list.show();
@@ -54,15 +54,15 @@ export function webhooksView(session) {
     /** @type {import("./fields.js").Field[]} */
     const fields = [
       { name: "url", label: "Address", required: true, hint: "https://…, where a service of yours listens." },
-      { name: "events", label: "Events", value: "*", hint: "Names, families as room.*, or * for all, with spaces between them." },
+      { name: "events", label: "Events", value: "*", hint: "Names, families such as room.*, or * for all, separated by spaces." },
       { name: "description", label: "Description", longest: 1000 },
     ];
     askFor({ title: "Add a webhook", fields, submit: "Add it" }, async ({ url, events, description }) => {
       const made = await session.post("webhooks", { url, events: wordsIn(events), ...(description ? { description } : {}) });
       await list.show();
-      setTimeout(() => showOnce({ title: "The secret of the webhook", words: "Copy it now: it is shown this once. Your service checks with it that what it hears comes from here.", label: "Secret", value: made.secret, copy: "Copy the secret" }));
+      setTimeout(() => showOnce({ title: "The secret of the webhook", words: "Copy it now: it is shown only once. Your service uses it to check that events come from this server.", label: "Secret", value: made.secret, copy: "Copy the secret" }));
     });
   }, { kind: "primary", picture: "plus" });
   list.show();
-  return { title: "Webhooks", section: "webhooks", tools: [make], body: create("div", {}, create("h2", { className: "unseen", textContent: "Who is told" }), list.element) };
+  return { title: "Webhooks", section: "webhooks", tools: [make], body: create("div", {}, create("h2", { className: "unseen", textContent: "List of webhooks" }), list.element) };
 }

@@ -5,27 +5,27 @@ import { problemInWords as problemOfCall } from "../page/words.js";
 /** @type {Record<string, string>} */
 const PROBLEMS = {
   unauthenticated: "The server does not know this token or key.",
-  token_invalid: "The server does not take this token or key. Check that it is whole, and of this server.",
-  token_expired: "This token has run out. Sign in with a fresh one.",
+  token_invalid: "The server does not accept this token or key. Check that it is complete and belongs to this server.",
+  token_expired: "This token has expired. Sign in with a new one.",
   token_missing: "Paste a token or an API key.",
   forbidden: "Your role does not allow that here. An operator or the owner of the room can do it, or give you the role.",
   banned: "You are banned from this server.",
   room_full: "That room is full.",
-  room_closed: "The time of that room is over.",
-  duplicate_identity: "This person is in that room already, from elsewhere.",
-  no_such_participant: "This person is not in the room any more.",
-  not_found: "It is not there any more. Somebody may have removed it.",
+  room_closed: "That room has ended.",
+  duplicate_identity: "This participant is in that room already, with another session.",
+  no_such_participant: "This participant is no longer in the room.",
+  not_found: "It no longer exists. It may have been deleted.",
   already_exists: "There is a room with this id already. Choose another one.",
-  stale: "Somebody changed it while you were looking. It is shown as it is now: look again before you save.",
-  storage_unavailable: "The database cannot be reached at the moment. Calls go on; try again in a minute.",
-  overloaded: "The server is too busy just now. Try again in a minute.",
-  internal: "Something went wrong in the server. Its log has more.",
+  stale: "It changed while you were editing. The page now shows the new version: check it before you save.",
+  storage_unavailable: "The database is unreachable at the moment. Calls go on; try again in a minute.",
+  overloaded: "The server is too busy right now. Try again in a minute.",
+  internal: "The server made an error. See its log.",
 };
 
 /** @param {{code?: string, message?: string}} error */
 export function problemInWords(error) {
   // What the server says of a wrong field is the better sentence: it names the field.
-  return error.code === "bad_message" ? `The server does not take that: ${error.message}` : (PROBLEMS[error.code ?? ""] ?? problemOfCall(error));
+  return error.code === "bad_message" ? `The server does not accept that: ${error.message}` : (PROBLEMS[error.code ?? ""] ?? problemOfCall(error));
 }
 
 /** @type {Record<string, string>} what was done, in the middle of a sentence: somebody ... somebody */
@@ -42,10 +42,10 @@ export const ACTS = {
   "participant.unban": "lifted the ban of",
   "server_ban.create": "banned from the server",
   "server_ban.lift": "lifted the server’s ban of",
-  "invite.create": "made",
-  "invite.revoke": "withdrew",
-  "apikey.create": "made",
-  "apikey.revoke": "withdrew",
+  "invite.create": "created",
+  "invite.revoke": "revoked",
+  "apikey.create": "created",
+  "apikey.revoke": "revoked",
 };
 
 /** @type {Record<string, string>} */
@@ -59,9 +59,9 @@ export const LEFT = {
   room_deleted: "the room was deleted",
   connection_lost: "the connection broke",
   migration: "moved to another room",
-  idle: "away for long",
+  idle: "away for too long",
   empty: "everybody left",
-  scheduled_end: "its time was over",
+  scheduled_end: "its scheduled end",
 };
 
 /** @param {string} word as `room_deleted` @param {Record<string, string>} names */

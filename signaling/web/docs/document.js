@@ -116,7 +116,7 @@ export function typeOf(schema) {
 /** What else is said of it: its description, its bounds, what it is otherwise. @param {Schema} schema */
 function aboutOf(schema) {
   const bounds = boundsOf(schema) || (schema.anyOf ?? []).map(boundsOf).find(Boolean) || "";
-  const otherwise = schema.default === undefined || schema.default === null || schema.default === "" ? "" : `Otherwise ${JSON.stringify(schema.default)}.`;
+  const otherwise = schema.default === undefined || schema.default === null || schema.default === "" ? "" : `Default: ${JSON.stringify(schema.default)}.`;
   return [schema.description, bounds, otherwise].filter(Boolean).join(" ");
 }
 

@@ -116,7 +116,7 @@ function shown(response, took, path, text, whole) {
     status,
     create("details", { className: "more" }, create("summary", { textContent: "Headers" }), scrolled("Headers of the answer", headers)),
     ...(text ? [scrolled("Body of the answer", text)] : [create("p", { className: "hint", textContent: "There is no body." })]),
-    ...(whole ? [] : [create("p", { className: "hint", textContent: "More was to come; this is where the page stopped to read." })]),
+    ...(whole ? [] : [create("p", { className: "hint", textContent: "The answer goes on; the page stopped reading here." })]),
   ];
 }
 

@@ -45,7 +45,7 @@ export class Chat {
   /** Whoever writes should know who may read it later. */
   #showKeeping() {
     const days = this.#client?.limits.message_days;
-    setText(byId("chat-empty"), days ? `This room keeps its messages (days: ${days}).` : "Messages last as long as the call.");
+    setText(byId("chat-empty"), days ? `This room stores its messages (days: ${days}).` : "The server does not store messages: they end with the call.");
     byId("chat-empty").hidden = !days && this.log.childElementCount > 0;
   }
 
@@ -77,7 +77,7 @@ export class Chat {
   /** @param {{from: string, body: string, sent_at: string}} message */
   #add({ from, body, sent_at }) {
     const who = this.#client?.participants.get(from);
-    const name = from === this.#client?.me?.id ? "You" : (who?.name ?? "Somebody who left");
+    const name = from === this.#client?.me?.id ? "You" : (who?.name ?? "Participant who left");
     const at = new Date(sent_at);
     const time = create("time", { dateTime: sent_at, textContent: at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) });
     this.#append(create("li", {}, create("b", { textContent: name }), time, create("p", { textContent: body })));

@@ -13,7 +13,7 @@ export async function fillMenu(menu, kind, chosen) {
   const found = (await devices())[kind].filter((device) => device.deviceId);
   const noun = kind === "inputs" ? "Microphone" : "Loudspeaker";
   const options = found.map((device, index) => create("option", { value: device.deviceId, textContent: device.label || `${noun} ${index + 1}` }));
-  if (!options.length) options.push(create("option", { value: "", textContent: `The usual ${noun.toLowerCase()}` }));
+  if (!options.length) options.push(create("option", { value: "", textContent: `Default ${noun.toLowerCase()}` }));
   menu.replaceChildren(...options);
   if (found.some((device) => device.deviceId === chosen)) menu.value = chosen;
 }

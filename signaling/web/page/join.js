@@ -72,8 +72,8 @@ export class JoinView {
     const { token, invite } = givenIn(this.form.token.value);
     this.form.room.value = room;
     const problems = /** @type {[HTMLInputElement, string][]} */ ([
-      [this.form.name, name ? "" : "Write the name that others should see."],
-      [this.form.room, room || this.#invited || invite ? "" : "Write a room: letters, digits, - and _."],
+      [this.form.name, name ? "" : "Enter the name that others see."],
+      [this.form.room, room || this.#invited || invite ? "" : "Enter a room: letters, digits, - and _."],
       [this.form.token, this.#tokenNeeded && !token && !invite ? problemInWords({ code: "token_missing" }) : ""],
     ]);
     for (const [field, words] of problems) this.#mark(field, words);

@@ -223,14 +223,14 @@ export class RoomView {
     if (arriving) return dismiss("arriving");
     this.#arrivingTimer = window.setTimeout(() => {
       if (!this.#client?.microphone.track || this.#client.state !== "connected") return;
-      notify("arriving", "The server gets no sound from you. Check the microphone in Settings.");
+      notify("arriving", "The server receives no audio from you. Check the microphone in Settings.");
     }, ARRIVING_WITHIN);
   }
 
   /** @param {boolean} blocked */
   #showBlocked(blocked) {
     if (!blocked) return dismiss("blocked");
-    notify("blocked", "Your browser holds back the sound until you say so.", {
+    notify("blocked", "Your browser blocks the sound until you allow it.", {
       label: "Play the sound",
       act: () => this.#client?.unlockAudio().catch((error) => this.#showError(error)),
     });

@@ -22,7 +22,7 @@ export async function ask(path, { method = "GET", body, token, etag } = {}) {
     throw new ParleyError("connection_failed", "The server did not answer.");
   }
   const values = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ParleyError(values.code ?? "connection_failed", values.detail ?? values.title ?? "The server did not do it.");
+  if (!response.ok) throw new ParleyError(values.code ?? "connection_failed", values.detail ?? values.title ?? "The server refused the request.");
   return { values, etag: response.headers.get("etag") ?? "" };
 }
 

@@ -6,7 +6,7 @@ import { linkTo } from "./invitation.js";
 import { problemInWords } from "./words.js";
 
 const SAID_FOR = 2000;
-const NOT_KEPT = "The server does not keep this room, so nobody can be invited into it by a link of their own. Share its plain link.";
+const NOT_KEPT = "The server does not store this room, so it has no invite links. Share its plain link.";
 
 /**
  * @typedef {object} Sharing
@@ -46,9 +46,9 @@ function show(sharing) {
   setText(byId("invite-problem"), "");
   setText(
     byId("invite-hint"),
-    sharing.open() ? "Whoever has it can join."
-    : inviter ? "It names the room only. Make an invite link for people who have no invitation of their own."
-    : "It names the room only: each person needs an invitation of their own.",
+    sharing.open() ? "Anybody with this link can join."
+    : inviter ? "This link only names the room. Make an invite link for people without their own invitation."
+    : "This link only names the room: each person needs their own invitation.",
   );
   byId("invite").showModal();
 }
@@ -63,7 +63,7 @@ async function make(sharing) {
     const link = await sharing.make({ expires_in: Number(life.value), max_uses: Number(uses.value) });
     byId("invite-link").value = link;
     const [long, many] = [life, uses].map((menu) => menu.selectedOptions[0].textContent);
-    setText(byId("invite-hint"), `An invite link: it lets in ${many}, for ${long}, and asks for no password.`);
+    setText(byId("invite-hint"), `This invite link lets in ${many} for ${long}, without a password.`);
     await copy(byId("invite-copy"), link);
   } catch (/** @type {any} */ error) {
     setText(byId("invite-problem"), error.code === "not_found" ? NOT_KEPT : problemInWords(error));

@@ -69,7 +69,7 @@ def test_what_has_become_of_an_invite_is_told(changes, state):
 
 def test_people_read_one_line():
     assert InviteView.of(INVITE, MADE).as_text() == (
-        "i-1  open  member  0/2  until 2026-01-02 12:00Z  (whoever has the link)"
+        "i-1  open  member  0/2  until 2026-01-02 12:00Z  (anybody with the link)"
     )
     assert InviteView.of(replace(INVITE, invitee="ben"), MADE).as_text().endswith("(ben)")
 

@@ -15,7 +15,7 @@ from tests.signaling.fakes import SECRET, FakeCarrier, FakeMedia, FakeServer, pi
 
 async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() -> None:
     gateway = Gateway(CallSettings(), Tokens(SECRET))
-    with pytest.raises(RuntimeError, match="not been started"):
+    with pytest.raises(RuntimeError, match="not started"):
         gateway.counters()
     await gateway.close()
     with pytest.raises(ClientMistake) as caught:

@@ -40,7 +40,7 @@ def test_ctrl_c_is_no_traceback():
 def test_pairs_are_settings(tmp_path):
     settings = settings_of({"data_dir": tmp_path}, ["max-participants=7"], None, serving=False)
     assert (settings.data_dir, settings.max_participants) == (tmp_path, 7)
-    with pytest.raises(BadSettings, match="has no value"):
+    with pytest.raises(BadSettings, match="value is missing"):
         settings_of({}, ["slots"], None)
 
 

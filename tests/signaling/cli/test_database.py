@@ -69,7 +69,7 @@ def test_an_upgrade_makes_the_tables(tmp_path):
     told = database.upgrade(settings)
     assert told == database.look(settings) == database.upgrade(settings)
     assert told["state"] == "current"
-    assert database.as_text(told).endswith("The tables are those of this version.")
+    assert database.as_text(told).endswith("The tables match this version.")
 
 
 def test_nobody_there_is_a_refusal(free_tcp_port):
@@ -82,5 +82,5 @@ def test_nobody_there_is_a_refusal(free_tcp_port):
 def test_every_state_is_said_with_what_to_do(state):
     told = {"state": state, "current": None, "head": "0003", "missing": ("rooms",)}
     said = database.as_text(told)
-    assert "Revision none, this version works with 0003." in said
-    assert said.endswith("Not as it should be: rooms.")
+    assert "Revision none, this version needs 0003." in said
+    assert said.endswith("Wrong or missing: rooms.")

@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_rooms_are_made_listed_and_deleted(tmp_path):
     settings = Settings(data_dir=tmp_path)
     made = room.create(settings, RoomFields(name="The den", max_participants=5), "den", NOW)
-    assert made.as_text() == "den  The den  (group, 5 people at most)"
+    assert made.as_text() == "den  The den  (group, 5 participants at most)"
     other = room.create(settings, RoomFields(name="Other"), None, NOW)
     assert {room.id for room in room.listing(settings)} == {"den", other.id}
     assert room.listing(settings, "DEN") == [made]

@@ -10,7 +10,7 @@ from signaling.identity.signing_secrets import weakness
 @pytest.mark.parametrize(
     ("secret", "why"),
     [
-        ("", "none"),
+        ("", "missing"),
         ("x" * 31, "31 bytes"),
         ("a-string-secret-at-least-256-bits-long", "well-known"),
         ("please-CHANGE-ME-please-change-me-please", "well-known"),

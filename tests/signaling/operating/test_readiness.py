@@ -52,7 +52,7 @@ def test_a_database_that_does_not_answer_is_not_ready():
 
 
 @pytest.mark.parametrize(
-    ("room", "detail"), [(LEAST_FREE - 1, "63 MiB free"), (0, "0 MiB free"), (None, "cannot be looked at")]
+    ("room", "detail"), [(LEAST_FREE - 1, "63 MiB free"), (0, "0 MiB free"), (None, "cannot be read")]
 )
 def test_a_disk_without_room_for_what_waits_is_not_ready(room, detail):
     state = Readiness(0.0).look(1.0, media_addresses=1, loop_lag=0.0, database=True, free_bytes=room)["disk"]

@@ -68,7 +68,7 @@ def test_with_public_keys_only_what_we_issue_is_signed_with_a_secret_of_our_own(
     ("name", "content", "says"),
     [
         ("absent.pem", None, "No such file"),
-        ("bad.pem", b"nonsense", "no public key"),
+        ("bad.pem", b"nonsense", "not a public key"),
         ("private.pem", ED_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "private"),
     ],
 )

@@ -81,17 +81,17 @@ def test_an_unknown_flag_is_refused():
         ("PARLEY_PORT", "70000", "less than or equal to 65535"),
         ("SERVER_PORT", "x", "SERVER_PORT"),
         ("PARLEY_LOG_LEVEL", "loud", "'debug', 'info'"),
-        ("PARLEY_MEDIA_BIND", "example.org", "no IP address"),
-        ("PARLEY_PUBLIC_ADDRESS", "my.host", "no IP address"),
-        ("PARLEY_TRUSTED_PROXIES", "10.0.0.0/8, here", "no network"),
-        ("PARLEY_ALLOWED_ORIGINS", "*", "* is refused"),
-        ("PARLEY_STUN_SERVERS", "turn:x", "a STUN server is like"),
+        ("PARLEY_MEDIA_BIND", "example.org", "not an IP address"),
+        ("PARLEY_PUBLIC_ADDRESS", "my.host", "not an IP address"),
+        ("PARLEY_TRUSTED_PROXIES", "10.0.0.0/8, here", "not a network"),
+        ("PARLEY_ALLOWED_ORIGINS", "*", "* is not allowed"),
+        ("PARLEY_STUN_SERVERS", "turn:x", "write a STUN server like"),
         ("PARLEY_READ_TIMEOUT", "soon", "10s, 1m30s"),
         ("PARLEY_READ_TIMEOUT", "0", "greater than 0"),
         ("PARLEY_DUPLICATE_IDENTITY", "both", "'kick_old' or 'reject_new'"),
-        ("PARLEY_JWKS_URL", "http://id.example/keys", "is https"),
-        ("PARLEY_JWKS_URL", "file:///etc/keys", "is https"),
-        ("PARLEY_JWKS_URL", "https://user:pass@id.example/keys", "is https"),
+        ("PARLEY_JWKS_URL", "http://id.example/keys", "must be https"),
+        ("PARLEY_JWKS_URL", "file:///etc/keys", "must be https"),
+        ("PARLEY_JWKS_URL", "https://user:pass@id.example/keys", "must be https"),
         ("PARLEY_JWT_PUBLIC_KEYS", "=key.pem", "kid=path"),
         ("PARLEY_JWT_PUBLIC_KEYS", "kid=", "kid=path"),
     ],
@@ -182,14 +182,14 @@ def test_a_file_that_cannot_be_read_or_is_no_mapping_is_refused(tmp_path):
     file.write_text("- 1\n")
     assert "mapping" in refused(config=file).why
     file.write_text("a: [\n")
-    assert "no YAML" in refused(config=file).what
+    assert "not YAML" in refused(config=file).what
     file.write_bytes(b"\xff\xfe\xff")
     assert "UTF-8" in refused(config=file).why
 
 
 def test_variables_that_mean_nothing_yet_are_said():
     said = warnings_about(load(), {"REDIS_URL": "x", "HOME": "/"})
-    assert said == ["REDIS_URL is set, and means nothing to this version."]
+    assert said == ["REDIS_URL is set, but this version ignores it."]
     assert "microphone" in warnings_about(load(PARLEY_HOST="", PARLEY_ALLOW_PLAIN_HTTP="1"), {})[0]
 
 

@@ -43,7 +43,7 @@ def test_what_is_no_duration_is_refused(text):
 
 def test_addresses_are_shortened_and_names_refused():
     assert check_address(" [2001:DB8:0::1] ") == "2001:db8::1"
-    with pytest.raises(ValueError, match="no IP address"):
+    with pytest.raises(ValueError, match="not an IP address"):
         check_address("localhost")
     assert check_public_address("Auto") == "auto"
     assert check_public_address("") == ""

@@ -43,7 +43,7 @@ async def test_a_ban_can_be_lifted_once(database):
         assert not lifted.holds(at(1))
         assert [one async for one in bans.holding(connection, at(1))] == []
         for ban_id in (one.id, "nothing"):
-            with pytest.raises(ClientMistake, match="no such ban"):
+            with pytest.raises(ClientMistake, match="no active ban"):
                 await bans.lift(connection, ban_id, "dan", at(10))
 
 
