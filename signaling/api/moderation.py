@@ -95,7 +95,7 @@ async def lift_ban(request: web.Request) -> web.StreamResponse:
         or banned.identity is None
         or not banned.holds(request.app[CLOCK].utc())
     ):
-        refuse("not_found", "There is no such banned that holds.")
+        refuse("not_found", "There is no active ban with this id.")
     lift(request.app[GATEWAY].conversation, lift_act(asker, room_id), banned.identity)
     await _written(request)
     return web.Response(status=204)

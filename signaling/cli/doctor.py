@@ -88,7 +88,7 @@ def advertised_findings(addresses: Sequence[str], *, public: str = "") -> list[F
         findings.append(Finding(name, "ok", f"{shown}, after the address that the STUN server reports at start"))
     elif not any(address.is_global for address in parsed):
         remedy = (
-            "For people on the internet forward the media port (UDP) to this machine, and set public_address to the"
+            "For clients on the internet, forward the media port (UDP) to this machine, and set public_address to the"
             " router's address, or to auto with a STUN server."
         )
         findings.append(

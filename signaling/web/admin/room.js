@@ -98,7 +98,7 @@ async function openParts(session, place) {
 /** @param {Place} place */
 function about({ id, kept }) {
   const marks = !kept
-    ? [chip("not kept")]
+    ? [chip("ad-hoc")]
     : [
         chip(kept.room_type),
         ...(kept.is_private ? [chip("private")] : []),

@@ -145,7 +145,7 @@ class RoomList {
     if (!this.#here.has(id)) {
       // A kept room may be on another page of the list, or left out by the search.
       if (!items.length || this.#search || (await this.#isKept(id)) || this.#here.has(id)) return;
-      this.others.append(create("li", {}, this.#line(id, id, [chip("not kept")])));
+      this.others.append(create("li", {}, this.#line(id, id, [chip("ad-hoc")])));
     }
     const place = /** @type {HTMLElement} */ (this.#here.get(id));
     const row = /** @type {HTMLElement} */ (place.closest("li"));

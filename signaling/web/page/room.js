@@ -103,7 +103,7 @@ export class RoomView {
     for (const name of ["joined", "participant-joined", "participant-updated"]) client.addEventListener(name, learn);
     client.addEventListener("participant-left", (/** @type {any} */ { detail }) => {
       if (client !== this.#client) return;
-      announce(`${names.get(detail.participant) ?? "Somebody"} ${detail.reason === "removed" ? "was removed" : "left"}.`);
+      announce(`${names.get(detail.participant) ?? "A participant"} ${detail.reason === "removed" ? "was removed" : "left"}.`);
       names.delete(detail.participant);
       this.#showPeople();
     });
