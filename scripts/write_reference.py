@@ -1,4 +1,4 @@
-"""Write what is generated into the manual: tables of settings, metrics and permissions, and the OpenAPI document."""
+"""Write what is generated into the manual: tables, the index of modules, and the OpenAPI document."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from signaling.api import openapi  # noqa: E402 - found by way of the line above
+from scripts.module_index import index  # noqa: E402 - found by way of the line above
+from signaling.api import openapi  # noqa: E402
 from signaling.identity import permissions  # noqa: E402
 from signaling.operating import metrics  # noqa: E402
 from signaling.settings import reference  # noqa: E402
@@ -26,4 +27,5 @@ if __name__ == "__main__":
     put(docs / "settings.md", reference.reference())
     put(docs / "metrics.md", metrics.reference())
     put(docs / "permissions.md", permissions.reference())
+    put(docs / "modules.md", index())
     (docs / "openapi.json").write_text(openapi.as_text(), encoding="utf-8")

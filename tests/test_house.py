@@ -411,6 +411,43 @@ def test_nothing_private_is_imported() -> None:
     )
 
 
+def _arrows() -> dict[str, set[str]]:
+    """Module -> the modules of ours that it imports, those that only the type checker sees included."""
+    names = {name: name[:-3].replace("/", ".").removesuffix(".__init__") for name in SOURCES}
+    arrows: dict[str, set[str]] = {}
+    for file, name in names.items():
+        arrows[name] = set()
+        for node in _nodes(file, ast.Import):
+            arrows[name].update(alias.name for alias in node.names)
+        for node in _nodes(file, ast.ImportFrom):
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                arrows[name].add(submodule if submodule in names.values() else node.module or "")
+        arrows[name] = {target for target in arrows[name] if target in names.values() and target != name}
+    return arrows
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    arrows = _arrows()
+    on_top = True
+    while on_top:  # what nothing imports, or what imports nothing, is in no circle
+        imported = {target for targets in arrows.values() for target in targets}
+        on_top = {name for name, targets in arrows.items() if not targets & arrows.keys() or name not in imported}
+        arrows = {name: targets - on_top for name, targets in arrows.items() if name not in on_top}
+    _none(f"{name} -> {', '.join(sorted(targets))}" for name, targets in arrows.items())
+
+
+def test_the_index_lists_the_floors_of_the_contract() -> None:
+    import tomllib
+
+    from scripts.module_index import FLOORS
+
+    contracts = tomllib.loads(_text("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (floors,) = [one["layers"] for one in contracts if one.get("containers") == ["signaling"]]
+    folders = [name for name in floors if (ROOT / "signaling" / name).is_dir()]
+    assert folders == [name for name in FLOORS if name]
+
+
 # -- pure code ------------------------------------------------------------------------------------------------------
 
 
@@ -621,9 +658,12 @@ def test_every_metric_is_in_the_manual() -> None:
     _none(name for name in _exported("signaling/operating/metrics.py", _metrics) if f"`{name}`" not in manual)
 
 
-def test_the_architecture_page_names_every_module() -> None:
-    page = _manual("docs/architecture.md")
-    _none(name for name in MODULES if f"`{name}`" not in page)
+def test_the_index_of_modules_is_the_generated_one() -> None:
+    from scripts.module_index import index
+
+    page = index()
+    assert page in _manual("docs/modules.md"), "run python scripts/write_reference.py"
+    _none(name for name in MODULES if f"`{name}`" not in page and "/migrations/" not in name)
 
 
 def test_pages_name_no_module_that_is_gone() -> None:

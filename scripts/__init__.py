@@ -1,0 +1,1 @@
+"""Set-up, and what is generated into the manual."""
