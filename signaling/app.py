@@ -34,10 +34,10 @@ from signaling.http.app_keys import (
     Media,
 )
 from signaling.http.headers import check_origin, client_address, identify, security_headers
-from signaling.http.idempotency import KEPT_ANSWERS, KeptAnswers
+from signaling.http.idempotency import KeptAnswers
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
-from signaling.http.routes import add_routes
+from signaling.http.routes import KEPT_ANSWERS, add_routes
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
 from signaling.operating.listening import bind_http, close_all, media_refusal

@@ -36,7 +36,6 @@ SHELLS = {
     "signaling/api/config.py": "aiohttp handlers of the API",
     "signaling/http/bearer.py": "reads a header of aiohttp's request",
     "signaling/api/rooms.py": "aiohttp handlers of rooms",
-    "signaling/http/idempotency.py": "wraps aiohttp handlers",
     "signaling/api/tokens.py": "aiohttp handlers of tokens",
     "signaling/api/people.py": "aiohttp handlers of participants and calls",
     "signaling/api/moderation.py": "aiohttp handlers of moderation, bans and the trail",

@@ -1,5 +1,6 @@
 """Which handler answers which path: routes as values, and their registration with aiohttp."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -7,9 +8,14 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from signaling.http.aliases import other_names
-from signaling.http.idempotency import idempotent
+from signaling.http.app_keys import CLOCK, SETTINGS
+from signaling.http.bearer import recognise
+from signaling.http.headers import client_address
+from signaling.http.idempotency import HEADER, KEPT_HEADERS, REPEATED, Kept, KeptAnswers, check_key, fingerprint_of
 from signaling.http.limits import limit_route
-from signaling.http.problems import Handler
+from signaling.http.problems import Handler, refuse
+
+KEPT_ANSWERS = web.AppKey("kept_answers", KeptAnswers)
 
 BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")
 """What a route that reads a body can answer for it, besides `bad_message`."""
@@ -56,3 +62,50 @@ def json_answer(model: BaseModel, status: int = 200) -> web.Response:
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+def idempotent(handler: Handler) -> Handler:
+    """Wrap a handler so that requests with the same `Idempotency-Key` run it once; the answer is repeated for 24 h.
+
+    A key belongs to the asker, the method and the path: nobody else's request meets the answer.
+    """
+
+    async def wrapped(request: web.Request) -> web.StreamResponse:
+        if HEADER not in request.headers:
+            return await handler(request)
+        key = check_key(request.headers[HEADER])
+        asker = await recognise(request)
+        who = f"address {client_address(request)}" if asker is None else asker.counted_by
+        where = (who, request.method, request.path, key)
+        answers = request.app[KEPT_ANSWERS]
+        kept = answers.begin(where, fingerprint_of(await _body(request)), request.app[CLOCK].now())
+        if kept is not None:
+            return _again(kept)
+        answered = False
+        try:
+            response = await handler(request)
+            if isinstance(response, web.Response) and response.status < 300 and isinstance(response.body, bytes):
+                headers = tuple((name, response.headers[name]) for name in KEPT_HEADERS if name in response.headers)
+                answers.keep(where, Kept(response.status, headers, response.body))
+                answered = True
+            return response
+        finally:
+            if not answered:
+                answers.drop(where)
+
+    return wrapped
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body, which aiohttp keeps for the handler."""
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].read_timeout):
+            return await request.read()
+    except TimeoutError:
+        refuse("timeout")
+
+
+def _again(kept: Kept) -> web.Response:
+    response = web.Response(status=kept.status, body=kept.body, headers=dict(kept.headers))
+    response.headers[REPEATED] = "true"
+    return response

@@ -4,7 +4,8 @@ import pytest
 
 from signaling.errors import ClientMistake
 from signaling.http import idempotency
-from signaling.http.idempotency import KEPT_ANSWERS, LIFETIME, REPEATED, Kept, KeptAnswers, check_key, fingerprint_of
+from signaling.http.idempotency import LIFETIME, REPEATED, Kept, KeptAnswers, check_key, fingerprint_of
+from signaling.http.routes import KEPT_ANSWERS
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import served
 
