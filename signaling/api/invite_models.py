@@ -123,7 +123,7 @@ class InviteAcceptance(InviteToken):
 
 
 class InvitePreview(BaseModel):
-    """The content of an invite. A preview does not use it up."""
+    """The content of an invite. A preview does not count as a use."""
 
     model_config = ConfigDict(extra="forbid")
     room: str
