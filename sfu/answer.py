@@ -120,11 +120,11 @@ def choose_setup(offer: Offer, current: Setup | None = None) -> Setup:
     """
     allowed = _SETUPS[offer.setup]
     if not allowed:
-        raise BadOffer("bad_sdp", "a=setup:holdconn leaves nobody to open the DTLS association")
+        raise BadOffer("bad_sdp", "with a=setup:holdconn neither side opens the DTLS association")
     if current is None:
         return allowed[0]
     if current not in allowed:
-        raise BadOffer("bad_sdp", f"a=setup:{offer.setup} would turn the DTLS roles of a living association")
+        raise BadOffer("bad_sdp", f"a=setup:{offer.setup} would reverse the DTLS roles of a live association")
     return current
 
 
@@ -135,7 +135,7 @@ def negotiate(offer: Offer) -> tuple[Negotiated, ...]:
     (RFC 8445 section 2.5: a lite end makes no checks, so two of them never meet).
     """
     if offer.ice_lite:
-        raise BadOffer("bad_sdp", "both ends are ICE-lite, so nobody would make connectivity checks")
+        raise BadOffer("bad_sdp", "both ends are ICE-lite, so neither would send connectivity checks")
     lines: list[Negotiated] = []
     for media in offer.audio:
         codec = _codec(media)

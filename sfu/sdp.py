@@ -106,7 +106,7 @@ def parse_candidate(text: str) -> Candidate:
     """Read one candidate attribute, with or without `a=`. Raises `BadOffer` (`bad_sdp`)."""
     match = _CANDIDATE.fullmatch(text)
     if match is None:
-        raise _bad("a candidate is not as RFC 8839 section 5.1 has it")
+        raise _bad("a candidate does not follow RFC 8839 section 5.1")
     foundation, component, transport, priority, address, port, kind = match.groups()
     return Candidate(
         foundation=foundation,
@@ -140,7 +140,7 @@ def _split(text: str) -> tuple[_Attributes, list[tuple[str, _Attributes]]]:
         raise _bad(f"the offer is longer than {MAX_BYTES} bytes")
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line]
     if not lines or lines[0] != "v=0":
-        raise _bad("the first line of an offer is v=0")
+        raise _bad("the first line of an offer must be v=0")
     session = current = _Attributes()
     sections: list[tuple[str, _Attributes]] = []
     for number, line in enumerate(lines, 1):
@@ -185,7 +185,7 @@ def _name_sections(sections: Sequence[_Attributes]) -> list[tuple[str, bool]]:
 def _read_media(index: int, line: str, name: tuple[str, bool], attributes: _Attributes, left: int) -> OfferedMedia:
     match = _MEDIA.fullmatch(line)
     if match is None:
-        raise _bad(f"m-line {index} is not as RFC 8866 section 5.14 has it")
+        raise _bad(f"m-line {index} does not follow RFC 8866 section 5.14")
     kind, port, protocol, rest = match.groups()
     formats = tuple(rest.split())
     return OfferedMedia(
@@ -228,7 +228,7 @@ def _codecs(formats: Iterable[str], attributes: _Attributes) -> tuple[Codec, ...
     for value in attributes.own("rtpmap"):
         match = _RTPMAP.fullmatch(value)
         if match is None:
-            raise _bad("an rtpmap is not as RFC 8866 section 6.6 has it")
+            raise _bad("an rtpmap does not follow RFC 8866 section 6.6")
         payload_type, name, clock_rate, channels = match.groups()
         codec = Codec(
             payload_type=_number(payload_type, 0, 127, "payload type"),
@@ -246,7 +246,7 @@ def _extensions(attributes: _Attributes) -> tuple[Extension, ...]:
     for value in attributes.both("extmap"):
         match = _EXTMAP.fullmatch(value)
         if match is None:
-            raise _bad("an extmap is not as RFC 8285 section 8 has it")
+            raise _bad("an extmap does not follow RFC 8285 section 8")
         number, direction, uri = match.groups()
         extension = Extension(_number(number, 1, 4351, "extmap id"), uri, cast("Direction", direction or "sendrecv"))
         if found.setdefault(extension.id, extension).uri != uri:
@@ -260,7 +260,7 @@ def _ssrcs(attributes: _Attributes) -> tuple[int, ...]:
     for value in attributes.own("ssrc"):
         match = _SSRC.fullmatch(value)
         if match is None:
-            raise _bad("an ssrc is not as RFC 5576 section 4.1 has it")
+            raise _bad("an ssrc does not follow RFC 5576 section 4.1")
         found[_number(match[1], 0, 2**32 - 1, "ssrc")] = None
     return tuple(found)
 
@@ -270,7 +270,7 @@ def _ice(attributes: _Attributes) -> IceParameters | None:
     if not ufrags and not passwords:
         return None
     if not ufrags or not passwords or not _UFRAG.fullmatch(ufrags[0]) or not _PASSWORD.fullmatch(passwords[0]):
-        raise _bad("ice-ufrag and ice-pwd are not as RFC 8839 section 5.4 has them")
+        raise _bad("ice-ufrag and ice-pwd do not follow RFC 8839 section 5.4")
     return IceParameters(ufrags[0], passwords[0])
 
 
@@ -281,7 +281,7 @@ def _fingerprints(values: Iterable[str]) -> tuple[Fingerprint, ...]:
     for value in values:
         match = _FINGERPRINT.fullmatch(value)
         if match is None:
-            raise _bad("a fingerprint is not as RFC 8122 section 5 has it", "bad_fingerprint")
+            raise _bad("a fingerprint does not follow RFC 8122 section 5", "bad_fingerprint")
         algorithm, digest = match[1].lower(), match[2].upper()
         if algorithm not in _HASH_BYTES:
             weak = True
@@ -299,7 +299,7 @@ def _setup(attributes: _Attributes) -> OfferedSetup | None:
     if not values:
         return None
     if values[0] not in _SETUPS:
-        raise _bad("the setup attribute is not as RFC 4145 section 4 has it")
+        raise _bad("the setup attribute does not follow RFC 4145 section 4")
     return cast("OfferedSetup", values[0])
 
 
@@ -321,7 +321,7 @@ def _choose(
     for line in usable:
         if line.mid not in bundled and line.port != 0 and line.rtcp_mux:
             return (), (line,)
-    raise _bad("the offer has no audio m-line that can be taken (DTLS-SRTP and rtcp-mux are needed)", "no_audio")
+    raise _bad("the offer has no usable audio m-line (it needs DTLS-SRTP and rtcp-mux)", "no_audio")
 
 
 def _carriers(
