@@ -7,12 +7,14 @@ from signaling.api.people_models import (
     CallView,
     HistoryPage,
     HistoryQuery,
+    LiveView,
     MediaSessionsPage,
     MediaSessionView,
     PageQuery,
     ParticipantsPage,
     PresenceView,
 )
+from signaling.call import media
 from signaling.http import bearer
 from signaling.http.app_keys import DATABASE, GATEWAY
 from signaling.http.bearer import asker_of, enter
@@ -31,6 +33,12 @@ async def participants(request: web.Request) -> web.StreamResponse:
     room_id = request.match_info["id"]
     room = request.app[GATEWAY].conversation.rooms.find(room_id)
     return json_answer(ParticipantsPage.of(room, room_id, read_query(request, PageQuery)))
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """Who speaks in a room and what each participant sends, as the media server reads it now."""
+    await enter(request, "room.watch")
+    return json_answer(LiveView.of(media.live(request.app[GATEWAY].conversation, request.match_info["id"])))
 
 
 async def past_participants(request: web.Request) -> web.StreamResponse:
@@ -89,6 +97,7 @@ ROUTES = (
     Route(
         "GET", _WHO, participants, "List the participants in a room.", {200: ParticipantsPage}, None, PageQuery, _ERRORS
     ),
+    Route("GET", f"{_ROOM}/live", live, "Watch a room live.", {200: LiveView}, errors=_ERRORS),
     Route("GET", f"{_WHO}/history", past_participants, _WAS, {200: HistoryPage}, None, HistoryQuery, _ERRORS),
     Route(
         "GET",

@@ -1,12 +1,14 @@
 """Participants, calls and their history as they go out over HTTP. Pure."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfu.offer import CandidateType
-from signaling.call.rooms import LiveRoom
+from sfu.probe import Reading
+from signaling.call.rooms import LiveRoom, Participant
 from signaling.protocol.server_messages import LeaveReason
 from signaling.storage.calls import Call, PeopleFilter, Presence
 from signaling.storage.media_sessions import MediaSession, Transport
@@ -94,6 +96,50 @@ class ParticipantsPage(BaseModel):
         return cls(
             items=[ParticipantNow.model_validate(view) for view in views],
             next_cursor=None if last is None else encode_cursor(scope, Place(last[0], last[1])),
+        )
+
+
+class LiveParticipant(BaseModel):
+    """What one participant sends at this moment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    identity: str
+    name: str
+    muted: bool = Field(description="Nobody may hear the participant: muted, suppressed or on hold.")
+    speaking: bool
+    level: float = Field(
+        ge=0, le=1, description="Linear and smoothed, as the W3C's audioLevel; 0 while nothing is heard."
+    )
+    packets_per_second: float = Field(
+        ge=0, description="RTP packets received, muted or not, over the last second or two."
+    )
+
+
+class LiveView(BaseModel):
+    """A room at this moment: its participants in the order in which they joined; hidden ones are not listed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    participants: list[LiveParticipant]
+
+    @classmethod
+    def of(cls, people: Iterable[tuple[Participant, Reading]]) -> Self:
+        """As `signaling.call.media.live` has it; levels to four places, rates to one."""
+        return cls(
+            participants=[
+                LiveParticipant(
+                    id=person.id,
+                    identity=person.identity,
+                    name=person.name,
+                    muted=not person.media_flags.may_speak,
+                    speaking=reading.speaking,
+                    level=round(reading.level, 4),
+                    packets_per_second=round(reading.packets_per_second, 1),
+                )
+                for person, reading in people
+            ]
         )
 
 

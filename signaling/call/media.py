@@ -10,6 +10,7 @@ from sfu.errors import BadOffer
 from sfu.observer import SlotAssignment, Speaker
 from sfu.offer import CandidateType
 from sfu.opus import OpusWishes
+from sfu.probe import Reading
 from signaling.call import talk
 from signaling.call.rooms import Participant
 from signaling.call.state import State, announce_update
@@ -57,6 +58,16 @@ def _wishes(state: State, person: Participant) -> OpusWishes:
     room = state.rooms.find(person.room_id)
     assert room is not None
     return PRESETS[room.policy.quality_preset]
+
+
+def live(state: State, room_id: str) -> list[tuple[Participant, Reading]]:
+    """The participants of a room in the order in which they joined, and what each sends; hidden ones are left out."""
+    readings = {reading.participant: reading for reading in state.media.live(room_id)}
+    return [
+        (person, readings[person.id])
+        for person in state.rooms.find(room_id) or ()
+        if person.id in readings and not person.hidden
+    ]
 
 
 def ice_candidate(state: State, session: "Session", request: Request, now: float) -> Outgoing:

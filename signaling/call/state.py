@@ -5,13 +5,14 @@ time of tokens and of records.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from sfu.dtmf import Keys
 from sfu.opus import USUAL, OpusWishes
+from sfu.probe import Reading
 from sfu.selection import MuteFlags
 from signaling.call.chronicle import Chronicle, LoggedChronicle
 from signaling.call.mutes import MuteMemory, TimedFlags
@@ -54,6 +55,9 @@ class MediaPort(Protocol):
 
     def add_candidate(self, participant_id: str, candidate: str) -> None:
         """One of the client's ICE candidates, for diagnosis. Raises sfu.errors.BadOffer."""
+
+    def live(self, room_id: str) -> Sequence[Reading]:
+        """Who is in a room, who speaks, and what each participant sends at this moment."""
 
     def gauges(self) -> dict[str, float]:
         """Readings, among them `loop_lag_seconds`."""

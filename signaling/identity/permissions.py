@@ -33,6 +33,9 @@ ACTIONS: Mapping[str, Action] = {
     "room.create": Action("operator", "Create a room.", "server"),
     "room.list": Action("operator", "List all rooms.", "server"),
     "room.read": Action("member", "Read a room and its settings."),
+    "room.watch": Action(
+        "moderator", "Watch a room live: who speaks, at which level, and what each participant sends."
+    ),
     "room.update": Action("owner", "Change a room and its settings."),
     "room.delete": Action("owner", "Delete a room."),
     "audio.publish": Action("member", "Send audio.", services=False),

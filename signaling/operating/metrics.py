@@ -37,6 +37,7 @@ TABLE = {
         Definition("parley_media_bytes_total", "counter", ("direction",), "Media bytes received and sent."),
         Definition("parley_media_dropped_packets_total", "counter", ("reason",), "Media packets dropped, by reason."),
         Definition("parley_media_events_total", "counter", ("kind",), "All other events that the SFU counts, by kind."),
+        Definition("parley_listener_failures_total", "counter", (), "Room listeners detached because they raised."),
         Definition(
             "parley_media_objects", "gauge", ("kind",), "Current objects of the SFU: endpoints, rooms, streams."
         ),
@@ -96,6 +97,7 @@ TABLE = {
 }
 
 _LAG = "loop_lag_seconds"
+_FAILURES = "parley_listener_failures_total"
 _DIRECTIONS = ("in", "out")
 
 Counters = Callable[[], Mapping[str, int]]
@@ -161,6 +163,9 @@ class _Parley(Collector):
         yield _counters("parley_media_packets_total", packets)
         yield _counters("parley_media_bytes_total", octets)
         yield _counters("parley_media_dropped_packets_total", dropped)
+        failures = CounterMetricFamily(_FAILURES, TABLE[_FAILURES].help)
+        failures.add_metric((), counters.pop("listener_failures", 0))
+        yield failures
         yield _counters("parley_media_events_total", counters)
         yield _gauges("parley_media_objects", gauges)
         counters = self._signaling[0]()

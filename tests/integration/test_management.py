@@ -1,5 +1,6 @@
 """The management interface of a real server, and the commands beside it."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from tests.support.client import VoiceClient
 from tests.support.server import ServerProcess
 
 PARLEY = Path(sys.executable).with_name("parley")
@@ -74,6 +76,29 @@ def test_a_service_and_an_operator_at_the_keyboard_run_a_room(tmp_path: Path) ->
         run(server, "apikey", "revoke", str(key["id"]))
         (refused,) = run(server, "participant", "list", "den", "--key", "parley_none", code=2)
         assert set(refused) == {"error", "why", "remedy"}
+
+
+async def test_a_dashboard_sees_who_speaks_and_what_arrives(parley_server: ServerProcess) -> None:
+    (key,) = run(parley_server, "apikey", "create", "--name", "wall", "--scope", "room.watch")
+    async with (
+        VoiceClient(parley_server.url, name="Ana", frequency=440) as ana,
+        VoiceClient(parley_server.url, name="Ben", frequency=700) as ben,
+    ):
+        await ana.heard(700)
+        await ben.heard(440)
+        await ben.request("mute")
+        await ana.silent(700)
+        path = f"/rooms/{ana.room}/live"
+        status, view = await asyncio.to_thread(ask, parley_server, str(key["key"]), "GET", path)
+        assert status == 200, view
+        seen = {one["name"]: one for one in view["participants"]}
+        assert [(name, one["muted"], one["speaking"]) for name, one in seen.items()] == [
+            ("Ana", False, True),
+            ("Ben", True, False),
+        ]
+        assert 0.1 < seen["Ana"]["level"] < 0.6, view
+        assert seen["Ben"]["level"] == 0, view
+        assert all(20 < one["packets_per_second"] < 80 for one in seen.values()), view
 
 
 def _operator(server: ServerProcess) -> str:

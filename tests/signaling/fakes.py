@@ -10,6 +10,7 @@ from sfu.dtmf import Keys
 from sfu.errors import BadOffer
 from sfu.offer import Candidate
 from sfu.opus import USUAL, OpusWishes
+from sfu.probe import Reading
 from sfu.sdp import parse_candidate
 from sfu.selection import MuteFlags
 from signaling.call.chronicle import AuditEvent, LoggedChronicle
@@ -69,6 +70,9 @@ class FakeMedia:
 
     def add_candidate(self, participant_id: str, candidate: str) -> None:
         self.candidates.append((participant_id, parse_candidate(candidate)))
+
+    def live(self, room_id: str) -> list[Reading]:
+        return [Reading(one, False, 0.0, 0.0) for one in self.people]
 
     def gauges(self) -> dict[str, float]:
         return {"loop_lag_seconds": self.lag}

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from sfu.probe import Reading
 from signaling.app import build_app, make_runner
 from signaling.cli import database
 from signaling.settings.settings import Settings
@@ -33,6 +34,7 @@ class RememberingMedia:
         self.closed = 0
         self.fails: Exception | None = None
         self.told = asyncio.Event()
+        self.readings: list[Reading] = []
 
     async def start(self) -> None:
         if self.fails:
@@ -49,6 +51,9 @@ class RememberingMedia:
 
     def counters(self) -> dict[str, int]:
         return {"packets_in": 3, "packets_out": 4, "octets_in": 300, "dropped_replay": 2, "packets_out_failed": 1}
+
+    def live(self, room_id: str) -> list[Reading]:
+        return self.readings
 
     def gauges(self) -> dict[str, float]:
         return {"loop_lag_seconds": self.lag, "rooms": 1.0}

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from signaling.http.app_keys import DATABASE
+from sfu.probe import Reading
+from signaling.http.app_keys import DATABASE, GATEWAY
 from signaling.storage import calls, media_sessions
 from signaling.storage.calls import Call, Presence
 from signaling.storage.media_sessions import MediaSession
@@ -42,6 +43,35 @@ async def test_who_is_in_comes_from_the_room_itself(tmp_path):
         assert (ana["identity"], ana["state"], ana["mute"]) == ("ana", "joined", False)
         assert await member.status("GET", f"{DEN}/participants?limit=0") == 400
         assert await member.status("GET", f"{DEN}/participants?cursor=x") == 400
+
+
+async def test_who_speaks_and_what_each_sends_is_read_from_the_media_server(tmp_path):
+    async with served(tmp_path) as server:
+        moderator = person(server, "mia", room="den", room_admin=True)
+        assert (await moderator.ask("GET", f"{DEN}/live"))[1] == {"participants": []}
+        people = server.app[GATEWAY].conversation.rooms
+        for name, more in (("ana", {}), ("ben", {"can_publish": False}), ("spy", {"hidden": True})):
+            enter(server, name, **more)
+        ids = {one.identity: one.id for one in people.find("den")}
+        server.media.readings = [
+            Reading(ids["spy"], False, 0.0, 0.0),
+            Reading(ids["ben"], False, 0.0, 49.96),
+            Reading(ids["ana"], True, 0.123456, 50.0),
+            Reading("gone", True, 1.0, 50.0),
+        ]
+        _, view = await moderator.ask("GET", f"{DEN}/live")
+        ana = {"id": ids["ana"], "identity": "ana", "name": "ana", "muted": False}
+        ben = {"id": ids["ben"], "identity": "ben", "name": "ben", "muted": True}
+        assert view == {
+            "participants": [
+                ana | {"speaking": True, "level": 0.1235, "packets_per_second": 50.0},
+                ben | {"speaking": False, "level": 0.0, "packets_per_second": 50.0},
+            ]
+        }
+        dashboard = await service(server, "room.watch")
+        assert (await dashboard.ask("GET", f"{DEN}/live"))[1] == view
+        assert await person(server, room="den").status("GET", f"{DEN}/live") == 403
+        assert await (await service(server, "room.read")).status("GET", f"{DEN}/live") == 403
 
 
 async def test_who_was_in_with_filters_and_addresses_for_owners(tmp_path):

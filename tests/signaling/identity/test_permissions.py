@@ -36,6 +36,7 @@ EXPECTED: dict[str, str] = {
         room.read audio.publish audio.subscribe message.send message.read signal.send participant.list
     """,
     "moderator": """
+        room.watch
         participant.history participant.mute participant.unmute participant.deafen participant.undeafen
         participant.give_floor participant.take_floor participant.kick participant.ban participant.unban
         participant.move ban.list invite.create invite.list invite.revoke

@@ -4,7 +4,14 @@ from pathlib import Path
 from signaling.operating.metrics import TABLE, Metrics, reference
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
-MEDIA = {"packets_in": 3, "packets_out": 4, "packets_out_failed": 1, "octets_in": 300, "dropped_replay": 2}
+MEDIA = {
+    "packets_in": 3,
+    "packets_out": 4,
+    "packets_out_failed": 1,
+    "octets_in": 300,
+    "dropped_replay": 2,
+    "listener_failures": 1,
+}
 SIGNALING = {"messages_in": 7, "messages_out": 8, "errors_bad_message": 1, "closed_1001": 2, "joins": 5}
 
 
@@ -27,6 +34,7 @@ def test_counters_and_gauges_have_bounded_labels():
         'parley_media_bytes_total{direction="in"} 300.0',
         'parley_media_dropped_packets_total{reason="replay"} 2.0',
         'parley_media_events_total{kind="packets_out_failed"} 1.0',
+        "parley_listener_failures_total 1.0",
         'parley_media_objects{kind="rooms"} 2.0',
         'parley_signaling_messages_total{direction="out"} 8.0',
         'parley_signaling_errors_total{reason="bad_message"} 1.0',
