@@ -100,7 +100,7 @@ RoomEvent = (
 
 
 class Listener(Protocol):
-    """What hears a room. It is called on the media loop and must not block.
+    """What hears a room. It is called on the media loop: it must not block, nor change who is in the room.
 
     A stream that is muted as it begins is told as begun, then as muted. Packets come between `StreamBegan` and
     `StreamEnded` of their stream, and not while it is muted.
