@@ -101,6 +101,9 @@ IMPURE_IMPORTS = re.compile(
 
 ALLOWED_IMPORTS = {
     ("signaling/cli/apikey.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/config.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/room.py", "typer"): "declares commands; what they do is elsewhere",
+    ("signaling/cli/token.py", "typer"): "declares commands; what they do is elsewhere",
     ("signaling/cli/command_line.py", "typer"): "declares flags, and says what went wrong",
     ("signaling/cli/invite.py", "typer"): "declares commands; what they do is elsewhere",
     ("signaling/cli/live.py", "typer"): "declares commands; what they do is elsewhere",
@@ -138,9 +141,9 @@ LONG_FUNCTIONS: dict[str, str] = {}
 """`module:function` over FUNCTION_LINES."""
 MANY_ARGUMENTS = {
     "signaling/cli/main.py:doctor": "one argument for each flag",
-    "signaling/cli/main.py:room_create": "one argument for each flag",
+    "signaling/cli/room.py:room_create": "one argument for each flag",
     "signaling/cli/main.py:serve": "one argument for each flag",
-    "signaling/cli/main.py:token_create": "one argument for each flag",
+    "signaling/cli/token.py:token_create": "one argument for each flag",
     "signaling/cli/invite.py:invite_create": "one argument for each flag",
     "signaling/cli/webhook.py:webhook_create": "one argument for each flag",
     "signaling/cli/apikey.py:apikey_create": "one argument for each flag",

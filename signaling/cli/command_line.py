@@ -27,6 +27,12 @@ SetFlag = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any other setting, as name=value; see docs/settings.md.", show_default=False),
 ]
+DevFlag = Annotated[
+    bool | None,
+    typer.Option(
+        "--dev", help="Try Parley: loopback only, with tokens for every client that asks.", show_default=False
+    ),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 

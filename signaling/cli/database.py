@@ -1,15 +1,28 @@
 """Work on the database from the command line, with or without a running server; what goes wrong is a Refusal."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import typer
+
+from signaling.cli.command_line import (
+    ConfigFlag,
+    DataDirFlag,
+    JsonFlag,
+    SetFlag,
+    settings_of,
+    telling_refusals,
+)
 from signaling.errors import ClientMistake, Refusal, StorageUnavailable
 from signaling.settings.parts import database_settings
 from signaling.settings.settings import Settings
 from signaling.storage import migrate
 from signaling.storage.database import Database, DatabaseSettings
+
+db_app = typer.Typer(help="The database: show the state of its tables, and upgrade them.", no_args_is_help=True)
 
 Result = TypeVar("Result")
 
@@ -80,3 +93,26 @@ async def _opened(
         return (await work(database)).as_json()
     finally:
         await database.close()
+
+
+@db_app.command("status")
+@telling_refusals
+def db_status(
+    *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
+) -> None:
+    """Check whether the tables match this version; exits with 1 if they do not."""
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
+    told = look(settings)
+    typer.echo(json.dumps(told) if as_json else as_text(told))
+    raise typer.Exit(0 if told["state"] == "current" else 1)
+
+
+@db_app.command("upgrade")
+@telling_refusals
+def db_upgrade(
+    *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
+) -> None:
+    """Upgrade the tables to this version, completely or not at all."""
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
+    told = upgrade(settings)
+    typer.echo(json.dumps(told) if as_json else as_text(told))

@@ -5,15 +5,21 @@ Exit codes: 0 it worked, 1 the machine was in the way, 2 the command or its sett
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from signaling.cli.apikey import apikey_app
-from signaling.cli.command_line import ConfigFlag, DataDirFlag, JsonFlag, SetFlag, settings_of, telling_refusals
-from signaling.cli.invite import invite_app
-from signaling.cli.live import ban_app, participant_app, room_participants
-from signaling.cli.webhook import webhook_app
+from signaling.cli.command_line import (
+    ConfigFlag,
+    DataDirFlag,
+    DevFlag,
+    JsonFlag,
+    SetFlag,
+    settings_of,
+    telling_refusals,
+)
 from signaling.version import VERSION
 
 if TYPE_CHECKING:
@@ -21,38 +27,59 @@ if TYPE_CHECKING:
 
 DEV_ROOM = "lobby"
 
+GROUPS = {
+    "room": (
+        "signaling.cli.room:room_app",
+        "Stored rooms, in the database, with or without a running server; participants of a running server.",
+    ),
+    "token": ("signaling.cli.token:token_app", "Tokens: they let participants in."),
+    "config": ("signaling.cli.config:config_app", "Settings: show and check them."),
+    "db": ("signaling.cli.database:db_app", "The database: show the state of its tables, and upgrade them."),
+    "webhook": ("signaling.cli.webhook:webhook_app", "Webhooks: URLs that get events."),
+    "apikey": (
+        "signaling.cli.apikey:apikey_app",
+        "API keys of services, with or without a running server.",
+    ),
+    "invite": ("signaling.cli.invite:invite_app", "Invites: links into a stored room."),
+    "participant": ("signaling.cli.live:participant_app", "Participants of a running server: list and moderate them."),
+    "ban": ("signaling.cli.live:ban_app", "Bans of a running server, from a room or from the whole server."),
+}
+"""Groups of commands: where each is declared, and its help."""
+
+
+class LazyGroups(TyperGroup):
+    """The root command: it imports the module of a group only when a command of the group runs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands of this module, then the groups."""
+        return [*super().list_commands(ctx), *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command to list or to complete; a group with its help and nothing else."""
+        if cmd_name in GROUPS:
+            return TyperGroup(name=cmd_name, help=GROUPS[cmd_name][1])
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command to run: here a group is imported."""
+        name = args[0]
+        if name not in GROUPS:
+            return super().resolve_command(ctx, args)
+        module, _, attribute = GROUPS[name][0].partition(":")
+        holder = typer.Typer(rich_markup_mode=None)
+        holder.add_typer(getattr(import_module(module), attribute), name=name)
+        return name, typer.main.get_group(holder).commands[name], args[1:]
+
+
 app = typer.Typer(
     name="parley",
+    cls=LazyGroups,
     help="A self-hosted voice server: people open a page, talk and hear each other.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-token_app = typer.Typer(help="Tokens: they let participants in.", no_args_is_help=True)
-config_app = typer.Typer(help="Settings: show and check them.", no_args_is_help=True)
-db_app = typer.Typer(help="The database: show the state of its tables, and upgrade them.", no_args_is_help=True)
-room_app = typer.Typer(
-    help="Stored rooms, in the database, with or without a running server; participants of a running server.",
-    no_args_is_help=True,
-)
-app.add_typer(room_app, name="room")
-app.add_typer(token_app, name="token")
-app.add_typer(config_app, name="config")
-app.add_typer(db_app, name="db")
-app.add_typer(webhook_app, name="webhook")
-app.add_typer(apikey_app, name="apikey")
-app.add_typer(invite_app, name="invite")
-app.add_typer(participant_app, name="participant")
-app.add_typer(ban_app, name="ban")
-room_app.command("participants")(room_participants)
-
-DevFlag = Annotated[
-    bool | None,
-    typer.Option(
-        "--dev", help="Try Parley: loopback only, with tokens for every client that asks.", show_default=False
-    ),
-]
 HostFlag = Annotated[str | None, typer.Option("--host", help="Address for HTTP.", show_default=False)]
 PortFlag = Annotated[int | None, typer.Option("--port", help="TCP port of HTTP.", show_default="8080")]
 MediaPortFlag = Annotated[int | None, typer.Option("--media-port", help="UDP port of media.", show_default="7882")]
@@ -101,34 +128,6 @@ def serve(
     run(build_app(settings), lambda application, bound: _announce(application, bound, as_json=as_json))
 
 
-@token_app.command("create")
-@telling_refusals
-def token_create(
-    *,
-    room: Annotated[str, typer.Option(help="The room that the token gives access to.")],
-    identity: Annotated[str, typer.Option(help="The identity: stable, chosen by you.")],
-    name: Annotated[str, typer.Option(help="The name shown to other participants.")] = "",
-    role: Annotated[str, typer.Option(help="operator, owner, moderator or member.")] = "member",
-    ttl: Annotated[str, typer.Option(help="Time for which the token can be used to join: 10m, 12h.")] = "10m",
-    grant: Annotated[
-        list[str] | None,
-        typer.Option(help="A further grant, such as roomRecord or canPublish=false.", show_default=False),
-    ] = None,
-    dev: DevFlag = None,
-    data_dir: DataDirFlag = None,
-    config: ConfigFlag = None,
-    set_: SetFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Make a token for one identity and one room."""
-    settings = settings_of({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli.token import TokenOrder, make_token  # noqa: PLC0415
-
-    order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl, grants=tuple(grant or ()))
-    made = make_token(settings, order, datetime.now(UTC))
-    print(json.dumps(made) if as_json else made["token"])
-
-
 @app.command()
 @telling_refusals
 def doctor(
@@ -149,127 +148,6 @@ def doctor(
     findings = examination.examine(settings)
     print(json.dumps(examination.as_json(findings)) if as_json else examination.as_text(findings))
     raise typer.Exit(examination.exit_code(findings))
-
-
-@config_app.command("check")
-@telling_refusals
-def config_check(
-    *, dev: DevFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
-) -> None:
-    """Check whether the server would start with these settings."""
-    settings = settings_of({"dev": dev}, set_, config)
-    from signaling.settings.settings import warnings_about  # noqa: PLC0415
-
-    warnings = warnings_about(settings)
-    if as_json:
-        print(json.dumps({"ok": True, "warnings": warnings}))
-        return
-    for warning in warnings:
-        print(f"! {warning}")
-    print("The settings are valid.")
-
-
-@config_app.command("print")
-@telling_refusals
-def config_print(
-    *, dev: DevFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
-) -> None:
-    """Print the effective settings, secrets masked."""
-    values = settings_of({"dev": dev}, set_, config, serving=False).masked()
-    if as_json:
-        print(json.dumps(values))
-        return
-    for name, value in values.items():
-        print(f"{name}: {json.dumps(value)}")
-
-
-@db_app.command("status")
-@telling_refusals
-def db_status(
-    *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
-) -> None:
-    """Check whether the tables match this version; exits with 1 if they do not."""
-    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import database  # noqa: PLC0415
-
-    told = database.look(settings)
-    print(json.dumps(told) if as_json else database.as_text(told))
-    raise typer.Exit(0 if told["state"] == "current" else 1)
-
-
-@db_app.command("upgrade")
-@telling_refusals
-def db_upgrade(
-    *, data_dir: DataDirFlag = None, config: ConfigFlag = None, set_: SetFlag = None, as_json: JsonFlag = False
-) -> None:
-    """Upgrade the tables to this version, completely or not at all."""
-    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import database  # noqa: PLC0415
-
-    told = database.upgrade(settings)
-    print(json.dumps(told) if as_json else database.as_text(told))
-
-
-@room_app.command("list")
-@telling_refusals
-def room_list(
-    *,
-    search: Annotated[str | None, typer.Option(help="Text that the name contains.", show_default=False)] = None,
-    data_dir: DataDirFlag = None,
-    config: ConfigFlag = None,
-    set_: SetFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """List the stored rooms, newest first."""
-    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import room as rooms  # noqa: PLC0415
-
-    for told in rooms.listing(settings, search):
-        print(told.model_dump_json() if as_json else told.as_text())
-
-
-@room_app.command("create")
-@telling_refusals
-def room_create(
-    *,
-    name: Annotated[str, typer.Option(help="The name shown to participants.")],
-    room: Annotated[
-        str | None, typer.Option(help="The id of the room. Default: Parley makes one.", show_default=False)
-    ] = None,
-    owner: Annotated[str | None, typer.Option(help="The identity of the owner.", show_default=False)] = None,
-    max_participants: Annotated[int, typer.Option(help="Maximum number of participants.")] = 200,
-    data_dir: DataDirFlag = None,
-    config: ConfigFlag = None,
-    set_: SetFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Create a room."""
-    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import room as rooms  # noqa: PLC0415
-    from signaling.identity.names import clean_title  # noqa: PLC0415
-    from signaling.storage.room_record import RoomFields  # noqa: PLC0415
-
-    chosen = RoomFields(name=clean_title(name), owner=owner, max_participants=max_participants)
-    told = rooms.create(settings, chosen, room, datetime.now(UTC))
-    print(told.model_dump_json() if as_json else told.as_text())
-
-
-@room_app.command("delete")
-@telling_refusals
-def room_delete(
-    *,
-    room: Annotated[str, typer.Argument(help="Its id.")],
-    data_dir: DataDirFlag = None,
-    config: ConfigFlag = None,
-    set_: SetFlag = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Delete a room with its bans and invites; the call history stays."""
-    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    from signaling.cli import room as rooms  # noqa: PLC0415
-
-    told = rooms.delete(settings, room, datetime.now(UTC))
-    print(told.model_dump_json() if as_json else told.as_text())
 
 
 @app.command()

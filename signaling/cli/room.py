@@ -1,16 +1,28 @@
 """`parley room`: rooms in the database itself, with or without a running server."""
 
 from datetime import datetime
+from typing import Annotated
+
+import typer
 
 from signaling.api.room_models import RoomView
+from signaling.cli.command_line import ConfigFlag, DataDirFlag, JsonFlag, SetFlag, settings_of, telling_refusals
 from signaling.cli.database import do
-from signaling.clock import SYSTEM_CHANCE
+from signaling.cli.live import room_participants
+from signaling.clock import SYSTEM_CHANCE, SYSTEM_CLOCK
 from signaling.history.rooms import delete_room, make_room
+from signaling.identity.names import clean_title
 from signaling.settings.settings import Settings
 from signaling.storage import rooms
 from signaling.storage.database import Database
 from signaling.storage.pages import MOST, PageRequest
 from signaling.storage.room_record import Room, RoomFields
+
+room_app = typer.Typer(
+    help="Stored rooms, in the database, with or without a running server; participants of a running server.",
+    no_args_is_help=True,
+)
+room_app.command("participants")(room_participants)
 
 
 def create(settings: Settings, chosen: RoomFields, room_id: str | None, utc: datetime) -> RoomView:
@@ -48,3 +60,57 @@ def listing(settings: Settings, search: str | None = None) -> list[RoomView]:
             request = PageRequest(MOST, page.next_cursor)
 
     return [RoomView.of(room) for room in do(settings, work)]
+
+
+@room_app.command("list")
+@telling_refusals
+def room_list(
+    *,
+    search: Annotated[str | None, typer.Option(help="Text that the name contains.", show_default=False)] = None,
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the stored rooms, newest first."""
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
+    for told in listing(settings, search):
+        typer.echo(told.model_dump_json() if as_json else told.as_text())
+
+
+@room_app.command("create")
+@telling_refusals
+def room_create(
+    *,
+    name: Annotated[str, typer.Option(help="The name shown to participants.")],
+    room: Annotated[
+        str | None, typer.Option(help="The id of the room. Default: Parley makes one.", show_default=False)
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="The identity of the owner.", show_default=False)] = None,
+    max_participants: Annotated[int, typer.Option(help="Maximum number of participants.")] = 200,
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Create a room."""
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
+    chosen = RoomFields(name=clean_title(name), owner=owner, max_participants=max_participants)
+    told = create(settings, chosen, room, SYSTEM_CLOCK.utc())
+    typer.echo(told.model_dump_json() if as_json else told.as_text())
+
+
+@room_app.command("delete")
+@telling_refusals
+def room_delete(
+    *,
+    room: Annotated[str, typer.Argument(help="Its id.")],
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Delete a room with its bans and invites; the call history stays."""
+    settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
+    told = delete(settings, room, SYSTEM_CLOCK.utc())
+    typer.echo(told.model_dump_json() if as_json else told.as_text())

@@ -1,15 +1,30 @@
 """`parley token create`: what is asked for, checked, and the token that comes of it."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
+import typer
+
+from signaling.cli.command_line import (
+    ConfigFlag,
+    DataDirFlag,
+    DevFlag,
+    JsonFlag,
+    SetFlag,
+    settings_of,
+    telling_refusals,
+)
+from signaling.clock import SYSTEM_CLOCK
 from signaling.errors import BadSettings, ClientMistake
 from signaling.identity.grants import RANK, Grants, Role
 from signaling.identity.names import ROOM_ID, check_identity, clean_name
 from signaling.operating.token_keys import make_tokens
 from signaling.settings.settings import Settings
 from signaling.settings.types import parse_duration
+
+token_app = typer.Typer(help="Tokens: they let participants in.", no_args_is_help=True)
 
 LONGEST = timedelta(days=30)
 _WORDS = {"": True, "true": True, "yes": True, "false": False, "no": False}
@@ -89,3 +104,29 @@ def _lifetime(ttl: str) -> timedelta:
             "Choose a time in this range.",
         )
     return lifetime
+
+
+@token_app.command("create")
+@telling_refusals
+def token_create(
+    *,
+    room: Annotated[str, typer.Option(help="The room that the token gives access to.")],
+    identity: Annotated[str, typer.Option(help="The identity: stable, chosen by you.")],
+    name: Annotated[str, typer.Option(help="The name shown to other participants.")] = "",
+    role: Annotated[str, typer.Option(help="operator, owner, moderator or member.")] = "member",
+    ttl: Annotated[str, typer.Option(help="Time for which the token can be used to join: 10m, 12h.")] = "10m",
+    grant: Annotated[
+        list[str] | None,
+        typer.Option(help="A further grant, such as roomRecord or canPublish=false.", show_default=False),
+    ] = None,
+    dev: DevFlag = None,
+    data_dir: DataDirFlag = None,
+    config: ConfigFlag = None,
+    set_: SetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a token for one identity and one room."""
+    settings = settings_of({"dev": dev, "data_dir": data_dir}, set_, config, serving=False)
+    order = TokenOrder(room=room, identity=identity, name=name, role=role, ttl=ttl, grants=tuple(grant or ()))
+    made = make_token(settings, order, SYSTEM_CLOCK.utc())
+    typer.echo(json.dumps(made) if as_json else made["token"])
