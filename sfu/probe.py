@@ -21,7 +21,7 @@ from sfu.stream import InboundStream, PacketHandler
 from sfu.voice import VoiceActivity
 
 STEP_DB = 3.0
-"""Levels that differ by less are told as the same."""
+"""Speakers are reported again when a level has moved by about so much."""
 
 SHORTEST = 0.02
 """Seconds: a rate is never taken over less, as one packet stands for so much at least."""
@@ -71,7 +71,7 @@ class Probe:
         """Begin with an empty room."""
         self.packet: PacketHandler | None = None
         self._streams: dict[str, dict[InboundStream, _Rate]] = {}
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
 
     def event(self, event: RoomEvent, now: float) -> None:
         """Note who comes and goes (`Listener.event`)."""
@@ -96,11 +96,11 @@ class Probe:
                 rate.measure(now)
 
     def read(self, now: float) -> list[Reading]:
-        """Everybody who is in the room, in the order in which they joined."""
+        """One reading a participant, in the order in which they joined."""
         return [_reading(participant, rates, now) for participant, rates in self._streams.items()]
 
     def voices(self) -> dict[str, VoiceActivity]:
-        """The voice of everybody who speaks; the louder one, should a participant speak in two streams at once."""
+        """The voice of each participant who speaks: of two streams at once, the louder one."""
         voices: dict[str, VoiceActivity] = {}
         for participant, streams in self._streams.items():
             for stream in streams:
@@ -112,10 +112,10 @@ class Probe:
     def take_speakers(self) -> list[Speaker] | None:
         """Who speaks, the loudest first; None where neither that nor a level has changed since the last call."""
         voices = self.voices()
-        told = {participant: round(voice.loudness / STEP_DB) for participant, voice in voices.items()}
-        if told == self._told:
+        reported = {participant: round(voice.loudness / STEP_DB) for participant, voice in voices.items()}
+        if reported == self._reported:
             return None
-        self._told = told
+        self._reported = reported
         speakers = [Speaker(participant, voice.audio_level) for participant, voice in voices.items()]
         return sorted(speakers, key=lambda speaker: -speaker.level)
 

@@ -56,7 +56,7 @@ class Rooms:
                 self.close(room, "empty", now)
 
     def live(self, room_id: str, now: float) -> list[Reading]:
-        """Who is in a room, who speaks, and what each sends; nobody where there is no such room."""
+        """Who is in a room, who speaks, and what each sends; empty where there is no such room."""
         room = self._rooms.get(room_id)
         return [] if room is None else room.probe.read(now)
 

@@ -6,8 +6,9 @@ walks the tables that follow from it. A rule to come (whisper, stage, positions)
 
 The rules of today, in this order:
 
-1. Nobody hears their own voice, a talker who may not speak, or anybody while they may not hear (`MuteFlags`).
-2. A sink with places enough carries everybody. Otherwise it carries the loudest of those who speak, then those who
+1. A participant hears neither themselves nor a talker who may not speak, and no talker at all while they may not hear
+   (`MuteFlags`).
+2. A sink with places enough carries every talker. Otherwise it carries the loudest of those who speak, then those who
    spoke last. A talker who is heard already counts as 6 dB louder (`INCUMBENT_DB`).
 3. A talker who stays keeps their place, so that slots do not shuffle while people talk. A mute takes no place away.
 """
@@ -29,8 +30,9 @@ class MuteFlags:
     """What silences one participant, kept apart as in Mumble; the media path enforces all of it.
 
     `self_mute` and `self_deaf` are the participant's own, `mute` and `deaf` a moderator's. `suppressed` comes from a
-    rule of the room or from a token that does not let its bearer publish. `held` is the participant's own, too: nothing
-    goes to or from a participant on hold, and the other five stay as they are meanwhile.
+    rule of the room. `held` is the participant's own, too: nothing goes to or from a participant on hold, and the other
+    five stay as they are meanwhile. The rights of a token come as flags, too: without `canPublish` its bearer is
+    `suppressed`, without `canSubscribe` `deaf`.
     """
 
     self_mute: bool = False
@@ -72,7 +74,7 @@ class Sink(NamedTuple):
     """One thing that hears."""
 
     participant: str | None = None
-    """Whose ear it is. None: it stands for no participant (a journal, a probe), and hears everybody."""
+    """Whose ear it is. None: it stands for no participant (a journal, a probe)."""
     flags: MuteFlags = UNMUTED
     places: tuple[str | None, ...] | None = None
     """The talker in each slot now. None: the sink takes any number of talkers, and has no slots."""
@@ -92,7 +94,7 @@ class Heard(NamedTuple):
 
 
 EMPTY = Heard(None, False, None)
-_NOBODY: frozenset[str] = frozenset()
+_NONE: frozenset[str] = frozenset()
 
 
 class Selection(NamedTuple):
@@ -123,7 +125,7 @@ def select(talkers: Sequence[Talker], sinks: Sequence[Sink], former: Sequence[st
             carried.append(tuple([one for one in heard.values() if one.participant != participant]))
             continue
         size = len(places)
-        wanted, first = ranking[:size], firsts.get(size, _NOBODY)
+        wanted, first = ranking[:size], firsts.get(size, _NONE)
         if participant in first:
             wanted = tuple([one for one in ranking[: size + 1] if one != participant])
             first = frozenset(wanted)
