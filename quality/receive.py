@@ -1,18 +1,37 @@
-"""What is known of one inbound stream: packets, loss, jitter, reports of its sender. Pure."""
+"""Measures of one inbound stream: packets, loss, jitter, its sender's reports. Pure."""
 
-from quality.jitter import BREAK_SECONDS
-from quality.loss import LossInterval, PacketLoss, clamp_cumulative_lost
+from dataclasses import dataclass
+
 from quality.round_trip import LastReport, round_trip_time
-from quality.sequence import MAX_DROPOUT, MAX_MISORDER, SEQUENCE_MODULUS, nearest
+from quality.sequence import MAX_DROPOUT, MAX_MISORDER, SEQUENCE_MODULUS, PacketCount, nearest
+
+BREAK_SECONDS = 10.0
+"""A step of transit time beyond this is a new time line of the sender and no jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveSnapshot:
+    """One reading of an inbound stream (`interval.Snapshot`).
+
+    `octets` of payload; `jitter` and `round_trip_time` in seconds; `last_arrival` in monotonic seconds. What is not
+    known is None.
+    """
+
+    at: float
+    packets: PacketCount
+    octets: int
+    jitter: float
+    round_trip_time: float | None
+    last_arrival: float | None
 
 
 class ReceiveStatistics:
     """Statistics of one inbound stream, in the W3C's names and units where it has them.
 
-    `add` runs once a packet. It holds the arithmetic of `SequenceTracker` and `InterarrivalJitter` in its own slots,
-    as calling them would cost more than what they do; tests hold it equal to them. `packets_received` and
-    `bytes_received` are totals; `last_arrival` is monotonic seconds, None before the first packet. Reading changes
-    nothing; `take_interval` is the consuming read.
+    `add` runs once a packet. It has the arithmetic of RFC 3550 appendices A.1, A.3 and A.8 inline, as calls would cost
+    more than the arithmetic; the tests compare it with the RFC's own form (`tests/quality/rfc3550.py`). The jitter is
+    right over the timestamp wrap at 2**32. `packets_received` and `bytes_received` are totals; `last_arrival` is
+    monotonic seconds, None before the first packet. Reading changes nothing.
     """
 
     __slots__ = (
@@ -21,7 +40,6 @@ class ReceiveStatistics:
         "_candidate",
         "_highest",
         "_jitter",
-        "_loss",
         "_rtp_timestamp",
         "bytes_received",
         "clock_rate",
@@ -44,7 +62,6 @@ class ReceiveStatistics:
         self._rtp_timestamp = 0
         self._jitter = 0.0
         self._break = BREAK_SECONDS * clock_rate
-        self._loss = PacketLoss()
 
     def add(self, sequence: int, rtp_timestamp: int, arrival: float, size: int) -> int:
         """Take one packet, in order of arrival; answer its extended sequence number.
@@ -76,7 +93,7 @@ class ReceiveStatistics:
         return self._astray(sequence, ahead)
 
     def add_untimed(self, sequence: int, rtp_timestamp: int, arrival: float, size: int) -> int:
-        """As `add`, for a packet whose timestamp is not that of its sending: it says nothing of jitter.
+        """As `add`, for a packet whose timestamp is not the time of its sending; the jitter stays as it is.
 
         All packets of a telephone event have the timestamp of its beginning (RFC 4733 section 2.2.1).
         """
@@ -103,7 +120,7 @@ class ReceiveStatistics:
     def reference_echoed(self, arrival: int, last_report: int, delay: int) -> None:
         """Take the echo of our receiver reference time (RFC 3611 section 4.5); arguments as `round_trip_time`.
 
-        An echo that gives no sensible time leaves the last one standing.
+        An echo without a sensible time leaves the last round trip as it is.
         """
         measured = round_trip_time(arrival, last_report, delay)
         if measured is not None:
@@ -120,26 +137,18 @@ class ReceiveStatistics:
         return int(self._jitter)
 
     @property
-    def expected(self) -> int:
-        """Packets that should have arrived so far."""
-        return 0 if self.last_arrival is None else self._highest - self._base + 1
-
-    @property
-    def packets_lost(self) -> int:
-        """Packets lost so far (W3C); negative when duplicates outnumber losses."""
-        return self.expected - self.packets_received
-
-    @property
-    def cumulative_lost(self) -> int:
-        """The same within the signed 24 bits of a report block."""
-        return clamp_cumulative_lost(self.packets_lost)
+    def packets(self) -> PacketCount:
+        """Packets expected and received so far."""
+        expected = 0 if self.last_arrival is None else self._highest - self._base + 1
+        return PacketCount(expected, self.packets_received)
 
     @property
     def highest_sequence(self) -> int:
         """The extended highest sequence number received, as the 32 bits of a report block; 0 before any packet."""
         return self._highest & 0xFFFFFFFF
 
-    def take_interval(self) -> LossInterval:
-        """Expected and lost since the last call; the next call starts from here."""
-        self._loss.update(self.expected, self.packets_received)
-        return self._loss.take_interval()
+    def snapshot(self, now: float) -> ReceiveSnapshot:
+        """The totals and estimates at `now`, monotonic seconds."""
+        return ReceiveSnapshot(
+            now, self.packets, self.bytes_received, self.jitter, self.round_trip_time, self.last_arrival
+        )

@@ -1,5 +1,6 @@
-"""What a receiver says of a stream that we send it, from its report blocks (RFC 3550 section 6.4.1). Pure."""
+"""Measures of one outgoing stream by its receiver's report blocks (RFC 3550 section 6.4.1). Pure."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from quality.round_trip import round_trip_time
@@ -34,8 +35,23 @@ class ReportedReception(Protocol):
         """DLSR: units of 1/65536 s."""
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteReceiveSnapshot:
+    """One reading of a receiver's reports; fields as in `RemoteReceiveStatistics`."""
+
+    at: float
+    reports_received: int
+    last_report: float | None
+    packets_lost: int
+    fraction_lost: float
+    jitter: float
+    round_trip_time: float | None
+    total_round_trip_time: float
+    round_trip_time_measurements: int
+
+
 class RemoteReceiveStatistics:
-    """How one receiver gets one of our outgoing streams, by its own account: the W3C `remote-inbound-rtp`.
+    """How one receiver gets one of our outgoing streams, by its own reports: the W3C `remote-inbound-rtp`.
 
     Times in seconds, fractions 0..1. `highest_sequence` is as reported; `last_report` is monotonic seconds; these and
     `round_trip_time` are None until known. A receiver may lie: nothing here is trusted beyond its own statistics.
@@ -90,3 +106,17 @@ class RemoteReceiveStatistics:
             return None
         extended = nearest(self.highest_sequence & 0xFFFF, highest_sent)
         return extended if extended <= highest_sent else None
+
+    def snapshot(self, now: float) -> RemoteReceiveSnapshot:
+        """The totals and the latest values at `now`, monotonic seconds."""
+        return RemoteReceiveSnapshot(
+            now,
+            self.reports_received,
+            self.last_report,
+            self.packets_lost,
+            self.fraction_lost,
+            self.jitter,
+            self.round_trip_time,
+            self.total_round_trip_time,
+            self.round_trip_time_measurements,
+        )

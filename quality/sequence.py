@@ -1,56 +1,62 @@
-"""RTP sequence numbers without their wrap (RFC 3550 section 5.1 and appendix A.1). Pure."""
+"""RTP sequence numbers without their wrap, and the packets that they count (RFC 3550 appendices A.1 and A.3). Pure."""
+
+from dataclasses import dataclass
 
 SEQUENCE_MODULUS = 1 << 16
 MAX_DROPOUT = 3000
+"""A step ahead of so many numbers may be a restart of the sender (RFC 3550 appendix A.1)."""
 MAX_MISORDER = 100
+"""A packet fewer numbers behind the newest is late; one further behind may be a restart."""
+
+MAX_CUMULATIVE_LOST = 0x7FFFFF
+MIN_CUMULATIVE_LOST = -0x800000
 
 
-class SequenceTracker:
-    """Extended sequence numbers of one RTP stream.
+@dataclass(frozen=True, slots=True)
+class PacketCount:
+    """Packets of one stream that should have arrived, and that did arrive (RFC 3550 appendix A.3).
 
-    RFC 3550 appendix A.1, without its probation: SRTP has already shown who sends. `highest` is the extended highest
-    sequence number, `base` the first one that was expected; both are None before the first packet. A packet that is
-    MAX_DROPOUT or more ahead, or MAX_MISORDER or more behind, moves nothing by itself; when the next number follows it,
-    the sender has restarted, and the count goes on from there without charging the leap as loss.
+    The count covers the life of a stream, or a part of it: `later - earlier` is what happened between two readings,
+    and adjacent parts add up to the whole. Late packets and duplicates count as received, so `lost` may be negative.
     """
 
-    __slots__ = ("_candidate", "base", "highest")
+    expected: int = 0
+    received: int = 0
 
-    def __init__(self) -> None:
-        self.base: int | None = None
-        self.highest: int | None = None
-        self._candidate = -1
+    def __add__(self, other: "PacketCount") -> "PacketCount":
+        return PacketCount(self.expected + other.expected, self.received + other.received)
 
-    def update(self, sequence: int) -> int:
-        """Take the 16-bit number of a packet that arrived; answer its extended number.
-
-        Duplicates and late packets get the number that they had. A late packet from before the first one is answered
-        with a number below `base`, perhaps below 0.
-        """
-        if self.highest is None or self.base is None:
-            self.base = self.highest = sequence
-            return sequence
-        ahead = (sequence - self.highest) & 0xFFFF
-        if ahead < MAX_DROPOUT:
-            self.highest += ahead
-            return self.highest
-        if ahead > SEQUENCE_MODULUS - MAX_MISORDER:
-            return self.highest + ahead - SEQUENCE_MODULUS
-        if sequence == self._candidate:
-            self._candidate = -1
-            self.highest += ahead
-            # Both packets of the restart were expected, nothing between the old run and them was.
-            self.base += ahead - 2
-            return self.highest
-        self._candidate = (sequence + 1) & 0xFFFF
-        return nearest(sequence, self.highest)
+    def __sub__(self, earlier: "PacketCount") -> "PacketCount":
+        return PacketCount(self.expected - earlier.expected, self.received - earlier.received)
 
     @property
-    def expected(self) -> int:
-        """Packets that should have arrived so far (RFC 3550 appendix A.3)."""
-        if self.highest is None or self.base is None:
+    def lost(self) -> int:
+        """Packets lost, as W3C `packets_lost`."""
+        return self.expected - self.received
+
+    @property
+    def fraction_lost(self) -> float:
+        """Lost over expected, 0..1; 0 when nothing was expected or nothing lost."""
+        if self.expected <= 0 or self.lost <= 0:
+            return 0.0
+        return min(self.lost / self.expected, 1.0)
+
+    @property
+    def fraction_lost_octet(self) -> int:
+        """Lost over expected in 256ths, as in a report block: 0..255 (all lost is 255, as 256 does not fit)."""
+        if self.expected <= 0 or self.lost <= 0:
             return 0
-        return self.highest - self.base + 1
+        return min((self.lost << 8) // self.expected, 255)
+
+    @property
+    def cumulative_lost(self) -> int:
+        """Packets lost within the signed 24 bits of a report block."""
+        return clamp_cumulative_lost(self.lost)
+
+
+def clamp_cumulative_lost(lost: int) -> int:
+    """Clamp a count to signed 24 bits: it stops at the end of the range and does not wrap (RFC 3550 section 6.4.1)."""
+    return max(MIN_CUMULATIVE_LOST, min(lost, MAX_CUMULATIVE_LOST))
 
 
 def nearest(sequence: int, reference: int) -> int:

@@ -1,35 +1,20 @@
-"""Statistics under the names of W3C webrtc-stats, in snake_case, and their camelCase for JSON. Pure."""
+"""Snapshots under the names of W3C webrtc-stats, in snake_case. Pure.
 
-from collections.abc import Mapping
+Each function is a view of a typed snapshot: it names and converts, and measures nothing. `epoch` plus monotonic seconds
+is Unix seconds.
+"""
+
 from dataclasses import dataclass
 
-from quality.level import AudioEnergy
-from quality.receive import ReceiveStatistics
-from quality.send import RemoteReceiveStatistics
+from quality.receive import ReceiveSnapshot
+from quality.send import RemoteReceiveSnapshot
 
 Stats = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When statistics are read: `now` in monotonic seconds and `wall` in Unix seconds, of the same instant."""
-
-    now: float
-    wall: float
-
-    @property
-    def timestamp(self) -> float:
-        """Unix milliseconds, as the W3C's `timestamp`."""
-        return self.wall * 1000
-
-    def timestamp_of(self, at: float) -> float:
-        """Unix milliseconds of a monotonic time."""
-        return (self.wall - (self.now - at)) * 1000
-
-
-@dataclass(frozen=True, slots=True)
 class StreamIdentity:
-    """What names one RTP stream in the statistics: ids are ours and stable for the stream's life."""
+    """The names of one RTP stream in the statistics: ids are ours and stable for the stream's life."""
 
     id: str
     ssrc: int
@@ -38,119 +23,111 @@ class StreamIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class SentTotals:
-    """Totals of one outgoing stream; `bytes_sent` is payload, `header_bytes_sent` RTP headers and padding."""
+class SentSnapshot:
+    """Totals of one outgoing stream at one moment; `octets` of payload, `header_octets` of RTP headers and padding."""
 
-    packets_sent: int
-    bytes_sent: int
-    header_bytes_sent: int = 0
+    at: float
+    packets: int
+    octets: int
+    header_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class TransportTotals:
-    """Totals and state of one endpoint's transport; octets are UDP payload. States are the W3C's words."""
+class TransportSnapshot:
+    """Totals and state of one endpoint's transport. Octets are UDP payload; states are the W3C's words."""
 
+    at: float
     packets_sent: int
     packets_received: int
-    bytes_sent: int
-    bytes_received: int
+    octets_sent: int
+    octets_received: int
     dtls_state: str
     ice_state: str
     srtp_cipher: str | None = None
 
 
+def timestamp(at: float, epoch: float) -> float:
+    """Unix milliseconds of a monotonic time, as the W3C's `timestamp`."""
+    return (at + epoch) * 1000
+
+
 def inbound_rtp(
-    identity: StreamIdentity, statistics: ReceiveStatistics, moment: Moment, energy: AudioEnergy | None = None
+    identity: StreamIdentity, snapshot: ReceiveSnapshot, epoch: float, audio_level: float | None = None
 ) -> Stats:
-    """The `inbound-rtp` of a stream that we receive; level and energy only where the stream tells them."""
-    stats = _stream("inbound-rtp", identity, moment)
-    stats["packets_received"] = statistics.packets_received
-    stats["bytes_received"] = statistics.bytes_received
-    stats["packets_lost"] = statistics.packets_lost
-    stats["jitter"] = statistics.jitter
-    if statistics.last_arrival is not None:
-        stats["last_packet_received_timestamp"] = moment.timestamp_of(statistics.last_arrival)
-    if energy is not None:
-        stats["audio_level"] = energy.audio_level
-        stats["total_audio_energy"] = energy.total_audio_energy
-        stats["total_samples_duration"] = energy.total_samples_duration
+    """The `inbound-rtp` of a stream that we receive; `audio_level` (0..1) only where the stream states it."""
+    stats = _stream("inbound-rtp", identity, snapshot.at, epoch)
+    stats["packets_received"] = snapshot.packets.received
+    stats["bytes_received"] = snapshot.octets
+    stats["packets_lost"] = snapshot.packets.lost
+    stats["jitter"] = snapshot.jitter
+    if snapshot.last_arrival is not None:
+        stats["last_packet_received_timestamp"] = timestamp(snapshot.last_arrival, epoch)
+    if audio_level is not None:
+        stats["audio_level"] = audio_level
     return stats
 
 
-def outbound_rtp(identity: StreamIdentity, sent: SentTotals, moment: Moment, remote_id: str | None = None) -> Stats:
+def outbound_rtp(identity: StreamIdentity, sent: SentSnapshot, epoch: float, remote_id: str | None = None) -> Stats:
     """The `outbound-rtp` of a stream that we send; `remote_id` is the id of its `remote-inbound-rtp`."""
-    stats = _stream("outbound-rtp", identity, moment)
-    stats["packets_sent"] = sent.packets_sent
-    stats["bytes_sent"] = sent.bytes_sent
-    stats["header_bytes_sent"] = sent.header_bytes_sent
+    stats = _stream("outbound-rtp", identity, sent.at, epoch)
+    stats["packets_sent"] = sent.packets
+    stats["bytes_sent"] = sent.octets
+    stats["header_bytes_sent"] = sent.header_octets
     if remote_id is not None:
         stats["remote_id"] = remote_id
     return stats
 
 
-def remote_outbound_rtp(
-    identity: StreamIdentity, statistics: ReceiveStatistics, moment: Moment, local_id: str
-) -> Stats:
+def remote_outbound_rtp(identity: StreamIdentity, snapshot: ReceiveSnapshot, epoch: float, local_id: str) -> Stats:
     """The `remote-outbound-rtp` of a stream that we receive: its round trip, measured by RFC 3611 echoes."""
-    stats = _stream("remote-outbound-rtp", identity, moment)
+    stats = _stream("remote-outbound-rtp", identity, snapshot.at, epoch)
     stats["local_id"] = local_id
-    if statistics.round_trip_time is not None:
-        stats["round_trip_time"] = statistics.round_trip_time
+    if snapshot.round_trip_time is not None:
+        stats["round_trip_time"] = snapshot.round_trip_time
     return stats
 
 
 def remote_inbound_rtp(
-    identity: StreamIdentity, statistics: RemoteReceiveStatistics, moment: Moment, local_id: str | None = None
+    identity: StreamIdentity, snapshot: RemoteReceiveSnapshot, epoch: float, local_id: str | None = None
 ) -> Stats:
     """The `remote-inbound-rtp` of a stream that we send: the receiver's account, dated by its last report."""
-    stats = _stream("remote-inbound-rtp", identity, moment)
-    if statistics.last_report is not None:
-        stats["timestamp"] = moment.timestamp_of(statistics.last_report)
+    at = snapshot.at if snapshot.last_report is None else snapshot.last_report
+    stats = _stream("remote-inbound-rtp", identity, at, epoch)
     if local_id is not None:
         stats["local_id"] = local_id
-    stats["packets_lost"] = statistics.packets_lost
-    stats["fraction_lost"] = statistics.fraction_lost
-    stats["jitter"] = statistics.jitter
-    if statistics.round_trip_time is not None:
-        stats["round_trip_time"] = statistics.round_trip_time
-    stats["total_round_trip_time"] = statistics.total_round_trip_time
-    stats["round_trip_time_measurements"] = statistics.round_trip_time_measurements
+    stats["packets_lost"] = snapshot.packets_lost
+    stats["fraction_lost"] = snapshot.fraction_lost
+    stats["jitter"] = snapshot.jitter
+    if snapshot.round_trip_time is not None:
+        stats["round_trip_time"] = snapshot.round_trip_time
+    stats["total_round_trip_time"] = snapshot.total_round_trip_time
+    stats["round_trip_time_measurements"] = snapshot.round_trip_time_measurements
     return stats
 
 
-def transport(transport_id: str, totals: TransportTotals, moment: Moment) -> Stats:
+def transport(transport_id: str, snapshot: TransportSnapshot, epoch: float) -> Stats:
     """The `transport` of an endpoint. The server is ICE-lite, so its ICE role is always controlled."""
     stats: Stats = {
         "id": transport_id,
-        "timestamp": moment.timestamp,
+        "timestamp": timestamp(snapshot.at, epoch),
         "type": "transport",
-        "packets_sent": totals.packets_sent,
-        "packets_received": totals.packets_received,
-        "bytes_sent": totals.bytes_sent,
-        "bytes_received": totals.bytes_received,
+        "packets_sent": snapshot.packets_sent,
+        "packets_received": snapshot.packets_received,
+        "bytes_sent": snapshot.octets_sent,
+        "bytes_received": snapshot.octets_received,
         "ice_role": "controlled",
-        "ice_state": totals.ice_state,
-        "dtls_state": totals.dtls_state,
+        "ice_state": snapshot.ice_state,
+        "dtls_state": snapshot.dtls_state,
     }
-    if totals.srtp_cipher is not None:
-        stats["srtp_cipher"] = totals.srtp_cipher
+    if snapshot.srtp_cipher is not None:
+        stats["srtp_cipher"] = snapshot.srtp_cipher
     return stats
 
 
-def camel_case(stats: Mapping[str, object]) -> Stats:
-    """The same statistics spelled as the W3C does: `packets_lost` becomes `packetsLost`. Values stay as they are."""
-    return {_camel(name): value for name, value in stats.items()}
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
-def _stream(kind: str, identity: StreamIdentity, moment: Moment) -> Stats:
+def _stream(kind: str, identity: StreamIdentity, at: float, epoch: float) -> Stats:
     stats: Stats = {
         "id": identity.id,
-        "timestamp": moment.timestamp,
+        "timestamp": timestamp(at, epoch),
         "type": kind,
         "kind": "audio",
         "ssrc": identity.ssrc,

@@ -29,7 +29,7 @@ from sfu.offer import IceParameters, Offer
 from sfu.remote_candidates import RemoteCandidates
 from sfu.reports import INTERVAL, SPREAD, Reports
 from sfu.rtcp_parse import parse as parse_rtcp
-from sfu.slot import Slot, SlotFormat
+from sfu.slot import Slot, SlotFormat, Tally
 from sfu.srtp import SrtpContext
 from sfu.stream import InboundStream
 from sfu.stun import BindingRequest, parse_request
@@ -89,7 +89,10 @@ Output = Send | Event
 
 
 class Endpoint:
-    """The state of one peer connection. Everything the peer may do wrong is counted in `drops` and goes no further."""
+    """The state of one peer connection. Everything the peer may do wrong is counted in `drops` and goes no further.
+
+    `retired` has the totals of slots that are gone, so that the totals of the endpoint never fall.
+    """
 
     def __init__(self, participant_id: str, ice: IceLite, reports: Reports, chance: random.Random) -> None:
         """Begin without address, keys or media."""
@@ -100,6 +103,7 @@ class Endpoint:
         self.srtp: SrtpContext | None = None
         self.streams: dict[int, InboundStream] = {}
         self.slots: list[Slot] = []
+        self.retired = Tally()
         self.payload_types: frozenset[int] = frozenset()
         self.event_clocks: dict[int, int] = {}
         self.level_id: int | None = None
@@ -207,7 +211,11 @@ class Endpoint:
             for line in lines
             if line.slot
         ]
+        before = self.slots
         self.slots = [kept.get(form) or self._new_slot(form) for form in forms[:most_slots]]
+        for slot in before:
+            if slot not in self.slots:
+                self.retired.correct(*slot.tally.totals())
 
     def begin_stream(self, ssrc: int, sequence: int, timestamp: int, now: float) -> InboundStream:
         """The first authentic packet of an SSRC."""
@@ -296,10 +304,10 @@ class Endpoint:
         packets = parse_rtcp(plain)
         self.heard(source, now)
         slots = {slot.ssrc: slot for slot in self.slots}
+        with_mid = [slot for slot in self.slots if slot.sends_mid]
         for ssrc in self.reports.take(packets, self.streams, slots, now):
             self._forget_stream(ssrc)
-        known = [slot.receiver_knows_mid() for slot in self.slots if slot.remote.reports_received]
-        if any(known):
+        if not all(slot.sends_mid for slot in with_mid):
             self.outputs.append(MidsKnown())
 
     def _report(self, now: float) -> None:
@@ -329,7 +337,9 @@ class Endpoint:
                 self._forget_stream(ssrc)
 
     def _forget_stream(self, ssrc: int) -> None:
-        """A stream has ended."""
-        self.outputs.append(StreamEnded(self.streams.pop(ssrc)))
+        """A stream has ended. Its packets leave the count of `_watch`, so that the end is no sign of life."""
+        stream = self.streams.pop(ssrc)
+        self._last_rtp -= stream.statistics.packets_received
+        self.outputs.append(StreamEnded(stream))
         if self.srtp is not None:
             self.srtp.rest(ssrc)

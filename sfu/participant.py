@@ -5,6 +5,7 @@ A participant is not an endpoint: it may have none, or for a moment two.
 
 from dataclasses import dataclass, field
 
+from quality.delivery import Delivery
 from sfu.selection import Heard, MuteFlags
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
@@ -13,7 +14,11 @@ from sfu.stream import InboundStream
 
 @dataclass(slots=True, eq=False)
 class MediaParticipant:
-    """One participant of a media room. `tables` has the slot table of each of `streams`, by stream id."""
+    """One participant of a media room.
+
+    `tables` has the slot table of each of `streams`, by stream id; `deliveries` measures how the packets of each other
+    participant, by id, reach this one.
+    """
 
     id: str
     flags: MuteFlags
@@ -26,6 +31,7 @@ class MediaParticipant:
     """The talker in each of the slots."""
     audible: bool = False
     """Whether the selection lets anybody hear this participant."""
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
 
     @property
     def stream(self) -> InboundStream | None:

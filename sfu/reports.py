@@ -9,7 +9,8 @@ machine's clock reaches a report.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from quality.ntp import middle, to_ntp, to_short
+from quality.round_trip import middle, to_ntp, to_short
+from quality.sequence import PacketCount
 from sfu.rtcp import (
     MAX_BLOCKS,
     ExtendedReport,
@@ -47,6 +48,7 @@ class Reports:
         self._epoch = epoch
         self._reference: tuple[int, int, float] | None = None
         self._reported: dict[int, int] = {}
+        self._counted: dict[InboundStream, PacketCount] = {}
         self._descriptions: dict[int, bytes] = {}
 
     def compose(self, streams: Iterable[InboundStream], slots: Iterable[Slot], now: float) -> list[bytes]:
@@ -55,7 +57,12 @@ class Reports:
         A slot that has sent nothing since the last report gets no sender report.
         """
         ntp = to_ntp(now + self._epoch)
-        blocks = tuple(self._block(stream, now) for stream in streams)
+        counted = {stream: stream.statistics.packets for stream in streams}
+        blocks = tuple(
+            self._block(stream, packets - self._counted.get(stream, PacketCount()), now)
+            for stream, packets in counted.items()
+        )
+        self._counted = counted
         senders = self._senders(slots, ntp, now)
         extended = self._extended(ntp, now, sending=bool(senders))
         if not senders:
@@ -97,18 +104,18 @@ class Reports:
         ends = [Goodbye(ssrcs[at : at + MAX_BLOCKS]) for at in range(0, len(ssrcs), MAX_BLOCKS)]
         return build(ReceiverReport(self.ssrc), describe([self.ssrc], self.cname), *ends)
 
-    def _block(self, stream: InboundStream, now: float) -> ReportBlock:
-        """Our report on a publisher's stream.
+    def _block(self, stream: InboundStream, interval: PacketCount, now: float) -> ReportBlock:
+        """Our report on a publisher's stream, `interval` being its packets since the last report.
 
         Its loss is the greater of its own way to us and of what its listeners lose at the 90th percentile: an encoder
         adds in-band FEC only for loss that it hears of.
         """
         statistics = stream.statistics
-        lost = max(statistics.take_interval().fraction_lost_octet, min(255, int(stream.downlink_loss * 256)))
+        lost = max(interval.fraction_lost_octet, min(255, int(stream.downlink_loss * 256)))
         return ReportBlock(
             stream.ssrc,
             lost,
-            statistics.cumulative_lost,
+            statistics.packets.cumulative_lost,
             statistics.highest_sequence,
             statistics.interarrival_jitter,
             statistics.last_sender_report.middle,
@@ -160,7 +167,7 @@ class Reports:
         for block in blocks:
             slot = slots.get(block.ssrc)
             if slot is not None:
-                slot.remote.update(block, arrival, now)
+                slot.reported(block, arrival, now)
 
     def _take_extended(
         self, report: ExtendedReport, streams: dict[int, InboundStream], arrival: int, now: float

@@ -7,6 +7,7 @@ slots and to listeners (`sfu/listener.py`) accordingly.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from quality.delivery import Delivery
 from sfu.dtmf import Tone
 from sfu.listener import (
     ClockReported,
@@ -85,10 +86,12 @@ class MediaRoom:
         if participant is None:
             return
         for slot in participant.slots:
-            self._put(slot, None)
+            self._put(participant, slot, None)
         for stream in list(participant.streams):
             self._end_stream(participant, stream, now)
         del self.participants[participant_id]
+        for other in self.participants.values():
+            other.deliveries.pop(participant_id, None)
         self._dirty.discard(participant_id)
         self.tones.silence(participant_id)
         self.listeners.event(ParticipantLeft(participant_id), now)
@@ -129,7 +132,7 @@ class MediaRoom:
         slots = list(slots)
         for slot in participant.slots:
             if slot not in slots:
-                self._put(slot, None)
+                self._put(participant, slot, None)
         participant.slots, participant.heard = slots, ()
         participant.places = tuple(slot.participant for slot in slots)
         self._select(now)
@@ -269,7 +272,7 @@ class MediaRoom:
         """
         for slot, heard in zip(listener.slots, places, strict=True):
             if slot.participant != heard.participant:
-                self._put(slot, heard.participant)
+                self._put(listener, slot, heard.participant)
                 self._mark(listener.id)
             elif slot.stream is not None and slot.stream.id != heard.stream:
                 self._take_out(slot)
@@ -281,10 +284,13 @@ class MediaRoom:
                     table.add(slot)
         listener.heard, listener.places = places, tuple([heard.participant for heard in places])
 
-    def _put(self, slot: Slot, participant_id: str | None) -> None:
-        """Assign a slot to a participant, or to nobody."""
+    def _put(self, listener: MediaParticipant, slot: Slot, participant_id: str | None) -> None:
+        """Assign a slot of `listener` to a participant, or to nobody."""
         self._take_out(slot)
-        slot.participant = participant_id
+        if participant_id is None:
+            slot.assign(None, None)
+        else:
+            slot.assign(participant_id, listener.deliveries.setdefault(participant_id, Delivery()))
 
     def _take_out(self, slot: Slot) -> None:
         """Let a slot carry nothing."""

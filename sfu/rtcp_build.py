@@ -7,7 +7,7 @@ the RFCs let them; loss, jitter and delays stop at the end of theirs.
 from collections.abc import Iterable, Sequence
 from struct import Struct
 
-from quality.loss import clamp_cumulative_lost
+from quality.sequence import clamp_cumulative_lost
 from sfu.rtcp import (
     CNAME_ITEM,
     EXTENDED_REPORT,

@@ -9,9 +9,10 @@ counted per packet and slot.
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from quality.send import RemoteReceiveStatistics
+from quality.delivery import Attribution, Delivery
+from quality.send import RemoteReceiveStatistics, ReportedReception
 from sfu.dtmf import EventFormat
-from sfu.forward import NO_EXTENSION, ExtensionBlock, SendingSocket, Target, extension_block
+from sfu.forward import ExtensionBlock, SendingSocket, Target, extension_block
 from sfu.stream import OPUS_CLOCK, USUAL_FRAME, InboundPacket, InboundStream
 
 MARKER = 0x80
@@ -96,7 +97,7 @@ class Slot:
         self.owed = 0
         self.rested: tuple[int, int, float] | None = None
         self.base = 0
-        self._mid_seen = form.mid_id is None
+        self.sends_mid = form.mid_id is not None
         self._extension = extension_block(form.mid, form.mid_id, form.level_id)
         self._sequence_offset = 0
         self._timestamp_offset = 0
@@ -106,6 +107,34 @@ class Slot:
         self._frame = USUAL_FRAME
         self.remote = RemoteReceiveStatistics(OPUS_CLOCK)
         self.tally = Tally()
+        self.attribution = Attribution(self.tally, first_sequence)
+
+    def assign(self, participant: str | None, delivery: Delivery | None) -> None:
+        """Give the slot to `participant`, whose packets to this listener `delivery` measures; None: to nobody.
+
+        No stream is bound at that moment.
+        """
+        self.participant = participant
+        self.attribution.switch(delivery, self._next_sequence)
+
+    def reported(self, block: ReportedReception, arrival_middle: int, arrival: float) -> None:
+        """Take the listener's report on this slot; arguments as `RemoteReceiveStatistics.update`.
+
+        Who reports on our SSRC knows its MID, which need not be sent any longer (RFC 9143 section 15).
+        """
+        if self.sends_mid:
+            self.sends_mid = False
+            self._extension = extension_block(None, None, self.form.level_id)
+        self.remote.update(block, arrival_middle, arrival)
+        self.attribution.report(self.remote, self._highest_sent, arrival)
+
+    @property
+    def _highest_sent(self) -> int:
+        """The extended sequence number of the newest packet that was sent."""
+        if self.stream is None or self.fresh:
+            return self._next_sequence - 1
+        newest = self.stream.highest if self.rested is None else self.rested[0]
+        return newest + self._sequence_offset
 
     def bind(self, stream: InboundStream, base: int) -> None:
         """Continue with `stream` from its extended sequence number `base`."""
@@ -114,14 +143,16 @@ class Slot:
         self.base = base
         self._sequence_offset = self._next_sequence - base
 
-    def begin(self, timestamp: int, arrival: float) -> None:
-        """The first packet since the switch is about to be sent, with the source's RTP timestamp `timestamp`.
+    def begin(self, sequence: int, timestamp: int, arrival: float) -> None:
+        """The first packet since the switch is about to be sent, with the source's own numbers.
 
         It is sent as long after the last one as it came after it, less the delay that is owed, but never so near that
         the two would overlap: a receiver would take it for late.
         """
         moved = 0
-        if self._last_at is not None:
+        if self._last_at is None:
+            self.attribution.begin(sequence + self._sequence_offset)
+        else:
             elapsed = round((arrival - self._last_at) * OPUS_CLOCK)
             moved = max(self._frame, elapsed - self.owed)
             self.owed += moved - elapsed
@@ -178,18 +209,18 @@ class Slot:
         self._sequence_offset += 1
         return number
 
-    def rested_enough(self, packet: InboundPacket, *, voiced: bool) -> bool:
-        """Whether `packet` ends the rest: all of the delay is given back, or the speaker goes on."""
-        if self.rested is None or packet.sequence <= self.rested[0]:
-            return False
-        return voiced or self._paused(packet, self.rested[1]) >= self.owed + self._frame
+    def resume(self, packet: InboundPacket, *, voiced: bool = True) -> None:
+        """Go on with `packet` if it ends the rest: all of the delay is given back, or the speaker goes on (`voiced`).
 
-    def resume(self, packet: InboundPacket) -> None:
-        """Go on with `packet`: no gap in the sequence, and the timestamps nearer to their own time again."""
-        if self.rested is None:
+        The sequence has no gap, and the timestamps are nearer to their own time again.
+        """
+        if self.rested is None or packet.sequence <= self.rested[0]:
             return
         sequence, timestamp, _ = self.rested
-        given = max(0, min(self.owed, self._paused(packet, timestamp) - self._frame))
+        paused = self._paused(packet, timestamp) - self._frame
+        if not voiced and paused < self.owed:
+            return
+        given = max(0, min(self.owed, paused))
         self._sequence_offset -= packet.sequence - sequence - 1
         self._timestamp_offset -= given
         self.owed -= given
@@ -219,15 +250,6 @@ class Slot:
         kind = (self.form.payload_type if payload_type is None else payload_type) | (MARKER if self.fresh else 0)
         target = Target(route.session, self.ssrc, self._sequence_offset, self._timestamp_offset, kind, route.address)
         return route.socket, self._extension, target
-
-    def receiver_knows_mid(self) -> bool:
-        """A report on our SSRC has come, so its MID need not be sent any longer (RFC 9143 section 15). True once."""
-        if self._mid_seen:
-            return False
-        self._mid_seen = True
-        form = self.form
-        self._extension = NO_EXTENSION if form.level_id is None else extension_block(None, None, form.level_id)
-        return True
 
     def timestamp_at(self, now: float) -> int:
         """The slot's RTP timestamp at `now`, for a sender report (RFC 3550 section 6.4.1)."""

@@ -56,7 +56,7 @@ class SlotTable:
         self._take_in(slot)
         for sequence, timestamp, level, payload in recent:
             if slot.fresh:
-                slot.begin(timestamp, arrival)
+                slot.begin(sequence, timestamp, arrival)
                 slot.owed += (newest - timestamp) & 0xFFFFFFFF
             entry = slot.target()
             if entry is not None:
@@ -115,12 +115,12 @@ class SlotTable:
         """The unusual packet. A late one of before a switch is dropped, never sent: its number is another's now."""
         newest = packet.sequence == stream.highest
         for slot in self.slots:
-            if newest and slot.rested_enough(packet, voiced=stream.voice.voiced):
-                slot.resume(packet)
+            if newest:
+                slot.resume(packet, voiced=stream.voice.voiced)
         takers = [slot for slot in self.slots if slot.takes(packet.sequence)]
         for slot in takers:
             if slot.fresh:
-                slot.begin(packet.timestamp, arrival)
+                slot.begin(packet.sequence, packet.timestamp, arrival)
         fan = self._fan_of(takers)
         forward(fan, packet.sequence, packet.timestamp, packet.marker, packet.level, packet.payload)
         for slot in self.slots:
@@ -151,7 +151,7 @@ class SlotTable:
             if not slot.takes(packet.sequence):
                 continue
             if slot.fresh:
-                slot.begin(packet.timestamp, arrival or 0.0)
+                slot.begin(packet.sequence, packet.timestamp, arrival or 0.0)
             entry = slot.target(form.payload_type)
             if entry is not None:
                 entries.setdefault(form.clock_rate, []).append(entry)
@@ -163,10 +163,11 @@ class SlotTable:
         self.rebuild()
 
     def loss_percentile(self, now: float) -> float:
-        """What nine in ten listeners lose no more than, 0..1, by their reports of the last few seconds."""
+        """The loss that nine in ten listeners do not exceed, 0..1, by their recent reports on this talker."""
+        deliveries = [slot.attribution.delivery for slot in self.slots]
         lost = sorted(
-            slot.remote.fraction_lost
-            for slot in self.slots
-            if slot.remote.last_report is not None and now - slot.remote.last_report < REPORT_AGE
+            delivery.fraction_lost
+            for delivery in deliveries
+            if delivery is not None and delivery.reported_at is not None and now - delivery.reported_at < REPORT_AGE
         )
         return lost[math.ceil(0.9 * len(lost)) - 1] if lost else 0.0

@@ -1,10 +1,20 @@
-"""One endpoint's statistics, each way, under the names of W3C webrtc-stats (snake_case; seconds, 0..1)."""
+"""Readings of one endpoint and of one room. Pure; `now` is monotonic seconds.
 
+An endpoint is read as typed snapshots; `connection_statistics` shows them under the names of W3C webrtc-stats
+(snake_case; seconds, 0..1).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from quality.delivery import DeliverySnapshot
+from quality.receive import ReceiveSnapshot
+from quality.send import RemoteReceiveSnapshot
 from quality.w3c import (
-    Moment,
-    SentTotals,
+    SentSnapshot,
+    Stats,
     StreamIdentity,
-    TransportTotals,
+    TransportSnapshot,
     inbound_rtp,
     outbound_rtp,
     remote_inbound_rtp,
@@ -12,52 +22,102 @@ from quality.w3c import (
     transport,
 )
 from sfu.endpoint import Endpoint
+from sfu.participant import MediaParticipant
 
 _RTP_HEADER = 12
+_TRANSPORT = "transport"
 
 
-def connection_statistics(endpoint: Endpoint, dtls_state: str, now: float, epoch: float) -> list[dict[str, object]]:
-    """The transport, every inbound stream and every slot that has sent, with what its listener reports of it."""
-    moment = Moment(now, now + epoch)
-    transport_id = "transport"
-    report = [transport(transport_id, _totals(endpoint, dtls_state), moment)]
-    for stream in endpoint.streams.values():
-        identity = StreamIdentity(f"inbound-{stream.id}", stream.ssrc, transport_id=transport_id)
-        entry = inbound_rtp(identity, stream.statistics, moment)
-        entry["audio_level"] = stream.voice.audio_level
-        report.append(entry)
-        if stream.statistics.round_trip_time is not None:
-            remote = StreamIdentity(f"remote-outbound-{stream.id}", stream.ssrc, transport_id=transport_id)
-            report.append(remote_outbound_rtp(remote, stream.statistics, moment, identity.id))
+class InboundReading(NamedTuple):
+    """One inbound stream; `audio_level` is linear, 0..1."""
+
+    stream_id: int
+    ssrc: int
+    received: ReceiveSnapshot
+    audio_level: float
+
+
+class SlotReading(NamedTuple):
+    """One slot that has sent; `remote` is its listener's account, None before the first report."""
+
+    mid: str
+    ssrc: int
+    sent: SentSnapshot
+    remote: RemoteReceiveSnapshot | None
+
+
+class EndpointReading(NamedTuple):
+    """One endpoint at one moment."""
+
+    transport: TransportSnapshot
+    inbound: tuple[InboundReading, ...]
+    slots: tuple[SlotReading, ...]
+
+
+def read_endpoint(endpoint: Endpoint, dtls_state: str, now: float) -> EndpointReading:
+    """The transport, every inbound stream, and every slot that has sent."""
+    inbound = tuple(
+        InboundReading(stream.id, stream.ssrc, stream.statistics.snapshot(now), stream.voice.audio_level)
+        for stream in endpoint.streams.values()
+    )
+    slots = []
     for slot in endpoint.slots:
         packets, octets = slot.tally.totals()
-        if not packets:
-            continue
-        mid = slot.form.mid
+        if packets:
+            sent = SentSnapshot(now, packets, octets, packets * _RTP_HEADER)
+            remote = slot.remote.snapshot(now) if slot.remote.reports_received else None
+            slots.append(SlotReading(slot.form.mid, slot.ssrc, sent, remote))
+    return EndpointReading(_read_transport(endpoint, dtls_state, now), inbound, tuple(slots))
+
+
+def connection_statistics(endpoint: Endpoint, dtls_state: str, now: float, epoch: float) -> list[Stats]:
+    """One endpoint under the W3C's names; `epoch` plus monotonic seconds is Unix seconds."""
+    reading = read_endpoint(endpoint, dtls_state, now)
+    report = [transport(_TRANSPORT, reading.transport, epoch)]
+    for stream_id, ssrc, received, audio_level in reading.inbound:
+        identity = StreamIdentity(f"inbound-{stream_id}", ssrc, transport_id=_TRANSPORT)
+        report.append(inbound_rtp(identity, received, epoch, audio_level))
+        if received.round_trip_time is not None:
+            sender = StreamIdentity(f"remote-outbound-{stream_id}", ssrc, transport_id=_TRANSPORT)
+            report.append(remote_outbound_rtp(sender, received, epoch, identity.id))
+    for mid, ssrc, sent, remote in reading.slots:
         ours, theirs = f"outbound-{mid}", f"remote-inbound-{mid}"
-        identity = StreamIdentity(ours, slot.ssrc, mid, transport_id)
-        report.append(outbound_rtp(identity, SentTotals(packets, octets, packets * _RTP_HEADER), moment, theirs))
-        if slot.remote.reports_received:
-            identity = StreamIdentity(theirs, slot.ssrc, mid, transport_id)
-            report.append(remote_inbound_rtp(identity, slot.remote, moment, ours))
+        report.append(outbound_rtp(StreamIdentity(ours, ssrc, mid, _TRANSPORT), sent, epoch, theirs))
+        if remote is not None:
+            report.append(remote_inbound_rtp(StreamIdentity(theirs, ssrc, mid, _TRANSPORT), remote, epoch, ours))
     return report
 
 
 def octets_of(endpoint: Endpoint) -> tuple[int, int]:
     """Octets that were sent and received, as the transport's statistics have them."""
-    sent = sum(octets + packets * _RTP_HEADER for packets, octets in (slot.tally.totals() for slot in endpoint.slots))
-    return sent, endpoint.octets_in
+    packets, octets = _sent(endpoint)
+    return octets + packets * _RTP_HEADER, endpoint.octets_in
 
 
-def _totals(endpoint: Endpoint, dtls_state: str) -> TransportTotals:
-    sent = [slot.tally.totals() for slot in endpoint.slots]
-    bytes_sent, bytes_received = octets_of(endpoint)
+def deliveries(participants: Iterable[MediaParticipant], now: float) -> list[DeliverySnapshot]:
+    """How each participant of a room hears each other: one reading for every pair that shared a slot, ever."""
+    return [
+        delivery.snapshot(talker, listener.id, now)
+        for listener in participants
+        for talker, delivery in listener.deliveries.items()
+    ]
+
+
+def _sent(endpoint: Endpoint) -> tuple[int, int]:
+    """(packets, octets of payload) through all slots, also through those that are gone."""
+    totals = [endpoint.retired.totals(), *(slot.tally.totals() for slot in endpoint.slots)]
+    return sum(packets for packets, _ in totals), sum(octets for _, octets in totals)
+
+
+def _read_transport(endpoint: Endpoint, dtls_state: str, now: float) -> TransportSnapshot:
+    sent, received = octets_of(endpoint)
     ice = endpoint.ice
-    return TransportTotals(
-        packets_sent=sum(packets for packets, _ in sent),
+    return TransportSnapshot(
+        now,
+        packets_sent=_sent(endpoint)[0],
         packets_received=endpoint.packets_in,
-        bytes_sent=bytes_sent,
-        bytes_received=bytes_received,
+        octets_sent=sent,
+        octets_received=received,
         dtls_state=dtls_state,
         ice_state="failed" if ice.expired else "connected" if ice.selected is not None else "new",
         srtp_cipher=endpoint.srtp.profile.name if endpoint.srtp is not None else None,

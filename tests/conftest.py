@@ -13,9 +13,14 @@ from typing import Any
 
 import pytest
 from aiohttp.web_app import _cached_build_middleware
+from hypothesis import settings
 
 from tests.support import components, ports
 from tests.support.server import ServerProcess
+
+# A slow machine is no fault: no property has a time to hold.
+settings.register_profile("parley", deadline=None)
+settings.load_profile("parley")
 
 pytest_plugins = ["tests.support.cpu", "tests.support.failures"]
 

@@ -2,8 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quality.ntp import middle, to_ntp, to_short
-from quality.round_trip import MAX_ROUND_TRIP_SECONDS, LastReport, round_trip_time
+from quality.round_trip import (
+    ERA_SECONDS,
+    MAX_ROUND_TRIP_SECONDS,
+    UNIX_EPOCH,
+    LastReport,
+    from_short,
+    middle,
+    round_trip_time,
+    to_ntp,
+    to_short,
+)
 
 WORDS = st.integers(0, 0xFFFFFFFF)
 
@@ -56,3 +65,35 @@ def test_before_any_report_both_fields_are_0():
     assert (report.middle, report.delay(100.0)) == (0, 0)
     report.update(7, 100.0)
     assert (report.middle, report.delay(100.5)) == (7, to_short(0.5))
+
+
+# -- NTP timestamps -------------------------------------------------------------------------------------------------
+
+
+def test_rfc5905_the_unix_epoch_is_seventy_years_in():
+    assert to_ntp(0.0) == UNIX_EPOCH << 32
+    assert to_ntp(0.5) == UNIX_EPOCH << 32 | 0x80000000
+
+
+@given(st.floats(0, 4_000_000_000))
+def test_rfc3550_4_whole_and_fraction_are_32_bits_each(wall):
+    ntp = to_ntp(wall)
+    assert 0 <= ntp < 1 << 64
+    assert ((ntp >> 32) - UNIX_EPOCH) % ERA_SECONDS + (ntp & 0xFFFFFFFF) / ERA_SECONDS == pytest.approx(wall, abs=1e-6)
+
+
+def test_rfc5905_the_era_begins_anew_in_2036():
+    wrap = ERA_SECONDS - UNIX_EPOCH
+    assert to_ntp(float(wrap)) == 0
+    assert to_ntp(wrap - 1.0) == (ERA_SECONDS - 1) << 32
+
+
+def test_rfc3550_4_the_middle_is_16_bits_of_each_half():
+    assert middle(0x1234_5678_9ABC_DEF0) == 0x5678_9ABC
+
+
+def test_rfc3550_6_4_1_short_spans_are_in_65536ths_and_clamped():
+    assert to_short(1.5) == 0x18000
+    assert from_short(0x18000) == 1.5
+    assert to_short(-1.0) == 0
+    assert to_short(1e9) == 0xFFFFFFFF

@@ -56,3 +56,14 @@ def test_a_receiver_cannot_acknowledge_what_was_not_sent(reported, sent):
     statistics.update(Block(highest_sequence=reported), 0, 1.0)
     found = statistics.acknowledged(sent)
     assert found is None or sent - 0x8000 < found <= sent
+
+
+def test_a_snapshot_has_what_was_known_when_it_was_taken():
+    statistics = RemoteReceiveStatistics(48000)
+    before = statistics.snapshot(1.0)
+    statistics.update(Block(64, 12, 5, 480, 0xB7052000, 0x00054000), 0xB7108000, 77.0)
+    after = statistics.snapshot(78.0)
+    assert (before.reports_received, before.last_report, before.round_trip_time) == (0, None, None)
+    assert (after.at, after.last_report, after.reports_received) == (78.0, 77.0, 1)
+    assert (after.packets_lost, after.fraction_lost, after.jitter) == (12, 0.25, 0.01)
+    assert (after.round_trip_time, after.total_round_trip_time, after.round_trip_time_measurements) == (6.125, 6.125, 1)

@@ -4,15 +4,18 @@ A failure is a seed. Every voice says who speaks and which packet it is, so that
 """
 
 import itertools
+import math
 from collections import defaultdict
 
 import pytest
 
+from quality.interval import between
 from quality.sequence import nearest
 from sfu.endpoint import Arriving, Gone
 from sfu.ice import CONSENT, AddressBound, CredentialsForgotten, SelectedMoved, Source
 from sfu.offer import IceParameters
 from sfu.rtcp import ReceiverReport, SenderReport
+from sfu.statistics import deliveries
 from tests.support.check_client import SERVER, Datagram
 from tests.support.ears import FRAME
 from tests.support.room_end import RoomEnd, Told
@@ -80,6 +83,16 @@ class Call:
             assert all(len(set(taken)) == len(taken) for taken in others), "a packet was forwarded twice"
             assert self.server.sent[name] == sum(map(len, others))
 
+    def deliveries(self):
+        return deliveries(self.server.room.participants.values(), self.wire.clock.now)
+
+    def heard_of(self, talker, listener):
+        return sum(
+            packet.payload.decode().startswith(f"{talker}:")
+            for packets in self.people[listener].heard.values()
+            for _, packet in packets
+        )
+
     def gap(self, listener, since):
         """The longest silence that a listener had since then, in any voice that was there before."""
         longest = 0.0
@@ -116,6 +129,38 @@ def test_a10_bursty_loss_on_both_legs_keeps_the_call_and_we_add_none(loss):
         if block.ssrc == person.ssrc
     ]
     assert loss * 0.6 < sum(told) / len(told) < loss * 2.5 + 0.02
+
+
+@pytest.mark.parametrize("slots", [3, 1])
+def test_a10_each_pair_of_talker_and_listener_knows_its_own_loss(slots):
+    """With one slot, which the four take from each other by turns, as with a slot for each."""
+    call = Call("abcd", seed=slots, slots=slots)
+    for turn, person in enumerate(call.people.values()):
+        person.speaks = lambda now, turn=turn: now % 8 // 2 == turn
+    call.wire.burst = bursts(0.10)
+    call.play(12.0)
+    first = {(one.talker, one.listener): one for one in call.deliveries()}
+    call.play(42.0)
+    call.wire.burst = None
+    call.play(46.0)
+    readings = call.deliveries()
+    assert len(readings) == 4 * 3
+    for reading in readings:
+        heard = call.heard_of(reading.talker, reading.listener)
+        lost = reading.forwarded - heard
+        # All that is under way, or not reported yet, is at most the last 1.3 s.
+        assert reading.forwarded - 65 <= reading.packets.expected <= reading.forwarded
+        assert abs(reading.packets.lost - lost) <= lost * 0.3 + 3
+        assert reading.lost_in_all >= reading.packets.lost
+        assert 0.03 < between(first[reading.talker, reading.listener], reading).packets.fraction_lost < 0.2
+    assert sum(one.packets.lost for one in readings) == pytest.approx(
+        sum(one.forwarded - call.heard_of(one.talker, one.listener) for one in readings), rel=0.05
+    )
+    call.people["b"].speak_from = math.inf
+    call.play(60.0)
+    now = call.wire.clock.now
+    hears = {(one.talker, one.listener): now - one.heard_at < 9.0 for one in call.deliveries()}
+    assert [pair for pair, hearing in hears.items() if not hearing] == [("b", "a"), ("b", "c"), ("b", "d")]
 
 
 def test_a10_thirty_per_cent_for_five_minutes_is_no_reason_to_leave():

@@ -268,7 +268,7 @@ def test_rfc8843_9_2_a_report_on_a_slot_shows_that_its_mid_is_known():
     assert end.take() == [MidsKnown()]
     end.rtcp(ReceiverReport(7, (ReportBlock(first.ssrc, 0, 0, 0, 0, 0, 0),)))
     assert end.take() == []
-    assert (first.receiver_knows_mid(), second.receiver_knows_mid()) == (False, True)
+    assert (first.sends_mid, second.sends_mid) == (False, True)
 
 
 def test_rfc3550_6_2_reports_go_out_about_once_a_second_and_not_in_step():
@@ -453,6 +453,35 @@ def test_a_stream_that_stops_without_a_word_is_forgotten_and_its_place_is_free()
     assert [event.stream for _, event in ended] == [stream]
     assert STREAM_SECONDS < ended[0][0] < STREAM_SECONDS + 1.5
     assert end.engine.streams == {}
+
+
+def test_the_end_of_a_stream_is_no_sign_of_life():
+    end = End()
+    stream = end.stream(now=0.0)
+    stream.statistics.add(100, 0, 0.5, 80)
+    _, events = end.reports_until(STREAM_SECONDS + 10)
+    assert [event for _, event in events if isinstance(event, Arriving | StreamEnded)] == [
+        Arriving(arriving=True),
+        Arriving(arriving=False),
+        StreamEnded(stream),
+    ]
+
+
+def test_packets_of_one_stream_are_a_sign_of_life_while_another_ends():
+    end = End()
+    one, other = end.stream(7, now=0.0), end.stream(8, now=0.0)
+    for number in range(50):
+        other.statistics.add(number, 0, 0.5, 80)
+    end.reports_until(STREAM_SECONDS - 5)
+    for number in range(30):
+        one.statistics.add(number, 0, STREAM_SECONDS - 4, 80)
+        one.highest_arrival = STREAM_SECONDS - 4
+    _, events = end.reports_until(STREAM_SECONDS + 5)
+    assert [event for _, event in events if isinstance(event, Arriving | StreamEnded)] == [
+        Arriving(arriving=True),
+        Arriving(arriving=False),
+        StreamEnded(other),
+    ]
 
 
 def rtp(sequence, ssrc=7):

@@ -5,7 +5,7 @@ import pytest
 from aiortc.rtp import RtcpByePacket, RtcpRrPacket, RtcpSdesPacket, RtcpSrPacket
 from aiortc.rtp import RtcpPacket as AiortcRtcpPacket
 
-from quality.ntp import middle, to_ntp
+from quality.round_trip import middle, to_ntp
 from sfu.reports import MOST_SENDERS, Reports
 from sfu.rtcp import (
     ExtendedReport,
@@ -150,6 +150,28 @@ def test_rfc3550_a3_the_fraction_is_of_the_interval_only():
     mouth.say(packets=10)
     assert fraction() == 0
     assert fraction() == 0
+
+
+def test_rfc3550_a3_two_reporters_of_one_stream_each_have_an_interval_of_their_own():
+    stream = stream_of("ana", first=100)
+    mouth, one, other = Mouth(stream), reports(), reports()
+
+    def fraction(made):
+        return composed(made, [stream])[0].blocks[0].fraction_lost_octet
+
+    mouth.say(packets=10)
+    assert (fraction(one), fraction(other)) == (0, 0)
+    mouth.skip(5)
+    mouth.say(packets=5)
+    assert (fraction(one), fraction(one)) == (128, 0)
+    mouth.say(packets=10)
+    assert (fraction(one), fraction(other)) == (0, 5 * 256 // 20)
+
+
+def test_a_stream_that_has_ended_leaves_nothing_behind_for_the_next_of_its_ssrc():
+    made, first, second = reports(), received(skip=3), received(skip=1)
+    composed(made, [first])
+    assert composed(made, [second])[0].blocks[0].fraction_lost_octet == 1 * 256 // 12
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import count, pairwise
 from random import Random
 
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quality.receive import ReceiveStatistics
 from quality.sequence import nearest
+from sfu.dtmf import KeyPress
 from sfu.listener import (
     ParticipantJoined,
     ParticipantLeft,
@@ -22,6 +24,8 @@ from sfu.rtcp import ReportBlock
 from sfu.rtp import parse
 from sfu.selection import MuteFlags
 from sfu.slot_table import PREROLL_PACKETS, PREROLL_TICKS
+from sfu.statistics import deliveries
+from sfu.stream import OPUS_CLOCK
 from sfu.voice import HANGOVER
 from tests.support.ears import FRAME, LOUD, QUIET, Ear, Mouth, collecting_socket, stream_of
 
@@ -40,6 +44,7 @@ class Hall:
         self.ears = {}
         self.mouths = {}
         self.numbers = 0
+        self.received = defaultdict(lambda: ReceiveStatistics(OPUS_CLOCK))
 
     def join(self, name, slots=2, *, flags=OPEN, speaks=True, connected=True):
         self.room.add(name, flags, self.now)
@@ -72,11 +77,20 @@ class Hall:
             self.room.advance(self.now)
         return heard
 
+    def report(self, listener, lost=0):
+        """The listener's receiver report on its first slot; `lost` of the packets that it has heard count as lost."""
+        slot = self.ears[listener].slots[0]
+        known = self.received[slot.ssrc]
+        lost += known.packets.lost
+        slot.reported(ReportBlock(slot.ssrc, 0, lost, known.highest_sequence, 0, 0, 0), 0, self.now)
+
     def drain(self):
         sent = self.batch.take()
         for name, ear in self.ears.items():
             for data in ear.hear(sent):
-                yield name, parse(data)
+                packet = parse(data)
+                self.received[packet.ssrc].add(packet.sequence, packet.rtp_timestamp, self.now, len(packet.payload))
+                yield name, packet
 
     def in_slots(self, name):
         return [slot.participant for slot in self.room.participants[name].slots]
@@ -363,11 +377,61 @@ def test_between_reviews_nothing_is_compared():
 
 def test_a_publisher_s_stream_knows_what_its_listeners_lose():
     hall = hall_of("ab")
-    slot = hall.ears["b"].slots[0]
-    slot.remote.update(ReportBlock(slot.ssrc, 64, 0, 0, 0, 0, 0), 0, hall.now)
+    hall.say(packets=20)
+    hall.report("b", lost=5)
     hall.room.advance(hall.now + LOSS_REVIEW_SECONDS)
     assert hall.mouths["a"].stream.downlink_loss == 0.25
     assert hall.mouths["b"].stream.downlink_loss == 0.0
+
+
+def test_a_talker_who_takes_a_slot_over_does_not_hear_of_the_loss_of_the_one_before():
+    hall = hall_of("abc", slots=1)
+    hall.say("a", 50)
+    assert hall.in_slots("c") == ["a"]
+    hall.report("c", lost=25)
+    hall.say("", 40)
+    hall.say("b", 20)
+    assert hall.in_slots("c") == ["b"]
+    hall.room.advance(hall.now + LOSS_REVIEW_SECONDS)
+    assert hall.mouths["b"].stream.downlink_loss == 0.0
+    hall.report("c", lost=25)
+    assert hall.room.participants["c"].deliveries["a"].lost == 25
+    assert hall.room.participants["c"].deliveries["b"].lost == 0
+
+
+def disturb(hall, chance, name):
+    """Something that moves the numbers of slots: packets lost on the way to us, a mute, a key."""
+    match chance.randrange(4):
+        case 0:
+            hall.mouths[name].skip(chance.randrange(5))
+        case 1:
+            hall.flags(name, chance.choice([OPEN, MUTED, DEAF]))
+        case 2:
+            hall.mouths[name].press(KeyPress(5, True, 10, 960), marker=0x80)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_however_slots_change_hands_each_packet_that_was_heard_counts_for_the_talker_it_came_from(seed):
+    """First syllables, pauses that give delay back, keys, mutes, and talkers who lose packets on their way to us."""
+    hall, chance, heard = hall_of("abcd", slots=1), Random(seed), Counter()
+
+    def say(loud, packets):
+        for listener, texts in hall.say(loud, packets).items():
+            heard.update((text[0], listener) for text in texts)
+
+    for _ in range(60):
+        name = chance.choice("abcd")
+        disturb(hall, chance, name)
+        say(chance.choice(["", "a", "bc", "cd", name]), chance.randrange(40))
+        hall.report(chance.choice("abcd"))
+    for name in "abcd":
+        hall.flags(name, OPEN)
+    say("abcd", 50)
+    for listener in "abcd":
+        hall.report(listener)
+    for reading in deliveries(hall.room.participants.values(), hall.now):
+        assert reading.packets.lost == 0
+        assert reading.packets.received == reading.forwarded == heard[reading.talker, reading.listener]
 
 
 # -- listeners ------------------------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfu.forward import NO_EXTENSION, extension_block
+from sfu.rtcp import ReportBlock
 from sfu.slot import Route, Slot, SlotFormat
 from sfu.stream import InboundPacket
 from tests.support.ears import FRAME, collecting_socket, stream_of
 
 FORM = SlotFormat("0", 111, level_id=1, mid_id=2)
+REPORT = ReportBlock(0xCAFE, 0, 0, 0, 0, 0, 0)
 
 
 def slot_of(form=FORM, sequence=100, timestamp=5000):
@@ -33,7 +35,7 @@ def sent(slot, stream, sequence, timestamp, arrival):
     """Do as the slot table does with the newest packet of a stream; what goes out."""
     stream.highest, stream.highest_timestamp, stream.highest_arrival = sequence, timestamp, arrival
     if slot.fresh:
-        slot.begin(timestamp, arrival)
+        slot.begin(sequence, timestamp, arrival)
     out = carried(slot, sequence, timestamp)
     slot.fresh = False
     return out
@@ -116,7 +118,8 @@ def owing(owed=4 * FRAME):
 def test_a_rest_lasts_until_all_is_given_back_or_the_speaker_goes_on(frames, voiced, enough):
     slot, _ = owing()
     later = packet(20 + frames, (0xFFFFFFF0 + frames * FRAME) & 0xFFFFFFFF)
-    assert slot.rested_enough(later, voiced=voiced) is enough
+    slot.resume(later, voiced=voiced)
+    assert (slot.rested is None) is enough
 
 
 @pytest.mark.parametrize(("frames", "owed", "step"), [(1, 4, 1), (3, 2, 1), (5, 0, 1), (20, 0, 16)])
@@ -130,8 +133,9 @@ def test_a_pause_gives_the_delay_back_without_a_gap_and_without_an_overlap(frame
 
 def test_a_late_packet_does_not_end_a_rest_but_is_sent_under_its_own_number():
     slot, ana = owing()
-    assert not slot.rested_enough(packet(19, 0), voiced=True)
-    assert not slot.rested_enough(packet(20, 0), voiced=True)
+    slot.resume(packet(19, 0))
+    slot.resume(packet(20, 0))
+    assert slot.rested is not None
     assert slot.takes(20)
     assert not slot.takes(21)
     assert not slot.takes(19)
@@ -142,7 +146,8 @@ def test_a_late_packet_does_not_end_a_rest_but_is_sent_under_its_own_number():
 
 def test_a_timestamp_from_before_the_rest_gives_nothing_back():
     slot, _ = owing()
-    assert not slot.rested_enough(packet(21, 0xFFFFF000), voiced=False)
+    slot.resume(packet(21, 0xFFFFF000), voiced=False)
+    assert slot.rested is not None
     slot.resume(packet(21, 0xFFFFF000))
     assert slot.owed == 4 * FRAME
 
@@ -151,8 +156,7 @@ def test_outside_a_rest_there_is_nothing_to_end():
     slot = slot_of()
     slot.rest()
     slot.resume(packet(5, 5))
-    assert slot.rested is None
-    assert not slot.rested_enough(packet(5, 5), voiced=True)
+    assert (slot.rested, slot.base) == (None, 0)
 
 
 def test_a_switch_in_a_rest_continues_from_before_it():
@@ -176,9 +180,10 @@ def test_rfc8843_9_2_the_mid_is_sent_until_a_report_shows_that_it_is_known():
     slot, stream = slot_of(), stream_of("ana", first=9)
     slot.bind(stream, 9)
     assert slot.target()[1] == extension_block("0", 2, 1)
-    assert slot.receiver_knows_mid()
+    assert slot.sends_mid
+    slot.reported(REPORT, 0, 1.0)
     assert slot.target()[1] == extension_block(None, None, 1)
-    assert not slot.receiver_knows_mid()
+    assert not slot.sends_mid
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,8 @@ def test_only_what_was_negotiated_is_sent(form, before, after):
     slot, stream = slot_of(form), stream_of("ana", first=9)
     slot.bind(stream, 9)
     assert slot.target()[1] == before
-    assert slot.receiver_knows_mid() is (form.mid_id is not None)
+    assert slot.sends_mid is (form.mid_id is not None)
+    slot.reported(REPORT, 0, 1.0)
     assert slot.target()[1] == after
     assert slot.target()[2].type_and_marker == 96 | 0x80
 

@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
+from quality.delivery import Delivery
 from sfu.dtmf import EventFormat, KeyPress
-from sfu.rtcp import ReportBlock
 from sfu.rtp import parse
 from sfu.slot_table import PREROLL_PACKETS, PREROLL_TICKS, REPORT_AGE, SlotTable
 from sfu.voice import SILENCE
@@ -310,11 +310,14 @@ def test_nine_in_ten_listeners_lose_no_more(losses, percentile):
     table, _ = stage.source("ana")
     for number, lost in enumerate(losses):
         slot = Ear(stage.out, number).slots[0]
+        slot.assign("ana", Delivery())
         table.add(slot)
-        slot.remote.update(ReportBlock(slot.ssrc, round(lost * 256), 0, 0, 0, 0, 0), 0, 100.0)
-    silent = Ear(stage.out, 99).slots[0]
+        slot.attribution.delivery.fraction_lost, slot.attribution.delivery.reported_at = lost, 100.0
+    silent, unassigned = Ear(stage.out, 98).slots[0], Ear(stage.out, 99).slots[0]
+    silent.assign("ana", Delivery())
     table.add(silent)
-    assert table.loss_percentile(101.0) == pytest.approx(percentile, abs=1 / 256)
+    table.add(unassigned)
+    assert table.loss_percentile(101.0) == percentile
     assert table.loss_percentile(100.0 + REPORT_AGE) == 0.0
 
 

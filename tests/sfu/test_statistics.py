@@ -2,11 +2,11 @@ from random import Random
 
 from sfu.endpoint import Endpoint
 from sfu.ice import IceLite, Source
-from sfu.offer import IceParameters
+from sfu.offer import IceParameters, Offer
 from sfu.reports import Reports
 from sfu.rtcp import ReportBlock
 from sfu.slot import Slot, SlotFormat
-from sfu.statistics import connection_statistics
+from sfu.statistics import connection_statistics, octets_of
 from tests.support.ears import LOUD, Mouth, srtp_contexts, stream_of
 
 SOURCE = Source(0, ("192.0.2.1", 5))
@@ -65,6 +65,18 @@ def test_streams_and_slots_each_way_under_the_w3c_s_names():
     remote = entries["remote-inbound-3"]
     assert (remote["fraction_lost"], remote["packets_lost"], remote["jitter"]) == (0.5, 2, 0.01)
     assert (remote["timestamp"], remote["local_id"]) == (1_004_000.0, "outbound-3")
+
+
+def test_totals_of_an_endpoint_stay_when_a_slot_goes():
+    end = endpoint()
+    end.slots = [Slot(SlotFormat(mid, 111), ssrc, 0, 0) for mid, ssrc in zip("12", (51, 52), strict=True)]
+    for slot in end.slots:
+        slot.tally.correct(10, 800)
+    before = octets_of(end)
+    end.negotiate(Offer((), (), (), IceParameters("theirs", "t" * 24), False, (), "actpass"), (), 8)
+    assert end.slots == []
+    assert octets_of(end) == before == (2 * (800 + 10 * 12), 0)
+    assert connection_statistics(end, "connected", 5.0, 0.0)[0]["packets_sent"] == 20
 
 
 def test_consent_that_expired_is_a_failed_transport():

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from quality.receive import ReceiveStatistics
+from quality.sequence import PacketCount
 from sfu.endpoint import Endpoint, Gone, Send
 from sfu.errors import SrtpFailure
 from sfu.ice import IceLite, SelectedMoved, Source
@@ -64,6 +65,7 @@ class Person(CheckClient):
         self.sent: list[int] = []
         self.heard: dict[int, list[tuple[float, RtpPacket]]] = defaultdict(list)
         self.statistics: dict[int, ReceiveStatistics] = {}
+        self._reported: dict[int, PacketCount] = {}
         self.reports: list[Any] = []
         self.refused: Counter[str] = Counter()
         self._report_at = math.inf
@@ -97,9 +99,11 @@ class Person(CheckClient):
 
     def _blocks(self) -> Iterator[ReportBlock]:
         for ssrc, known in self.statistics.items():
-            lost = known.take_interval().fraction_lost_octet
+            packets = known.packets
+            lost = (packets - self._reported.get(ssrc, PacketCount())).fraction_lost_octet
+            self._reported[ssrc] = packets
             yield ReportBlock(
-                ssrc, lost, known.cumulative_lost, known.highest_sequence, known.interarrival_jitter, 0, 0
+                ssrc, lost, packets.cumulative_lost, known.highest_sequence, known.interarrival_jitter, 0, 0
             )
 
     def deadline(self) -> float:
