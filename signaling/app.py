@@ -14,7 +14,7 @@ from signaling.call.state import Records
 from signaling.carriers.gateway import Gateway
 from signaling.carriers.look_up import DatabaseLookUp
 from signaling.carriers.service_keys import ServiceKeys
-from signaling.clock import SYSTEM_CHANCE, SYSTEM_CLOCK
+from signaling.clock import SYSTEM_CHANCE, SYSTEM_CLOCK, Clock
 from signaling.history.room_sweeper import RoomSweeper
 from signaling.history.writer import HistoryWriter
 from signaling.http import app_keys
@@ -64,22 +64,25 @@ MediaFactory = Callable[[Settings, "MediaObserver"], Media]
 Announce = Callable[[web.Application, int], None]
 
 
-def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> web.Application:
+def build_app(
+    settings: Settings, *, make_media: MediaFactory | None = None, clock: Clock = SYSTEM_CLOCK
+) -> web.Application:
     """The application, with nothing opened yet: its `cleanup_ctx` does that. `make_media` replaces the media server.
 
     Raises Refusal where the settings cannot be worked with.
     """
     ring = make_ring(settings)
     tokens = make_tokens(settings, ring)
-    keeper = make_keeper(settings, ring, SYSTEM_CLOCK.now)
-    database, passwords = Database(database_settings(settings)), Passwords()
-    keeping = HistoryWriter(database, settings.data_dir, settings.node_name, SYSTEM_CLOCK, SYSTEM_CHANCE)
+    keeper = make_keeper(settings, ring, clock.now)
+    database, passwords = Database(database_settings(settings), clock.now), Passwords()
+    keeping = HistoryWriter(database, settings.data_dir, settings.node_name, clock, SYSTEM_CHANCE)
     gateway = Gateway(
         call_settings(settings),
         tokens,
         client_address=client_address,
         records=Records(keeping.deny_list, keeping.chronicle),
-        look_up=DatabaseLookUp(database, passwords, keeper),
+        look_up=DatabaseLookUp(database, passwords, keeper, clock),
+        clock=clock,
     )
     media = (make_media or _media_server)(settings, gateway.observer)
     app = web.Application(
@@ -97,13 +100,13 @@ def build_app(settings: Settings, *, make_media: MediaFactory | None = None) -> 
     app[TOKENS] = tokens
     app[GATEWAY] = gateway
     app[MEDIA] = media
-    app[CLOCK] = SYSTEM_CLOCK
+    app[CLOCK] = clock
     app[app_keys.DATABASE] = database
     app[app_keys.HISTORY], app[app_keys.SPOOL] = keeping, keeping.spool
-    app[app_keys.SERVICE_KEYS] = ServiceKeys(database, SYSTEM_CLOCK)
+    app[app_keys.SERVICE_KEYS] = ServiceKeys(database, clock)
     app[KEPT_ANSWERS], app[app_keys.WATCHERS] = KeptAnswers(), Watchers()
     app[app_keys.PASSWORDS] = passwords
-    app[READINESS] = Readiness(SYSTEM_CLOCK.now())
+    app[READINESS] = Readiness(clock.now())
     _add_courier(app)
     _add_metrics(app)
     _add_routes(app)
@@ -235,7 +238,7 @@ def _add_courier(app: web.Application) -> None:
     settings = app[SETTINGS]
     app[SENDER] = Sender(seconds=settings.webhook_timeout, allow_private=settings.webhook_allow_private)
     keep = timedelta(days=settings.event_retention_days)
-    machine = Machine(SYSTEM_CLOCK, SYSTEM_CHANCE)
+    machine = Machine(app[CLOCK], SYSTEM_CHANCE)
     app[COURIER] = Courier(app[app_keys.DATABASE], app[SENDER], machine, keep)
 
 

@@ -7,15 +7,13 @@ are. Whoever tries tokens that are forged is slowed down by address all the same
 import asyncio
 import math
 import re
-from collections.abc import Callable
-from time import monotonic
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from signaling.http.aliases import other_names
-from signaling.http.app_keys import GATEWAY
+from signaling.http.app_keys import CLOCK, GATEWAY
 from signaling.http.bearer import recognise
 from signaling.http.headers import client_address
 from signaling.http.problems import Handler, refuse
@@ -29,7 +27,7 @@ _OF_SESSIONS = re.compile(rf"(?:{'|'.join((_ROOMS, *other_names(_ROOMS)))})/[^/]
 LIMITED_PREFIXES = ("/api/", "/auth/", "/calls", "/dev/", "/health/", "/ws")
 
 
-def limit_rate(settings: Settings, clock: Callable[[], float] = monotonic) -> Middleware:
+def limit_rate(settings: Settings) -> Middleware:
     """The middleware that counts requests to the API and new WebSockets; files and probes are free.
 
     Addresses and askers have buckets of their own, so that no flood of addresses makes a key be forgotten.
@@ -39,12 +37,12 @@ def limit_rate(settings: Settings, clock: Callable[[], float] = monotonic) -> Mi
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(LIMITED_PREFIXES) and not _names_a_session(request):
-            asker = await recognise(request)
+            asker, now = await recognise(request), request.app[CLOCK].now()
             if asker is None:
-                wait = by_address.take_or_wait(address_key(client_address(request)), clock())
+                wait = by_address.take_or_wait(address_key(client_address(request)), now)
                 _refuse_late(wait, "Too many requests from this address.")
             else:
-                _refuse_late(by_asker.take_or_wait(asker.counted_by, clock()), "Too many requests.")
+                _refuse_late(by_asker.take_or_wait(asker.counted_by, now), "Too many requests.")
         return await handler(request)
 
     return middleware
@@ -60,16 +58,15 @@ def _names_a_session(request: web.Request) -> bool:
     return named.partition(".")[0] in request.app[GATEWAY].conversation.sessions
 
 
-def limit_route(handler: Handler, per_minute: int, clock: Callable[[], float] = monotonic) -> Handler:
+def limit_route(handler: Handler, per_minute: int) -> Handler:
     """The handler, for `per_minute` requests a minute of one asker, or of one address where nobody can be made out."""
     buckets = KeyedLimit(per_minute)
 
     async def limited(request: web.Request) -> web.StreamResponse:
         asker = await recognise(request)
         key = address_key(client_address(request)) if asker is None else asker.counted_by
-        _refuse_late(
-            buckets.take_or_wait(key, clock()), f"Too many requests to this route; the limit is {per_minute} a minute."
-        )
+        wait = buckets.take_or_wait(key, request.app[CLOCK].now())
+        _refuse_late(wait, f"Too many requests to this route; the limit is {per_minute} a minute.")
         return await handler(request)
 
     return limited

@@ -29,7 +29,7 @@ from signaling.http.limits import LIMITED_PREFIXES
 from signaling.http.routes import Route
 from signaling.identity.grants import Grants
 from tests.signaling.http.callers import Caller, person, service
-from tests.signaling.serving import Served, served
+from tests.signaling.serving import STANDING_CLOCK, Served, served
 from tests.support.kept import database_url
 from tests.support.postgres import PostgresServer
 from tests.support.wrong_types import wrong_values
@@ -247,7 +247,7 @@ async def test_whoever_asks_a_refusal_is_a_documented_one(tmp_path: Any) -> None
 
 
 async def test_who_is_too_fast_hears_so_on_each_route_that_counts(tmp_path: Any) -> None:
-    async with served(tmp_path, dev=True, rate_limit_rpm=1) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, dev=True, rate_limit_rpm=1) as server:
         attacker, nobody = Attacker(server), Caller(server, None)
         assert await nobody.status("GET", "/api/v1/config") == 200
         for row in ROUTES:

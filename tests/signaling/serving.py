@@ -16,7 +16,11 @@ from aiohttp import web
 from sfu.probe import Reading
 from signaling.app import build_app, make_runner
 from signaling.cli import database
+from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.settings.settings import Settings
+
+STANDING_CLOCK = Clock(now=lambda: 0.0)
+"""No time limit passes and no bucket fills, however long the requests of a test take."""
 
 SECRET = "Zk3-9vQ_8sLw2Xy7Rt5Bn1Mc4Hd6Gf0Pa"
 
@@ -106,11 +110,12 @@ def made_database() -> Path:
 
 
 @asynccontextmanager
-async def served(folder: Path, **changes: Any) -> AsyncIterator[Served]:
+async def served(folder: Path, *, clock: Clock = SYSTEM_CLOCK, **changes: Any) -> AsyncIterator[Served]:
+    """The real application at a free port, over a database with all tables and nothing in them."""
     if not (folder / "parley.db").exists():
         shutil.copyfile(await asyncio.to_thread(made_database), folder / "parley.db")
     media = RememberingMedia()
-    app = build_app(settings_for(folder, **changes), make_media=lambda _settings, _observer: media)
+    app = build_app(settings_for(folder, **changes), make_media=lambda _settings, _observer: media, clock=clock)
     runner = make_runner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -21,7 +21,7 @@ from signaling.protocol.client_messages import CLIENT_MESSAGES
 from signaling.protocol.server_messages import SERVER_MESSAGES
 from tests.signaling.fakes import receive
 from tests.signaling.http.callers import enter
-from tests.signaling.serving import Served, served
+from tests.signaling.serving import STANDING_CLOCK, Served, served
 
 
 def test_the_document_names_every_message() -> None:
@@ -352,7 +352,7 @@ async def test_a_resume_of_nothing_says_so_and_leaves_nothing(tmp_path: Path) ->
 
 
 async def test_messages_have_their_limit_and_requests_of_a_session_no_other(tmp_path: Path) -> None:
-    async with served(tmp_path, rate_limit_rpm=1, messages_per_second=2.0) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=1, messages_per_second=2.0) as server:
         ana = Person(server, "ana")
         _, answer = await ana.join()
         async with ana.stream(answer["seq"]) as events:

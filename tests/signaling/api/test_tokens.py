@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from signaling.http.app_keys import TOKENS
 from tests.signaling.http.callers import Caller, person, service
-from tests.signaling.serving import served
+from tests.signaling.serving import STANDING_CLOCK, served
 
 TOKENS_PATH, EXCHANGE = "/api/v1/tokens", "/auth/token"
 
@@ -85,7 +85,7 @@ async def test_only_an_api_key_is_exchanged(tmp_path):
 
 
 async def test_keys_that_are_tried_in_a_body_are_counted_too(tmp_path):
-    async with served(tmp_path, failed_auths_per_minute=2) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, failed_auths_per_minute=2) as server:
         nobody, order = Caller(server, None), {"identity": "eve", "api_key": "parley_guess"}
         found = [(await nobody.code("POST", EXCHANGE, order))[1] for _ in range(3)]
         assert found == ["token_invalid", "token_invalid", "rate_limited"]

@@ -9,7 +9,7 @@ from signaling.http.app_keys import DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
 from tests.signaling.http.callers import Caller, enter, person, service
 from tests.signaling.identity.test_jwks import ED_JWK, document
-from tests.signaling.serving import served
+from tests.signaling.serving import STANDING_CLOCK, served
 
 ROOMS = "/api/v1/rooms"
 
@@ -27,7 +27,7 @@ async def test_rfc_6750_without_a_bearer_token_nobody_is_known(tmp_path, header)
 
 
 async def test_forged_tokens_slow_an_address_down_also_for_good_ones(tmp_path):
-    async with served(tmp_path, failed_auths_per_minute=2) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, failed_auths_per_minute=2) as server:
         good = server.app[TOKENS].issue("ana", grants=Grants(room_list=True), utc=datetime.now(UTC))
         assert await code(server, f"bearer {good}") == (200, None)
         for _ in range(2):
@@ -64,7 +64,7 @@ async def test_an_api_key_is_taken_as_bearer_for_what_its_scopes_say(tmp_path):
 
 
 async def test_a_key_that_is_wrong_old_or_no_key_opens_nothing_and_is_counted(tmp_path):
-    async with served(tmp_path, failed_auths_per_minute=4) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, failed_auths_per_minute=4) as server:
         good = await service(server, "*")
         old = await service(server, "*", expires_at=datetime(2020, 1, 1, tzinfo=UTC))
         for text in (good.bearer[:-1] + "~", good.bearer[:-2] + "AA", "parley_", old.bearer):

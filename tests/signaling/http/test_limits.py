@@ -9,11 +9,11 @@ from signaling.http.client_address import client_of
 from signaling.http.headers import CLIENT
 from signaling.http.limits import limit_time
 from tests.signaling.http.callers import Caller, person, service
-from tests.signaling.serving import served, settings_for
+from tests.signaling.serving import STANDING_CLOCK, served, settings_for
 
 
 async def test_the_api_is_limited_and_pages_and_probes_are_not(tmp_path):
-    async with served(tmp_path, rate_limit_rpm=2) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=2) as server:
         assert [(await server.ask("/api/v1/config"))[0].status for _ in range(3)] == [200, 200, 429]
         response, body = await server.ask("/api/v1/config")
         assert json.loads(body)["code"] == "rate_limited"
@@ -25,7 +25,7 @@ async def test_the_api_is_limited_and_pages_and_probes_are_not(tmp_path):
 
 
 async def test_people_behind_a_trusted_proxy_are_counted_apart(tmp_path):
-    async with served(tmp_path, rate_limit_rpm=1, trusted_proxies=["127.0.0.1"]) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=1, trusted_proxies=["127.0.0.1"]) as server:
         for address in ("198.51.100.1", "198.51.100.2"):
             response, _ = await server.ask("/api/v1/config", headers={"X-Forwarded-For": address})
             assert response.status == 200
@@ -34,7 +34,7 @@ async def test_people_behind_a_trusted_proxy_are_counted_apart(tmp_path):
 
 
 async def test_whoever_can_be_made_out_is_counted_apart_from_their_address(tmp_path):
-    async with served(tmp_path, rate_limit_rpm=2) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=2) as server:
         nobody, ana, ben = Caller(server, None), person(server), person(server, "ben")
         game = await service(server, "room.read")
         for who in (nobody, ana, ben, game):
@@ -45,14 +45,14 @@ async def test_whoever_can_be_made_out_is_counted_apart_from_their_address(tmp_p
 
 
 async def test_who_is_refused_is_counted_by_address(tmp_path):
-    async with served(tmp_path, rate_limit_rpm=2) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=2) as server:
         forged = Caller(server, "x.y.z")
         assert [await forged.status("GET", "/api/v1/config") for _ in range(3)] == [200, 200, 429]
         assert await Caller(server, None).status("GET", "/api/v1/config") == 429
 
 
 async def test_a_route_may_have_a_limit_of_its_own(tmp_path):
-    async with served(tmp_path) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK) as server:
         ana, ben = person(server), person(server, "ben")
         order = {"identity": "eve"}
         found = [await ana.status("POST", "/api/v1/tokens", order) for _ in range(121)]

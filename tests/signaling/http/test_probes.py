@@ -12,7 +12,7 @@ from signaling.http import probes
 from signaling.http import probes as module
 from signaling.http.app_keys import DATABASE, READINESS
 from signaling.operating.readiness import CHECKS, MOST_WATCHERS_OF_ADDRESS, PINGS_AT_ONCE
-from tests.signaling.serving import Served, served
+from tests.signaling.serving import STANDING_CLOCK, Served, served
 
 
 async def test_live_depends_on_nothing(tmp_path):
@@ -127,7 +127,7 @@ async def test_the_checks_that_are_named_come_in_one_answer(tmp_path: Path) -> N
 
 
 async def test_a_batch_names_checks_that_there_are_and_no_more(tmp_path: Path) -> None:
-    async with served(tmp_path, rate_limit_rpm=6) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=6) as server:
         for names in ((), ("weather",), (1,), CHECKS * 2):
             status, problem = await ask(server, *names)
             assert (status, problem["code"]) == (400, "bad_message")

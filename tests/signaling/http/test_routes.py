@@ -16,7 +16,7 @@ from signaling.http.routes import Route, add_routes, json_answer
 from signaling.identity.grants import Grants
 from signaling.storage.words import RoomType
 from tests.signaling.http.callers import enter, person
-from tests.signaling.serving import served
+from tests.signaling.serving import STANDING_CLOCK, served
 
 MAPPING = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text()
 
@@ -35,7 +35,7 @@ def test_what_follows_stays_and_names_that_only_begin_alike_are_left_alone() -> 
 
 
 async def test_an_alias_reaches_the_same_handler_under_the_same_limits(tmp_path: Path) -> None:
-    async with served(tmp_path, rate_limit_rpm=len(ALIASES)) as server:
+    async with served(tmp_path, clock=STANDING_CLOCK, rate_limit_rpm=len(ALIASES)) as server:
         for alias, ours in ALIASES.items():
             row = next(row for row in all_routes() if row.method == "GET" and row.path.startswith(ours))
             path = alias + row.path.removeprefix(ours).replace("{id}", "x")
