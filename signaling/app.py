@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from signaling.api import openapi
 from signaling.call.state import Records
@@ -85,17 +86,7 @@ def build_app(
         clock=clock,
     )
     media = (make_media or _media_server)(settings, gateway.observer)
-    app = web.Application(
-        client_max_size=BODY_LIMIT,
-        middlewares=[
-            identify(settings),
-            limit_time(settings),
-            http_probes.count_requests,
-            problems,
-            check_origin(settings),
-            limit_rate(settings),
-        ],
-    )
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=_middlewares(settings))
     app[SETTINGS] = settings
     app[TOKENS] = tokens
     app[GATEWAY] = gateway
@@ -117,6 +108,18 @@ def build_app(
     _add_key_set(app, keeper)
     _add_tls(app)
     return app
+
+
+def _middlewares(settings: Settings) -> list[Middleware]:
+    """What each request passes, from the outside in."""
+    return [
+        identify(settings),
+        limit_time(settings),
+        http_probes.count_requests,
+        problems,
+        check_origin(settings),
+        limit_rate(settings),
+    ]
 
 
 async def serve(app: web.Application, announce: Announce) -> None:
