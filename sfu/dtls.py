@@ -1,19 +1,21 @@
-"""The DTLS handshake of one endpoint (RFC 6347, RFC 5764, RFC 8842), on pyOpenSSL.
+"""The DTLS handshake of one endpoint (RFC 5764, RFC 8842), on aiortc's `RTCDtlsTransport`.
 
-A session takes DTLS records of 1 to 1,500 octets and sends its own through a callback; OpenSSL sees memory only. It
-keeps the time limit of the handshake, sends a lost flight again, derives the SRTP sessions (`sfu/srtp.py`), sends
-close_notify on every ending, and gives the SSL object back as soon as the peer can ask for nothing more of it. What a
-peer does wrong ends its session and no other.
+aiortc's transport is given what it needs of an ICE transport and nothing more, and only DTLS records of 1 to 1,500
+octets. What it leaves open is closed here: the handshake has a time limit, one SSL context serves the whole process,
+the keys become SRTP sessions of our own (`sfu/srtp.py`), close_notify is sent on every ending, and what it raises ends
+this endpoint only. aiortc is imported by the first handshake, or by `load_transport` before it.
 """
 
 import asyncio
 import datetime as dt
 import secrets
-from collections import deque
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Final
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -21,7 +23,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 from sfu.dtls_alert import AlertKeys, alert_keys, ends_association
-from sfu.srtp import PROFILES, SrtpContext, derive_keys
+from sfu.srtp import PROFILES, SrtpContext
+
+if TYPE_CHECKING:
+    from aiortc.rtcdtlstransport import RTCCertificate
+    from aiortc.rtcicetransport import RTCIceTransport
+
+    from sfu.dtls_transport import Transport
 
 HANDSHAKE_SECONDS = 15.0
 """A handshake that takes longer has failed."""
@@ -30,21 +38,53 @@ SETTLE_SECONDS = 15.0
 """After so long no peer asks for our last flight again (RFC 6347 section 4.2.4)."""
 
 LARGEST_RECORD = 1500
-LARGEST_DATAGRAM = 1200
-"""Octets of a datagram of ours: several records share one, up to here."""
-
 QUEUED_RECORDS = 16
 """DTLS records waiting to be read; more are dropped, and the peer sends its flight again (RFC 6347 section 4.2.4)."""
-
-HASHES: Final = ("sha-256", "sha-384", "sha-512")
-"""Hash functions of fingerprints that are looked at (RFC 8122 section 5)."""
 
 _CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
 _VALID = dt.timedelta(days=30)
 _CLOCKS_DIFFER = dt.timedelta(days=1)
-_RECORD_HEADER = 13
 _SSL_MODE_RELEASE_BUFFERS = 0x10
-_EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
+_TRANSPORT_MODULE = "sfu.dtls_transport"
+
+
+_importing: "asyncio.Future[None] | None" = None
+
+
+async def load_transport() -> "type[Transport]":
+    """The class of aiortc's transport as we use it; where it is not imported yet, one thread imports it.
+
+    The import takes a second on a slow machine, and the event loop goes on meanwhile. Raises ImportError.
+    """
+    global _importing  # noqa: PLW0603 - an import is the process's
+    module = sys.modules.get(_TRANSPORT_MODULE)
+    if module is None or not hasattr(module, "Transport"):
+        loop = asyncio.get_running_loop()
+        if _importing is None or _importing.get_loop() is not loop:
+            _importing = loop.create_future()
+            Thread(target=_import_transport, args=(loop, _importing), name="import of aiortc").start()
+        await asyncio.shield(_importing)
+        module = sys.modules[_TRANSPORT_MODULE]
+    return cast("type[Transport]", module.Transport)
+
+
+def _import_transport(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
+    error: ImportError | None = None
+    try:
+        import_module(_TRANSPORT_MODULE)
+    except ImportError as problem:
+        error = problem
+
+    def tell() -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    with suppress(RuntimeError):  # the loop is closed: nobody waits
+        loop.call_soon_threadsafe(tell)
 
 
 class Certificate:
@@ -71,6 +111,11 @@ class Certificate:
         """The SHA-256 fingerprint as in `a=fingerprint` (RFC 8122 section 5), without the name of the hash."""
         return self._certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
+    def _create_ssl_context(self, srtp_profiles: object) -> SSL.Context:
+        """What aiortc's transport asks of an RTCCertificate; the profiles are ours (`sfu.srtp.PROFILES`)."""
+        del srtp_profiles
+        return self.context
+
     @cached_property
     def context(self) -> SSL.Context:
         """The SSL context of every handshake.
@@ -94,12 +139,35 @@ class Certificate:
         _ = self.context
 
 
+class _IceSide:
+    """What aiortc's transport needs of an ICE transport: `_recv`, `_send`, `role`."""
+
+    role = "controlled"
+    state = "completed"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUED_RECORDS)
+        self._deliver = send
+
+    def put(self, record: bytes) -> None:
+        if not self._queue.full():
+            self._queue.put_nowait(record)
+
+    def take_all(self) -> list[bytes]:
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
+    async def _recv(self) -> bytes:
+        return await self._queue.get()
+
+    async def _send(self, data: bytes) -> None:
+        self._deliver(data)
+
+
 class DtlsSession:
     """One handshake and the connection that it makes.
 
     `connected` is called once with the SRTP sessions; `ended` once with a reason: dtls_failed, dtls_timeout or
-    closed_by_peer. Neither is called after `close`. Records are read in the next turn of the loop, so that the crypto
-    of a handshake does not hold up the packets that came with it.
+    closed_by_peer. Neither is called after `close`.
     """
 
     def __init__(
@@ -110,57 +178,99 @@ class DtlsSession:
         ended: Callable[[str], None],
     ) -> None:
         """Prepare; nothing is sent until `start`."""
-        self.state = "new"
-        """new, connecting, connected or closed: the W3C's RTCDtlsTransportState."""
         self._certificate = certificate
+        self._ice = _IceSide(send)
+        self._transport: Transport | None = None
         self._send = send
         self._connected = connected
         self._ended = ended
-        self._queue: deque[bytes] = deque()
-        self._ssl: Any = None
-        self._server = False
-        self._fingerprints: list[tuple[str, str]] = []
-        self._reading: asyncio.Handle | None = None
-        self._limit: asyncio.TimerHandle | None = None
-        self._flight: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._started = False
+        self._settling: asyncio.TimerHandle | None = None
         self._peer_keys: AlertKeys | None = None
         self._goodbye = b""
+        self._closed = False
+
+    @property
+    def state(self) -> str:
+        """The W3C's RTCDtlsTransportState."""
+        if self._closed:
+            return "closed"
+        if self._transport is not None:
+            return str(self._transport.state)
+        if self._peer_keys is not None:
+            return "connected"
+        return "connecting" if self._started else "new"
 
     def start(self, fingerprints: list[tuple[str, str]], *, server: bool) -> None:
         """Begin the handshake; `fingerprints`: (hash, value) of the offer; `server`: our role (RFC 8842, section 5)."""
-        if self.state != "new":
+        if self._started or self._closed:
             return
-        self.state = "connecting"
-        self._fingerprints = fingerprints
-        self._server = server
-        self._ssl = SSL.Connection(self._certificate.context, None)
-        if server:
-            self._ssl.set_accept_state()
-        else:
-            self._ssl.set_connect_state()
-        self._limit = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._end, "dtls_timeout")
-        self._wake()
+        self._started = True
+        task = asyncio.get_running_loop().create_task(self._handshake(fingerprints, server=server))
+        self._own(task)
+        task.add_done_callback(self._handshake_done)
 
     def receive(self, record: bytes) -> None:
         """Take one datagram that begins like DTLS, from an address that a valid check has bound."""
-        if not 0 < len(record) <= LARGEST_RECORD or self.state == "closed":
+        if self._closed or not 0 < len(record) <= LARGEST_RECORD:
             return
-        if self._peer_keys is not None:
-            if ends_association(record, self._peer_keys):
-                self._end("closed_by_peer")
-        elif len(self._queue) < QUEUED_RECORDS:
-            self._queue.append(record)
-            if self._ssl is not None:
-                self._wake()
+        if self._peer_keys is None:
+            self._ice.put(record)
+        elif ends_association(record, self._peer_keys):
+            self._end("closed_by_peer")
+
+    def _own(self, task: asyncio.Future[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handshake(self, fingerprints: list[tuple[str, str]], *, server: bool) -> None:
+        """Run the handshake; aiortc's own task then goes on reading.
+
+        `connected` is called in the same turn of the loop: the peer's first packet may be here already.
+        """
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
+            make = await load_transport()
+            transport = self._transport = make(
+                cast("RTCIceTransport", self._ice), [cast("RTCCertificate", self._certificate)]
+            )
+            await transport.shake_hands(fingerprints, server=server)
+        if transport.context is None or transport._task is None:
+            return
+        self._own(transport._task)
+        transport._task.add_done_callback(self._reading_done)
+        if not self._closed:
+            wait = SETTLE_SECONDS if transport._role == "server" else 0.0
+            self._settling = asyncio.get_running_loop().call_later(wait, self.settle)
+            self._connected(transport.context)
+
+    def _handshake_done(self, task: asyncio.Future[None]) -> None:
+        """The handshake has succeeded, failed, or raised. Each concerns this endpoint only."""
+        if task.cancelled():
+            return
+        error, transport = task.exception(), self._transport
+        done = self._peer_keys is not None or (transport is not None and transport.context is not None)
+        if isinstance(error, TimeoutError):
+            self._end("dtls_timeout")
+        elif error is not None or not done:
+            self._end("dtls_failed")
+            if error is not None and (done or isinstance(error, ImportError)):
+                raise error  # ours, not the peer's: of `connected`, or of the import
+
+    def _reading_done(self, task: asyncio.Future[None]) -> None:
+        """aiortc's reading task has ended, whose end is ours: close_notify of the peer, or something it raised."""
+        if not task.cancelled():
+            self._end("closed_by_peer" if task.exception() is None else "dtls_failed")
 
     def settle(self) -> None:
         """The peer has shown that it has the keys, so no flight will be asked for again: give the SSL object back.
 
         What is kept is the close_notify that we shall send, and the keys to read the peer's. May be called at any time.
         """
-        connection = self._ssl
-        if self.state != "connected" or connection is None:
+        transport = self._transport
+        if self._closed or transport is None or transport.context is None:
             return
+        connection: Any = transport._ssl
         if connection.get_protocol_version_name() != "DTLSv1.2":
             return
         self._peer_keys = alert_keys(
@@ -168,154 +278,55 @@ class DtlsSession:
             connection.master_key(),
             connection.client_random(),
             connection.server_random(),
-            server=self._server,
+            server=transport._role == "server",
         )
         if self._peer_keys is None:
             return
         self._goodbye = _close_notify(connection)
-        self._give_back()
-        while self._queue:
-            self.receive(self._queue.popleft())
+        self._give_back(transport)
+        for record in self._ice.take_all():
+            self.receive(record)
 
-    def close(self) -> None:
-        """End the handshake or the connection, telling the peer (RFC 5246 section 7.2.1). May be called again."""
-        if self.state == "closed":
-            return
-        self.state = "closed"
-        self._queue.clear()
-        if self._ssl is not None:
-            self._goodbye = _close_notify(self._ssl)
-        self._give_back()
-        if self._goodbye:
-            self._send(self._goodbye)
-
-    def _wake(self) -> None:
-        """Read what waits in the next turn of the loop."""
-        if self._reading is None:
-            self._reading = asyncio.get_running_loop().call_soon(self._read)
-
-    def _read(self) -> None:
-        """Take the records that wait; without one, begin the handshake. Whatever is raised ends this session only."""
-        self._reading = None
-        try:
-            self._advance(None)
-            while self._queue and self._ssl is not None:
-                self._advance(self._queue.popleft())
-        except SSL.Error:
-            self._end("dtls_failed")
-        except Exception:
-            self._end("dtls_failed")
-            raise
-
-    def _advance(self, record: bytes | None) -> None:
-        """Give OpenSSL one datagram, and carry out what comes of it. Raises SSL.Error for a handshake that failed."""
-        connection = self._ssl
-        if record is not None:
-            connection.bio_write(record)
-        if self.state == "connecting":
-            self._shake_hands(connection)
-        elif record is not None:
-            self._listen(connection)
-
-    def _shake_hands(self, connection: Any) -> None:
-        try:
-            connection.do_handshake()
-        except SSL.WantReadError:
-            self._flush(connection)
-            return
-        self._flush(connection)
-        if not _matches(connection, self._fingerprints):
-            self._end("dtls_failed")
-            return
-        profile = PROFILES.get(connection.get_selected_srtp_profile().decode())
-        if profile is None:
-            self._end("dtls_failed")
-            return
-        # RFC 5764 section 4.2.
-        material = connection.export_keying_material(_EXPORTER_LABEL, 2 * (profile.key_length + profile.salt_length))
-        context = SrtpContext(profile, *derive_keys(material, profile, server=self._server))
-        self.state = "connected"
-        self._settle_later()
-        self._connected(context)
-
-    def _listen(self, connection: Any) -> None:
-        """Read a datagram after the handshake: close_notify, a flight that the peer sends again, or junk."""
-        try:
-            while True:
-                connection.recv(LARGEST_RECORD)
-        except SSL.ZeroReturnError:
-            self._end("closed_by_peer")
-        except SSL.Error:  # WantReadError, once all of it is read
-            self._flush(connection)
-
-    def _flush(self, connection: Any) -> None:
-        """Send what OpenSSL has written, and be back when it may have to be sent again (RFC 6347 section 4.2.4)."""
-        for datagram in _written(connection):
-            self._send(datagram)
-        if self._flight is not None:
-            self._flight.cancel()
-            self._flight = None
-        wait = connection.DTLSv1_get_timeout()
-        if wait is not None:
-            self._flight = asyncio.get_running_loop().call_later(wait, self._resend)
-
-    def _resend(self) -> None:
-        self._flight = None
-        try:
-            self._ssl.DTLSv1_handle_timeout()
-            self._flush(self._ssl)
-        except SSL.Error:
-            self._end("dtls_failed")
-
-    def _settle_later(self) -> None:
-        if self._limit is not None:
-            self._limit.cancel()
-        wait = SETTLE_SECONDS if self._server else 0.0
-        self._limit = asyncio.get_running_loop().call_later(wait, self.settle)
-
-    def _give_back(self) -> None:
+    def _give_back(self, transport: "Transport") -> None:
         """Let go of all that a handshake needs; its SSL object at once, not when the garbage collector comes by."""
-        self._ssl = None
-        for handle in (self._reading, self._limit, self._flight):
-            if handle is not None:
-                handle.cancel()
-        self._reading = self._limit = self._flight = None
+        self._transport = None
+        transport._ssl = None
+        if transport._task is not None:
+            transport._task.cancel()
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
 
     def _end(self, reason: str) -> None:
-        if self.state != "closed":
+        if not self._closed:
             self.close()
             self._ended(reason)
 
+    def close(self) -> None:
+        """End the handshake or the connection, telling the peer (RFC 5246 section 7.2.1). May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        transport = self._transport
+        if transport is not None:
+            if transport._ssl is not None:
+                self._goodbye = _close_notify(transport._ssl)
+            self._give_back(transport)
+        for task in self._tasks:
+            task.cancel()
+        if self._goodbye:
+            self._send(self._goodbye)
 
-def _matches(connection: Any, fingerprints: list[tuple[str, str]]) -> bool:
-    """Whether the peer's certificate has all fingerprints of the offer whose hash is known, and there is one."""
-    certificate = connection.get_peer_certificate()
-    known = [(name.lower(), value.upper()) for name, value in fingerprints if name.lower() in HASHES]
-    found = {name: certificate.digest(name.replace("-", "")).decode() for name, _ in known}
-    return bool(known) and all(found[name] == value for name, value in known)
-
-
-def _written(connection: Any) -> Iterator[bytes]:
-    """What OpenSSL has written, as datagrams of whole records."""
-    data = b""
-    try:
-        while True:
-            data += connection.bio_read(1 << 16)
-    except SSL.WantReadError:
-        pass
-    start = end = 0
-    while end < len(data):
-        size = _RECORD_HEADER + int.from_bytes(data[end + 11 : end + 13], "big")
-        if end > start and end + size - start > LARGEST_DATAGRAM:
-            yield data[start:end]
-            start = end
-        end += size
-    if data:
-        yield data[start:end]
+    async def wait_closed(self) -> None:
+        """Wait until no task of this session is left."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _close_notify(connection: Any) -> bytes:
-    """The record that says goodbye, or the alert of a handshake that failed; nothing where nothing was agreed yet."""
+    """The record that says goodbye, or the alert of a failed handshake; nothing where nothing was agreed."""
     with suppress(SSL.Error):
         connection.shutdown()
-    return b"".join(_written(connection))
+    try:
+        return bytes(connection.bio_read(LARGEST_RECORD))
+    except SSL.Error:
+        return b""

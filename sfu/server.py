@@ -8,13 +8,13 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 from sfu.addresses import local_addresses, preferred
 from sfu.answer import HostCandidate
 from sfu.connection import Connection
 from sfu.deadlines import Cancellable, Deadlines, LoopLag, Timers
-from sfu.dtls import Certificate
+from sfu.dtls import Certificate, load_transport
 from sfu.dtmf import Keys
 from sfu.errors import MalformedPacket, UnknownParticipant
 from sfu.ice import Source
@@ -37,6 +37,9 @@ from sfu.udp import PROTOCOLS, RTP, STUN, MediaSocket, classify, open_sockets
 
 TICK_SECONDS = 0.05
 """How often deadlines are looked at; none of them is nearer than that."""
+
+WARM_UP_SECONDS = 1.0
+"""After the start aiortc is imported, so that the first handshake need not wait for it."""
 
 BATCHES_A_WAKE_UP = 4
 """Full batches that one socket may take before the others and the timers have their turn."""
@@ -64,6 +67,8 @@ class MediaServer:
         self._deadlines: Deadlines[Connection] = Deadlines()
         self._timer: asyncio.Handle | None = None
         self._lag = LoopLag()
+        self._closing: set[asyncio.Task[object]] = set()
+        self._warm_up: asyncio.Handle | None = None
         self._tones = Timers(self._advance_tones, _call_later)
 
     # life
@@ -79,6 +84,7 @@ class MediaServer:
         for sock in self.switchboard.sockets:
             loop.add_reader(sock.descriptor, self._readable, sock)
         self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
+        self._warm_up = loop.call_later(WARM_UP_SECONDS, lambda: self._own(load_transport()))
 
     async def close(self) -> None:
         """Say goodbye to every peer, end all rooms, and close the sockets."""
@@ -88,7 +94,10 @@ class MediaServer:
             self._rooms.close(room, "shutdown", self.now())
         if self._timer is not None:
             self._timer.cancel()
+        if self._warm_up is not None:
+            self._warm_up.cancel()
         self._tones.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
         loop = asyncio.get_running_loop()
         for sock in self.switchboard.sockets:
             loop.remove_reader(sock.descriptor)
@@ -268,7 +277,14 @@ class MediaServer:
         for name in connection.close(self.now()):
             self.switchboard.names.pop(name, None)
         self._deadlines.forget(connection)
+        self._own(connection.dtls.wait_closed())
         self.observer.connection_ended(participant_id, reason, octets_of(connection.endpoint))
+
+    def _own(self, work: Coroutine[object, object, object]) -> None:
+        """Run something that `close` awaits."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _readable(self, sock: MediaSocket) -> None:
         """The socket has datagrams: take them in batches. This is where every packet comes in."""

@@ -20,7 +20,8 @@ PACKAGES = ("quality", "sfu", "recorder", "signaling")
 SHELLS = {
     "sfu/addresses.py": "lists the machine's network interfaces",
     "sfu/connection.py": "an engine with its DTLS transport; draws its credentials",
-    "sfu/dtls.py": "OpenSSL, and the timers of a handshake",
+    "sfu/dtls.py": "drives aiortc's DTLS transport",
+    "sfu/dtls_transport.py": "aiortc's DTLS transport itself",
     "sfu/mmsg.py": "recvmmsg and sendmmsg through cffi",
     "sfu/server.py": "the loop, the timers and the sockets of the media server",
     "sfu/srtp.py": "libsrtp",
@@ -167,6 +168,8 @@ DECISION_LINES = 40
 ENVIRONMENT_READER = "signaling/settings/settings.py"
 
 TASK_OWNERS = {
+    "sfu/dtls.py": "one handshake each; close() cancels it, wait_closed() awaits it",
+    "sfu/server.py": "the ends of handshakes, and the import of aiortc; close() awaits them",
     "signaling/app.py": "watcher of certificates, question for the public address, key set; cleanup contexts end them",
     "signaling/carriers/gateway.py": "the keeper of time limits; close() ends it",
     "signaling/history/writer.py": "the spool and the sign of life; close() ends them",

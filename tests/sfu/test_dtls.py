@@ -2,23 +2,29 @@
 
 import asyncio
 import gc
+import inspect
 import re
+import sys
 import weakref
 from collections import deque
+from pathlib import Path
 
 import pytest
+from aiortc import rtcdtlstransport as aiortc_dtls
+from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
 from bench.peer_dtls import ALL_PROFILES, DtlsEnd, Identity, shared_identity
 from sfu import dtls as dtls_module
-from sfu import dtls_alert
+from sfu import dtls_alert, dtls_transport
 from sfu.dtls import LARGEST_RECORD, QUEUED_RECORDS, Certificate, DtlsSession
 from tests.support.house import eventually
 
 ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
 
+SOURCE = Path(dtls_module.__file__).read_text() + Path(dtls_transport.__file__).read_text()
 WRONG = ":".join(["AB"] * 32)
 
 
@@ -78,6 +84,7 @@ class Association:
 
     async def close(self):
         self.session.close()
+        await self.session.wait_closed()
 
 
 @pytest.mark.parametrize("server", [True, False], ids=["passive", "active"])
@@ -111,7 +118,7 @@ async def test_a_wrong_fingerprint_ends_it_with_close_notify(certificate, server
 
 
 async def test_a_client_without_a_common_profile_is_refused(certificate, monkeypatch):
-    monkeypatch.setattr(dtls_module, "PROFILES", {})
+    monkeypatch.setattr(dtls_transport, "PROFILES", {})
     pair = await Association(certificate).connect()
     assert pair.ended == ["dtls_failed"]
     assert not pair.contexts
@@ -195,18 +202,18 @@ async def test_records_that_nobody_reads_are_bounded(certificate):
     pair = Association(certificate)
     for _ in range(10 * QUEUED_RECORDS):
         pair.session.receive(b"\x16" + bytes(100))
-    assert len(pair.session._queue) == QUEUED_RECORDS
+    assert pair.session._ice._queue.qsize() == QUEUED_RECORDS
     await pair.close()
 
 
-async def test_what_we_did_wrong_in_a_handshake_ends_it_and_is_reported(certificate, monkeypatch, quiet_loop):
+@pytest.mark.parametrize("error", [x509.InvalidVersion("7 is not a valid X509 version", 7), ValueError("not DER")])
+async def test_a_certificate_that_cannot_be_read_ends_it(certificate, monkeypatch, error):
     def unreadable(*_):
-        raise ValueError("not DER")
+        raise error
 
-    monkeypatch.setattr(dtls_module, "_matches", unreadable)
+    monkeypatch.setattr(aiortc_dtls.RTCDtlsTransport, "_validate_peer_identity", unreadable)
     pair = await Association(certificate).connect()
     assert pair.ended == ["dtls_failed"]
-    assert str(quiet_loop.pop()["exception"]) == "not DER"
     await pair.close()
 
 
@@ -227,8 +234,8 @@ async def test_whoever_waits_for_keys_is_told_before_the_peer_can_use_them(certi
     # A packet that comes with the next wake-up must find its SRTP session.
     pair = Association(certificate)
     told = []
-    deliver = pair.session._send
-    pair.session._send = lambda record: (
+    deliver = pair.session._ice._deliver
+    pair.session._ice._deliver = lambda record: (
         deliver(record),
         asyncio.get_running_loop().call_soon(lambda: told.append(len(pair.contexts))),
     )
@@ -237,18 +244,16 @@ async def test_whoever_waits_for_keys_is_told_before_the_peer_can_use_them(certi
     await pair.close()
 
 
-async def test_an_error_while_reading_ends_it_and_is_reported(certificate, monkeypatch, quiet_loop):
+async def test_an_error_while_reading_ends_it(certificate, monkeypatch):
     pair = await Association(certificate).connect()
 
-    def broken(*_):
+    async def broken():
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(SSL.Connection, "recv", broken)
-    pair.end.state = "closed"  # it reads no more
+    monkeypatch.setattr(pair.session._transport, "_recv_next", broken)
     pair.session.receive(b"\x17" * 40)
     await eventually(lambda: pair.ended)
     assert pair.ended == ["dtls_failed"]
-    assert str(quiet_loop.pop()["exception"]) == "broken"
     await pair.close()
 
 
@@ -274,8 +279,9 @@ async def settled(certificate, **options):
 @pytest.mark.parametrize("server", [True, False], ids=["passive", "active"])
 async def test_a_settled_association_holds_no_ssl_object_and_reads_close_notify(certificate, server):
     pair = await settled(certificate, server=server)
-    assert pair.session._ssl is None
+    assert pair.session._transport is None
     assert pair.session.state == "connected"
+    await pair.session.wait_closed()
     for record in (
         b"",
         b"\x15",
@@ -294,7 +300,7 @@ async def test_a_settled_association_holds_no_ssl_object_and_reads_close_notify(
 
 async def test_the_ssl_object_is_given_back_at_once(certificate):
     pair = await Association(certificate).connect()
-    connection = weakref.ref(pair.session._ssl)
+    connection = weakref.ref(pair.session._transport._ssl)
     gc.disable()
     try:
         pair.session.settle()
@@ -339,7 +345,7 @@ async def test_what_waits_while_it_settles_is_not_lost(certificate):
 async def test_it_settles_by_itself_once_no_flight_can_be_asked_for(certificate, monkeypatch):
     monkeypatch.setattr(dtls_module, "SETTLE_SECONDS", 0.01)
     pair = await Association(certificate).connect()
-    await eventually(lambda: pair.session._ssl is None)
+    await eventually(lambda: pair.session._transport is None)
     await pair.close()
     assert not pair.ended
 
@@ -347,7 +353,7 @@ async def test_it_settles_by_itself_once_no_flight_can_be_asked_for(certificate,
 async def test_as_the_client_it_settles_at_once(certificate):
     # RFC 6347 section 4.2.4: the last flight is the server's.
     pair = await Association(certificate, server=False).connect()
-    await eventually(lambda: pair.session._ssl is None)
+    await eventually(lambda: pair.session._transport is None)
     await pair.close()
 
 
@@ -358,44 +364,8 @@ async def test_whatever_the_cipher_close_notify_is_understood(certificate, ciphe
     identity = Identity()
     identity.context(ALL_PROFILES).set_cipher_list(cipher.encode())
     pair = await settled(certificate, identity=identity)
-    assert (pair.session._ssl is None) is ("SHA256" in cipher or "POLY1305" in cipher)
+    assert (pair.session._transport is None) is ("SHA256" in cipher or "POLY1305" in cipher)
     pair.end.say_goodbye()
-    pair.flush()
-    await eventually(lambda: pair.ended)
-    assert pair.ended == ["closed_by_peer"]
-    await pair.close()
-
-
-async def test_a_flight_is_sent_in_datagrams_of_whole_records(certificate, monkeypatch):
-    monkeypatch.setattr(dtls_module, "LARGEST_DATAGRAM", 300)
-    pair = await Association(certificate).connect()
-    assert pair.contexts
-    for datagram in pair.sent:
-        at = 0
-        while at < len(datagram):
-            at += 13 + int.from_bytes(datagram[at + 11 : at + 13], "big")
-        assert at == len(datagram)
-    assert len(pair.sent) == 4
-    await pair.close()
-
-
-async def test_a_failed_handshake_is_said_with_an_alert(certificate):
-    # RFC 5246 section 7.2.2.
-    identity = Identity()
-    identity.context(ALL_PROFILES).set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256")
-    pair = await Association(certificate, identity=identity).connect()
-    assert pair.ended == ["dtls_failed"]
-    assert pair.sent[-1][0] == dtls_alert.ALERT
-    assert pair.sent[-1][13] == dtls_alert.FATAL
-    await pair.close()
-
-
-async def test_close_notify_behind_another_record_of_its_datagram_is_read(certificate):
-    pair = await Association(certificate).connect()
-    pair.end._ssl.send(b"data")
-    pair.end.say_goodbye()
-    (datagram,) = pair.end.out
-    assert datagram[0] == 23
     pair.flush()
     await eventually(lambda: pair.ended)
     assert pair.ended == ["closed_by_peer"]
@@ -405,7 +375,7 @@ async def test_close_notify_behind_another_record_of_its_datagram_is_read(certif
 async def test_another_version_of_dtls_keeps_its_ssl_object(certificate, monkeypatch):
     monkeypatch.setattr(SSL.Connection, "get_protocol_version_name", lambda _: "DTLSv1.3")
     pair = await settled(certificate)
-    assert pair.session._ssl is not None
+    assert pair.session._transport is not None
     await pair.close()
 
 
@@ -425,6 +395,7 @@ async def test_closing_says_close_notify_once(certificate):
     pair.session.close()
     assert len(pair.sent) == before + 1
     await eventually(lambda: pair.end.state == "closed")
+    await pair.session.wait_closed()
     assert not pair.ended
 
 
@@ -459,6 +430,7 @@ async def test_it_can_be_closed_while_it_says_that_it_is_connected(certificate):
     pair.session._connected = lambda _: pair.session.close()
     pair.start()
     await eventually(lambda: pair.end.state == "closed")
+    await pair.session.wait_closed()
     assert not pair.ended
 
 
@@ -482,10 +454,66 @@ def test_no_octets_get_past_the_session(certificate, records):
 
 
 def test_all_handshakes_share_one_ssl_context(certificate):
-    assert certificate.context is certificate.context
-    assert Certificate().context is not certificate.context
+    one = certificate._create_ssl_context(aiortc_dtls.SRTP_PROFILES)
+    assert certificate._create_ssl_context(aiortc_dtls.SRTP_PROFILES) is one
+    assert Certificate()._create_ssl_context(aiortc_dtls.SRTP_PROFILES) is not one
 
 
 def test_the_fingerprint_is_that_of_the_certificate(certificate):
     assert re.fullmatch(r"([0-9A-F]{2}:){31}[0-9A-F]{2}", certificate.fingerprint)
     assert Identity().fingerprint != certificate.fingerprint
+
+
+def test_the_names_of_aiortc_that_are_used_are_still_there():
+    transport = aiortc_dtls.RTCDtlsTransport
+    assert inspect.iscoroutinefunction(transport.start)
+    assert list(inspect.signature(transport.start).parameters) == ["self", "remoteParameters"]
+    assert list(inspect.signature(transport._set_role).parameters) == ["self", "role"]
+    assert list(inspect.signature(transport._set_state).parameters) == ["self", "state"]
+    assert list(inspect.signature(transport._setup_srtp).parameters) == ["self"]
+    assert list(inspect.signature(aiortc_dtls.RTCCertificate._create_ssl_context).parameters) == [
+        "self",
+        "srtp_profiles",
+    ]
+    assert {state.name for state in aiortc_dtls.State} == {"NEW", "CONNECTING", "CONNECTED", "CLOSED", "FAILED"}
+    source = inspect.getsource(transport)
+    for used in ("self._ssl = SSL.Connection(", "self._task = asyncio", "self.transport._recv()", "transport._send("):
+        assert used in source
+    assert "_role" in source
+
+
+def test_no_other_private_name_of_aiortc_is_used():
+    used = set(re.findall(r"transport\.(_[a-z]\w*)|def (_create_ssl_context|_setup_srtp)|self\.(_set_\w+)\(", SOURCE))
+    names = {"".join(groups) for groups in used}
+    assert names == {"_create_ssl_context", "_set_role", "_set_state", "_setup_srtp", "_role", "_ssl", "_task"}
+
+
+async def test_the_first_handshake_imports_aiortc_beside_the_loop(certificate, monkeypatch):
+    monkeypatch.delitem(sys.modules, dtls_transport.__name__)
+    first, second = Association(certificate), Association(certificate)
+    first.start()
+    second.start()
+    await eventually(lambda: first.contexts and second.contexts)
+    for pair in (first, second):
+        await pair.close()
+
+
+async def test_without_aiortc_a_handshake_fails_and_says_why(certificate, monkeypatch, quiet_loop):
+    monkeypatch.setitem(sys.modules, dtls_transport.__name__, None)
+    pair = Association(certificate)
+    pair.start()
+    await eventually(lambda: pair.ended)
+    assert pair.ended == ["dtls_failed"]
+    assert isinstance(quiet_loop.pop()["exception"], ImportError)
+    await pair.close()
+
+
+async def test_a_failed_handshake_is_said_with_an_alert(certificate):
+    # RFC 5246 section 7.2.2.
+    identity = Identity()
+    identity.context(ALL_PROFILES).set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256")
+    pair = await Association(certificate, identity=identity).connect()
+    assert pair.ended == ["dtls_failed"]
+    assert pair.sent[-1][0] == dtls_alert.ALERT
+    assert pair.sent[-1][13] == dtls_alert.FATAL
+    await pair.close()
