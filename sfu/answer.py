@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sfu.dtmf import EventFormat
 from sfu.errors import BadOffer
 from sfu.offer import Codec, Direction, Extension, Fingerprint, IceParameters, Offer, OfferedMedia
-from sfu.opus import USUAL, OpusWishes
+from sfu.opus import OPUS_CLOCK, USUAL, OpusWishes
 
 Setup = Literal["active", "passive"]
 
@@ -44,7 +44,7 @@ class TakenCodec:
     channels: int
 
 
-CODECS: Final = (TakenCodec("opus", 48_000, 2),)  # RFC 7587 section 7
+CODECS: Final = (TakenCodec("opus", OPUS_CLOCK, 2),)  # RFC 7587 section 7
 
 
 EVENTS: Final = "telephone-event"  # RFC 4733 section 2.4.1
@@ -95,18 +95,20 @@ class Negotiated:
 
     `level_in` and `mid_in` are the extension ids that the client may use towards us, `level_out` and `mid_out` those
     that we may use towards it; None where not agreed. `can_send`: the client may send. `slot`: it may receive.
-    `ssrcs` are those that the client announced. `events` is how it wants, and sends, telephone events.
+    `msid` and `ssrcs` are those that the client announced. `events` is how it wants, and sends, telephone events.
     """
 
     index: int
     mid: str
     payload_type: int
+    clock_rate: int
     can_send: bool
     slot: bool
     level_in: int | None
     level_out: int | None
     mid_in: int | None
     mid_out: int | None
+    msid: str | None
     ssrcs: tuple[int, ...]
     rtcp_rsize: bool
     rtcp_xr: bool
@@ -148,12 +150,14 @@ def negotiate(offer: Offer) -> tuple[Negotiated, ...]:
                 index=media.index,
                 mid=media.mid,
                 payload_type=codec[0].payload_type,
+                clock_rate=codec[0].clock_rate,
                 can_send=media.can_send,
                 slot=media.can_receive,
                 level_in=_id_if(level, "sendonly"),
                 level_out=_id_if(level, "recvonly"),
                 mid_in=_id_if(mid, "sendonly"),
                 mid_out=_id_if(mid, "recvonly"),
+                msid=media.msid,
                 ssrcs=media.ssrcs,
                 rtcp_rsize=media.rtcp_rsize,
                 rtcp_xr=media.rtcp_xr,
@@ -163,6 +167,26 @@ def negotiate(offer: Offer) -> tuple[Negotiated, ...]:
     if not lines:
         raise BadOffer("no_codec", "no audio m-line offers Opus (opus/48000/2)")
     return tuple(lines)
+
+
+def still_sent(ssrc: int, payload_type: int, before: Sequence[Negotiated], after: Sequence[Negotiated]) -> bool:
+    """Whether an offer that leads from the sending lines `before` to those of `after` lets a stream go on.
+
+    A stream belongs to the line that announces its SSRC, else to the only line with its payload type. It ends with that
+    line (rejected, or no direction to us), with another msid there (another track, RFC 8830 section 2), and with other
+    SSRCs there in place of its own. A stream whose line is not known ends with the last sending line.
+    """
+    if any(ssrc in line.ssrcs for line in after):
+        return True
+    owners = [line for line in before if ssrc in line.ssrcs]
+    owners = owners or [line for line in before if line.payload_type == payload_type]
+    if len(owners) != 1:
+        return bool(after)
+    (owner,) = owners
+    line = next((line for line in after if line.mid == owner.mid), None)
+    if line is None or (line.msid and owner.msid and line.msid != owner.msid):
+        return False
+    return not (ssrc in owner.ssrcs and line.ssrcs)
 
 
 def build_answer(offer: Offer, parameters: AnswerParameters) -> str:

@@ -4,7 +4,8 @@ Every change of the engine is followed by `pump`, which carries out what it says
 """
 
 import secrets
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from operator import attrgetter
 from random import Random
 from typing import Protocol
 
@@ -30,19 +31,24 @@ from sfu.peer import Peer
 from sfu.reports import Reports
 from sfu.room import MediaRoom
 from sfu.slot import Route
+from sfu.sources import BareKeyPress, KeysEnded, SourceEvent
 from sfu.srtp import SrtpContext
 from sfu.stun import BindingRequest
 from sfu.switchboard import Switchboard
 
 
 class ConnectionHost(Protocol):
-    """What a connection needs of the server. `epoch` is what is added to `now()` to get Unix time."""
+    """What a connection needs of the server.
+
+    `epoch` is what is added to `now()` to get Unix time. `stream_ids` are unique in the server.
+    """
 
     observer: MediaObserver
     switchboard: Switchboard
     certificate: Certificate
     chance: Random
     epoch: float
+    stream_ids: Iterator[int]
 
     @property
     def most_slots(self) -> int:
@@ -81,7 +87,7 @@ class Connection:
         chance = host.chance
         reports = Reports(chance.randrange(1, 1 << 32), self.cname, host.epoch)
         ice = IceLite(make_credentials(secrets.token_bytes), offer.ice, now)
-        self.endpoint = Endpoint(participant_id, ice, reports, chance)
+        self.endpoint = Endpoint(participant_id, ice, reports, chance, host.stream_ids)
         self.dtls = DtlsSession(host.certificate, self._send_record, self._connected, self._dtls_ended)
 
     @property
@@ -154,11 +160,8 @@ class Connection:
         match event:
             case Record(data):
                 self.dtls.receive(data)
-            case StreamBegan(stream):
-                self.room.add_stream(self.participant, stream, now)
-                self.dtls.settle()
-            case StreamEnded(stream):
-                self.room.remove_stream(self.participant, stream, now)
+            case StreamBegan() | StreamEnded() | BareKeyPress() | KeysEnded():
+                self._take_source(event, now)
             case AddressBound(source, forgotten):
                 self._peers[source] = host.switchboard.bind(self, source)
                 if forgotten is not None:
@@ -177,6 +180,19 @@ class Connection:
                 host.observer.flooding(self.participant)
             case Gone(reason):
                 host.connection_gone(self, reason)
+
+    def _take_source(self, event: SourceEvent, now: float) -> None:
+        """One event of what the peer sends: the room hears of it."""
+        match event:
+            case StreamBegan(stream):
+                self.room.add_stream(self.participant, stream, now)
+                self.dtls.settle()
+            case StreamEnded(stream):
+                self.room.remove_stream(self.participant, stream, now)
+            case BareKeyPress():
+                self.room.tones.take(self.participant, event, now)
+            case KeysEnded(ssrc):
+                self.room.tones.end(self.participant, ssrc)
 
     def _forget(self, source: Source) -> None:
         peer = self._peers.pop(source, None)
@@ -220,9 +236,9 @@ class Connection:
             slot.route = route
 
     def enter(self, room: MediaRoom, now: float) -> None:
-        """Go on in another room, where the participant is already, as it has left the former one."""
+        """Go on in another room, which the participant has joined already. The stream that sent last is active."""
         self.room = room
-        for stream in self.endpoint.streams.values():
+        for stream in sorted(self.endpoint.streams.values(), key=attrgetter("last_arrival"), reverse=True):
             room.add_stream(self.participant, stream, now)
         room.set_slots(self.participant, self.endpoint.slots, now)
 
@@ -232,6 +248,8 @@ class Connection:
         self.room.set_slots(self.participant, (), now)
         for stream in endpoint.streams.values():
             self.room.remove_stream(self.participant, stream, now)
+        for ssrc in endpoint.sources.keys:
+            self.room.tones.end(self.participant, ssrc)
         endpoint.streams.clear()
         endpoint.close()
         for output in endpoint.drain():

@@ -24,22 +24,18 @@ from sfu.ice import (
     Source,
 )
 from sfu.limits import NoiseBudget, PacketBudget, Verdict
-from sfu.listener import StreamBegan, StreamEnded
 from sfu.offer import IceParameters, Offer
 from sfu.remote_candidates import RemoteCandidates
 from sfu.reports import INTERVAL, SPREAD, Reports
 from sfu.rtcp_parse import parse as parse_rtcp
 from sfu.slot import Slot, SlotFormat, Tally
+from sfu.sources import SourceEvent, Sources
 from sfu.srtp import SrtpContext
-from sfu.stream import InboundStream
 from sfu.stun import BindingRequest, parse_request
 from sfu.udp import DTLS, RTCP, STUN, classify
 
 ARRIVING_SECONDS = 3.0
 """Without a packet for so long, media does not arrive any more. Opus DTX sends one every 0.4 s."""
-
-STREAM_SECONDS = 30.0
-"""A stream that has sent nothing for so long is forgotten, so that its place is free for another SSRC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ class MidsKnown:
 
 
 Event = (
-    Record | StreamBegan | StreamEnded | Arriving | Flooding | Gone | MidsKnown
+    Record | SourceEvent | Arriving | Flooding | Gone | MidsKnown
     | AddressBound | SelectedMoved | CredentialsForgotten
 )  # fmt: skip
 Output = Send | Event
@@ -94,17 +90,19 @@ class Endpoint:
     `retired` has the totals of slots that are gone, so that the totals of the endpoint never fall.
     """
 
-    def __init__(self, participant_id: str, ice: IceLite, reports: Reports, chance: random.Random) -> None:
-        """Begin without address, keys or media."""
+    def __init__(
+        self, participant_id: str, ice: IceLite, reports: Reports, chance: random.Random, stream_ids: Iterator[int]
+    ) -> None:
+        """Begin without address, keys or media. `stream_ids` are those of the whole server."""
         self.participant = participant_id
         self.ice = ice
         self.candidates = RemoteCandidates()
         self.reports = reports
         self.srtp: SrtpContext | None = None
-        self.streams: dict[int, InboundStream] = {}
+        self.sources = Sources(participant_id, stream_ids, self._emit)
+        self.streams = self.sources.streams
         self.slots: list[Slot] = []
         self.retired = Tally()
-        self.payload_types: frozenset[int] = frozenset()
         self.event_clocks: dict[int, int] = {}
         self.level_id: int | None = None
         self.budget = PacketBudget()
@@ -117,7 +115,6 @@ class Endpoint:
         self.gone = False
         self._chance = chance
         self.outputs: list[Output] = []
-        self._stream_count = 0
         self._report_at = math.inf
         self._last_rtp = 0
         self._rtp_seen_at = -math.inf
@@ -191,7 +188,7 @@ class Endpoint:
 
     def connected(self, context: SrtpContext, now: float) -> None:
         """DTLS is done: media can flow, and reports begin."""
-        self.srtp = context
+        self.srtp = self.sources.srtp = context
         self._report_at = now + INTERVAL * self._chance.uniform(0.2, 1)
 
     def negotiate(self, offer: Offer, lines: Iterable[Negotiated], most_slots: int) -> None:
@@ -201,13 +198,20 @@ class Endpoint:
                 self.candidates.learn(candidate)
         lines = tuple(lines)
         senders = [line for line in lines if line.can_send]
-        self.payload_types = frozenset(line.payload_type for line in senders)
+        self.sources.negotiate(senders)
         self.event_clocks = {line.events.payload_type: line.events.clock_rate for line in senders if line.events}
         self.level_id = next((line.level_in for line in senders if line.level_in is not None), None)
         self.reports.receiver_rtt = any(line.rtcp_xr for line in lines)
         kept = {slot.form: slot for slot in self.slots}
         forms = [
-            SlotFormat(line.mid, line.payload_type, line.level_out, line.mid_out if offer.bundle else None, line.events)
+            SlotFormat(
+                line.mid,
+                line.payload_type,
+                line.level_out,
+                line.mid_out if offer.bundle else None,
+                line.events,
+                line.clock_rate,
+            )
             for line in lines
             if line.slot
         ]
@@ -216,16 +220,6 @@ class Endpoint:
         for slot in before:
             if slot not in self.slots:
                 self.retired.correct(*slot.tally.totals())
-
-    def begin_stream(self, ssrc: int, sequence: int, timestamp: int, now: float) -> InboundStream:
-        """The first authentic packet of an SSRC."""
-        self._stream_count += 1
-        stream = InboundStream(self._stream_count, self.participant, ssrc, sequence, timestamp, now)
-        self.streams[ssrc] = stream
-        if self.srtp is not None:
-            self.srtp.wake(ssrc)
-        self.outputs.append(StreamBegan(stream))
-        return stream
 
     def flooded(self, now: float) -> None:
         """An authentic packet over the budget was dropped: tell once, and end it when it goes on."""
@@ -277,6 +271,9 @@ class Endpoint:
                     self.heard_at = 0.0
                 self.outputs.append(event)
 
+    def _emit(self, output: Output) -> None:
+        self.outputs.append(output)
+
     def _end(self, reason: str) -> None:
         if not self.gone:
             self.gone = True
@@ -296,7 +293,7 @@ class Endpoint:
             self.noise.charge(now)
             return
         sender = int.from_bytes(datagram[4:8], "big")
-        if sender not in self.streams:
+        if sender not in self.sources:
             self.srtp.rest(sender)  # whatever it says: libsrtp has begun a list for it
         if not self.budget.allow(now):
             self.flooded(now)
@@ -306,7 +303,7 @@ class Endpoint:
         slots = {slot.ssrc: slot for slot in self.slots}
         with_mid = [slot for slot in self.slots if slot.sends_mid]
         for ssrc in self.reports.take(packets, self.streams, slots, now):
-            self._forget_stream(ssrc)
+            self.sources.forget(ssrc)
         if not all(slot.sends_mid for slot in with_mid):
             self.outputs.append(MidsKnown())
 
@@ -323,8 +320,8 @@ class Endpoint:
             self.drops["rtcp_refused"] += 1
 
     def _watch(self, now: float) -> None:
-        """Note whether RTP arrives, and forget streams that have ended without a word."""
-        count = sum(stream.statistics.packets_received for stream in self.streams.values())
+        """Note whether media arrives, and forget the SSRCs that have ended without a BYE."""
+        count = self.sources.packets_received
         if count != self._last_rtp:
             self._last_rtp = count
             self._rtp_seen_at = now
@@ -332,14 +329,4 @@ class Endpoint:
         if arriving != self._arriving:
             self._arriving = arriving
             self.outputs.append(Arriving(arriving))
-        for ssrc, stream in list(self.streams.items()):
-            if now - stream.highest_arrival > STREAM_SECONDS:
-                self._forget_stream(ssrc)
-
-    def _forget_stream(self, ssrc: int) -> None:
-        """A stream has ended. Its packets leave the count of `_watch`, so that the end is no sign of life."""
-        stream = self.streams.pop(ssrc)
-        self._last_rtp -= stream.statistics.packets_received
-        self.outputs.append(StreamEnded(stream))
-        if self.srtp is not None:
-            self.srtp.rest(ssrc)
+        self.sources.expire(now)

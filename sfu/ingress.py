@@ -1,7 +1,7 @@
 """The receive side of one RTP packet: from a lane of the receive batch to the inbound stream.
 
-Every drop is counted under a name. What an endpoint may send is looked at before anything is decrypted: an SSRC too
-many costs a table look-up, not a search through libsrtp's list of streams.
+Every drop is counted under a name. The SSRC is looked up before anything is decrypted: of too many new ones, each costs
+a table look-up, not a search through libsrtp's list of streams.
 """
 
 from struct import Struct
@@ -11,15 +11,13 @@ from sfu.dtmf import parse_key_press
 from sfu.errors import MalformedPacket, SrtpFailure
 from sfu.mmsg import ReceiveBatch
 from sfu.rtp import LEVEL_MASK, find_extension, parse_header
+from sfu.sources import BareKeyPress
 from sfu.srtp import unprotect_in_place
 from sfu.voice import estimate_level
 
 if TYPE_CHECKING:
     from sfu.peer import Peer
     from sfu.stream import InboundStream
-
-MAX_STREAMS = 8
-"""SSRCs that one endpoint may send."""
 
 MARKER = 0x80
 _PAYLOAD_TYPE = 0x7F
@@ -39,7 +37,7 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
         return
     (ssrc,) = _ssrc_at(datagram, 8)
     stream = endpoint.streams.get(ssrc)
-    if stream is None and len(endpoint.streams) >= MAX_STREAMS:
+    if stream is None and not endpoint.sources.admits(ssrc, now):
         drops["ssrc_limit"] += 1
         return
     noise = endpoint.noise
@@ -66,7 +64,7 @@ def receive_rtp(peer: "Peer", batch: ReceiveBatch, lane: int, now: float) -> Non
         _take(peer, stream, datagram[: batch.lengths[lane]], now)
     except MalformedPacket:
         drops["malformed"] += 1
-    if stream is None and ssrc not in endpoint.streams:
+    if stream is None and ssrc not in endpoint.sources:
         context.rest(ssrc)  # authentic, but no stream: libsrtp has begun a list for it all the same
 
 
@@ -74,7 +72,8 @@ def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now:
     """Read the decrypted packet, and hand it to its stream, which its first packet begins. Raises MalformedPacket."""
     endpoint = peer.endpoint
     second, sequence, timestamp, ssrc, profile, extension, start, end = parse_header(packet)
-    if second & _PAYLOAD_TYPE not in endpoint.payload_types:
+    form = endpoint.sources.formats.get(second & _PAYLOAD_TYPE)
+    if form is None:
         _take_event(peer, stream, packet, now)
         return
     level = -1
@@ -83,9 +82,8 @@ def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now:
         if length:
             level = packet[at] & LEVEL_MASK
     if stream is None:
-        stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
-        stream.payload_type = second & _PAYLOAD_TYPE
-        peer.connection.pump()  # so that whoever hears it hears its first packet, too
+        stream = endpoint.sources.begin(ssrc, form, (sequence, timestamp), now)
+        peer.connection.pump()  # so that its listeners hear its first packet, too
     inbound = stream.packet
     inbound.payload = bytes(packet[start:end])
     inbound.sequence = stream.statistics.add(sequence, timestamp, now, end - start)
@@ -96,21 +94,23 @@ def _take(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now:
 
 
 def _take_event(peer: "Peer", stream: "InboundStream | None", packet: memoryview, now: float) -> None:
-    """What is not the voice: a telephone event, where it was negotiated (RFC 4733). Raises MalformedPacket."""
+    """Take what is no media: a telephone event, where it was negotiated (RFC 4733). Raises MalformedPacket.
+
+    It begins no stream: on an SSRC that has none, it is the endpoint's to report.
+    """
     endpoint = peer.endpoint
     second, sequence, timestamp, ssrc, _, _, start, end = parse_header(packet)
     clock_rate = endpoint.event_clocks.get(second & _PAYLOAD_TYPE)
     if clock_rate is None:
         endpoint.drops["payload_type"] += 1
         return
-    event = parse_key_press(packet[start:end])
+    key = parse_key_press(packet[start:end])
     if stream is None:
-        stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
-        stream.payload_type = second & _PAYLOAD_TYPE
-        peer.connection.pump()
+        endpoint.sources.press(BareKeyPress(ssrc, key, clock_rate, timestamp), sequence, now)
+        return
     inbound = stream.packet
     inbound.payload = bytes(packet[start:end])
     inbound.sequence = stream.statistics.add_untimed(sequence, timestamp, now, end - start)
     inbound.timestamp = timestamp
     inbound.marker = second & MARKER
-    stream.take_event(event, clock_rate, now)
+    stream.take_event(key, clock_rate, now)

@@ -35,7 +35,10 @@ class ParticipantLeft:
 
 @dataclass(frozen=True, slots=True)
 class StreamBegan:
-    """A participant sends a stream. `stream` names its owner, kind, payload type and clock rate."""
+    """A participant sends a stream. `stream` names its owner, kind, payload type and clock rate.
+
+    While another stream of the participant is the active one (`sfu/active_stream.py`), no packets of this one follow.
+    """
 
     stream: InboundStream
 
@@ -56,7 +59,8 @@ class StreamUnmuted:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnded:
-    """The stream is over: a BYE, half a minute of silence, a lost connection, or its participant has left."""
+    """The stream is over: a BYE, half a minute of silence, an offer that ends its sender, a lost connection, more than
+    eight other SSRCs since, or its participant has left."""
 
     stream: InboundStream
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+OPUS_CLOCK: Final = 48_000
+"""Hz of the RTP timestamps, whatever the audio bandwidth (RFC 7587 section 4.1)."""
+
 USUAL_PTIME: Final = 20
 
 

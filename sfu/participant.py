@@ -6,6 +6,7 @@ A participant is not an endpoint: it may have none, or for a moment two.
 from dataclasses import dataclass, field
 
 from quality.delivery import Delivery
+from sfu.active_stream import ActiveStream
 from sfu.selection import Heard, MuteFlags
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
@@ -23,6 +24,7 @@ class MediaParticipant:
     id: str
     flags: MuteFlags
     streams: list[InboundStream] = field(default_factory=list)
+    voice: ActiveStream = field(default_factory=ActiveStream)
     slots: list[Slot] = field(default_factory=list)
     tables: dict[int, SlotTable] = field(default_factory=dict)
     heard: tuple[Heard, ...] = ()
@@ -35,5 +37,5 @@ class MediaParticipant:
 
     @property
     def stream(self) -> InboundStream | None:
-        """The stream that is heard: the newest."""
-        return self.streams[-1] if self.streams else None
+        """The active stream of `voice`: the one that stands for the participant in the selection."""
+        return self.voice.stream

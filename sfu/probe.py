@@ -100,14 +100,13 @@ class Probe:
         return [_reading(participant, rates, now) for participant, rates in self._streams.items()]
 
     def voices(self) -> dict[str, VoiceActivity]:
-        """The voice of each participant who speaks: of two streams at once, the louder one."""
-        voices: dict[str, VoiceActivity] = {}
-        for participant, streams in self._streams.items():
-            for stream in streams:
-                voice, other = stream.voice, voices.get(participant)
-                if voice.voiced and (other is None or voice.loudness > other.loudness):
-                    voices[participant] = voice
-        return voices
+        """The voice of each participant who speaks, in the stream that the room follows."""
+        return {
+            participant: stream.voice
+            for participant, streams in self._streams.items()
+            for stream in streams
+            if stream.active and stream.voice.voiced
+        }
 
     def take_speakers(self) -> list[Speaker] | None:
         """Who speaks, the loudest first; None where neither that nor a level has changed since the last call."""
@@ -124,7 +123,7 @@ def _reading(participant: str, streams: dict[InboundStream, _Rate], now: float) 
     rates = {stream: rate.read(now) for stream, rate in streams.items()}
     return Reading(
         participant,
-        any(stream.voice.voiced for stream in streams),
-        max((stream.voice.audio_level for stream, rate in rates.items() if rate), default=0.0),
+        any(stream.active and stream.voice.voiced for stream in streams),
+        max((stream.voice.audio_level for stream, rate in rates.items() if stream.active and rate), default=0.0),
         sum(rates.values()),
     )

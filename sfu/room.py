@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from quality.delivery import Delivery
+from sfu.active_stream import newest
 from sfu.dtmf import Tone
 from sfu.listener import (
     ClockReported,
@@ -29,7 +30,7 @@ from sfu.room_tones import RoomTones
 from sfu.selection import Heard, MuteFlags, Sink, Talker, select
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
-from sfu.stream import InboundStream, PacketHandler
+from sfu.stream import InboundPacket, InboundStream, PacketHandler
 
 REVIEW_SECONDS = 0.2
 """How often levels are told, and claims to slots compared while more people speak than somebody has slots."""
@@ -105,11 +106,13 @@ class MediaRoom:
     # what they send
 
     def add_stream(self, participant_id: str, stream: InboundStream, now: float) -> None:
-        """A participant has begun to send; a newer stream takes the place of an older one in the slots."""
+        """A participant has begun to send: the first stream is active, a further one stands by."""
         participant = self.participants[participant_id]
         participant.streams.append(stream)
         participant.tables[stream.id] = SlotTable(stream)
-        stream.on_voice, stream.on_clock = self._voice_changed, self._clock_reported
+        stream.on_clock = self._clock_reported
+        if participant.voice.stream is None:
+            participant.voice.choose(stream)
         self.listeners.event(StreamBegan(stream), now)
         if participant.audible:
             self._open(participant, stream)
@@ -186,7 +189,7 @@ class MediaRoom:
         """Give the packets of every open stream to what is attached now."""
         for participant in self.participants.values():
             for stream in participant.streams:
-                if stream.handlers:
+                if stream.active and stream.handlers:
                     stream.handlers = self._handlers(participant, stream)
 
     def _listener_failed(self) -> None:
@@ -208,7 +211,7 @@ class MediaRoom:
         """Do what is due: let speakers fall silent, compare claims, note who speaks."""
         for participant in self.participants.values():
             for stream in participant.streams:
-                if stream.voice.expire(now):
+                if stream.voice.expire(now) and stream.active:
                     self._voice_changed(stream, now)
         self.tones.expire(now)
         if now < self._review_at:
@@ -241,7 +244,7 @@ class MediaRoom:
     # what the selection has decided
 
     def _select(self, now: float, speaking: InboundStream | None = None) -> None:
-        """Have it decided who hears whom, and carry out what differs. `speaking` has just begun to speak."""
+        """Have it decided who hears whom, and carry out what differs. `speaking`: as in `_carry`."""
         people = list(self.participants.values())
         listeners = [participant for participant in people if participant.slots]
         talkers = [_talker(participant) for participant in people]
@@ -268,7 +271,8 @@ class MediaRoom:
     ) -> None:
         """Have each of a listener's slots carry what the selection says; a slot without a route waits for one.
 
-        `speaking` has just begun at `now`: what its talker said before that is sent, too.
+        `speaking` has just begun to speak, or has taken over, with the packet that is being handled: that packet and
+        those just before it are sent, too.
         """
         for slot, heard in zip(listener.slots, places, strict=True):
             if slot.participant != heard.participant:
@@ -320,25 +324,51 @@ class MediaRoom:
                 self.listeners.event(StreamMuted(stream), now)
 
     def _open(self, participant: MediaParticipant, stream: InboundStream) -> None:
-        """Let a stream's packets and keys through."""
-        stream.handlers = self._handlers(participant, stream)
+        """Let a stream's packets and keys through; of a standby stream, only the keys."""
         stream.on_event = self.tones.event
+        if stream.active:
+            stream.handlers = self._handlers(participant, stream)
+            stream.on_voice = self._voice_changed
+        else:
+            stream.handlers = (self._standby_packet,)
 
     def _close(self, participant: MediaParticipant, stream: InboundStream) -> None:
         """Let nothing of a stream through, and forget what was said."""
         stream.handlers = ()
-        stream.on_event = None
-        self.tones.end(stream)
+        stream.on_voice = stream.on_event = None
+        self.tones.end(participant.id, stream.ssrc)
         participant.tables[stream.id].clear()
         stream.hush()
 
     def _end_stream(self, participant: MediaParticipant, stream: InboundStream, now: float) -> None:
-        """Undo what the room knows of a stream."""
+        """Undo what the room knows of a stream. Of the others, the one that sent last is active then."""
         self._close(participant, stream)
-        stream.on_voice = stream.on_clock = None
+        stream.on_clock = None
         del participant.tables[stream.id]
         participant.streams.remove(stream)
+        if stream.active:
+            self._activate(participant, newest(participant.streams))
         self.listeners.event(StreamEnded(stream), now)
+
+    def _standby_packet(self, stream: InboundStream, packet: InboundPacket, arrival: float) -> None:
+        """Handle a packet of a standby stream (`stream.PacketHandler`). A late one does not count."""
+        participant = self.participants[stream.participant]
+        if packet.sequence == stream.highest and participant.voice.taken_over(stream, arrival):
+            self._activate(participant, stream)
+            self._select(arrival, stream)
+            for handle in stream.handlers:
+                handle(stream, packet, arrival)
+
+    def _activate(self, participant: MediaParticipant, stream: InboundStream | None) -> None:
+        """Let another stream stand for a participant; `_select` moves the slots to it."""
+        former = participant.voice.stream
+        if former is not None and former.handlers:
+            self._close(participant, former)
+        participant.voice.choose(stream)
+        if participant.audible:
+            for one in (former, stream):
+                if one is not None and one in participant.streams:
+                    self._open(participant, one)
 
 
 def _talker(participant: MediaParticipant) -> Talker:

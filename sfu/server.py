@@ -5,6 +5,7 @@ to the observer once a batch.
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections import Counter
@@ -58,6 +59,7 @@ class MediaServer:
         self.now = time.monotonic
         self.advertised: tuple[str, ...] = ()
         self.switchboard = Switchboard()
+        self.stream_ids: Iterator[int] = itertools.count(1)
         self._rooms = Rooms(observer)
         self._tell = self._rooms.tell
         self._room_of: dict[str, MediaRoom] = {}

@@ -13,20 +13,22 @@ from quality.delivery import Attribution, Delivery
 from quality.send import RemoteReceiveStatistics, ReportedReception
 from sfu.dtmf import EventFormat
 from sfu.forward import ExtensionBlock, SendingSocket, Target, extension_block
-from sfu.stream import OPUS_CLOCK, USUAL_FRAME, InboundPacket, InboundStream
+from sfu.opus import OPUS_CLOCK
+from sfu.stream import USUAL_FRAME, InboundPacket, InboundStream
 
 MARKER = 0x80
 
 
 @dataclass(frozen=True, slots=True)
 class SlotFormat:
-    """What the receiver negotiated for a slot's m-line; ids are the receiver's own."""
+    """What the receiver negotiated for a slot's m-line; ids are the receiver's own, `clock_rate` is in Hz."""
 
     mid: str
     payload_type: int
     level_id: int | None = None
     mid_id: int | None = None
     events: EventFormat | None = None
+    clock_rate: int = OPUS_CLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ class Slot:
         self._next_sequence = first_sequence
         self._last_timestamp = first_timestamp
         self._last_at: float | None = None
-        self._frame = USUAL_FRAME
-        self.remote = RemoteReceiveStatistics(OPUS_CLOCK)
+        self._frame = round(USUAL_FRAME * form.clock_rate)
+        self.remote = RemoteReceiveStatistics(form.clock_rate)
         self.tally = Tally()
         self.attribution = Attribution(self.tally, first_sequence)
 
@@ -153,7 +155,7 @@ class Slot:
         if self._last_at is None:
             self.attribution.begin(sequence + self._sequence_offset)
         else:
-            elapsed = round((arrival - self._last_at) * OPUS_CLOCK)
+            elapsed = round((arrival - self._last_at) * self.form.clock_rate)
             moved = max(self._frame, elapsed - self.owed)
             self.owed += moved - elapsed
         self._timestamp_offset = self._last_timestamp + moved - timestamp
@@ -257,4 +259,4 @@ class Slot:
             return (self.stream.timestamp_at(now) + self._timestamp_offset) & 0xFFFFFFFF
         if self._last_at is None:
             return self._last_timestamp & 0xFFFFFFFF
-        return (self._last_timestamp + round((now - self._last_at) * OPUS_CLOCK)) & 0xFFFFFFFF
+        return (self._last_timestamp + round((now - self._last_at) * self.form.clock_rate)) & 0xFFFFFFFF

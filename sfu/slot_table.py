@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from sfu.dtmf import KeyPress
 from sfu.forward import ExtensionBlock, Fan, SendingSocket, Target, build_fan, forward
 from sfu.slot import Slot
-from sfu.stream import OPUS_CLOCK, InboundPacket, InboundStream
+from sfu.stream import InboundPacket, InboundStream
 from sfu.voice import SILENCE
 
 PREROLL_PACKETS = 5
 """Packets from before the first voiced one that are sent too when a speaker is switched in."""
 
-PREROLL_TICKS = OPUS_CLOCK // 10
-"""The delay that these may cause: 100 ms. After DTX, five packets would be two seconds."""
+PREROLL_SECONDS = 0.1
+"""The delay that these may cause. After DTX, five packets would be two seconds."""
 
 REPORT_AGE = 10.0
 """Seconds for which a listener's report on a slot is believed."""
@@ -44,13 +44,13 @@ class SlotTable:
         self._take_in(slot)
 
     def add_speaking(self, slot: Slot, arrival: float) -> None:
-        """Put the stream into `slot` because its speaker has just begun, while the first voiced packet is handled.
+        """Put the stream into `slot` from the packet on that is being handled: the first voiced one, or a takeover's.
 
-        That packet and the few before it are sent too, and the delay is owed.
+        The few packets before it are sent too, and the delay is owed.
         """
         stream, packet = self.stream, self.stream.packet
         newest = packet.timestamp if packet.sequence > stream.highest else stream.highest_timestamp
-        left = PREROLL_TICKS - slot.owed
+        left = round(PREROLL_SECONDS * stream.clock_rate) - slot.owed
         recent = sorted(entry for entry in stream.ring if (newest - entry[1]) & 0xFFFFFFFF <= left)[-PREROLL_PACKETS:]
         slot.bind(stream, recent[0][0] if recent else packet.sequence)
         self._take_in(slot)

@@ -1,29 +1,40 @@
 """An inbound stream: one RTP stream that a participant sends (RFC 7656 section 2.1.10), under an id of our own.
 
-An SSRC may change and may collide with another participant's, so nothing is keyed by it outside its endpoint.
+An SSRC may change and may collide with another participant's, so nothing is keyed by it outside its endpoint. The id is
+unique in the server.
 """
 
 from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from quality.receive import ReceiveStatistics
 from quality.sequence import MAX_DROPOUT
 from sfu.dtmf import KeyPress
 from sfu.voice import VoiceActivity
 
-OPUS_CLOCK = 48000
-"""Hz; RFC 7587 section 4.1, whatever the audio bandwidth."""
+Kind = Literal["audio"]
+"""What a stream carries. Slots, selection and voice detection are those of audio."""
 
-USUAL_FRAME = 960
-"""Ticks of 20 ms, the frame that nearly every Opus sender uses."""
+AUDIO: Final = "audio"
 
-LONGEST_FRAME = 5760
-"""Ticks of 120 ms, the most that one Opus packet holds (RFC 6716 section 3.2.5)."""
+USUAL_FRAME = 0.02
+"""Seconds of the frame that nearly every Opus sender uses."""
+
+LONGEST_FRAME = 0.12
+"""Seconds, the most that one Opus packet holds (RFC 6716 section 3.2.5)."""
 
 RING_PACKETS = 20
 """About 400 ms of 20 ms packets: what a speaker said just before they were switched in."""
+
+
+class StreamFormat(NamedTuple):
+    """What a stream carries, under which payload type of the client, and the clock rate of its timestamps in Hz."""
+
+    kind: Kind
+    payload_type: int
+    clock_rate: int
 
 
 class InboundPacket:
@@ -53,24 +64,24 @@ ClockHandler = Callable[["InboundStream", int, int, float], None]
 
 
 class InboundStream:
-    """State of one inbound stream: what was received, who speaks in it, and who is told of each packet.
+    """State of one inbound stream: its format, what was received, the voice in it, and the handlers of each packet.
 
-    `handlers` is empty while the participant may not be heard, so that a mute costs nothing and cannot be overlooked;
-    `on_event` is then None.
-    `on_clock` takes sender reports, muted or not. `downlink_loss` (0..1) is what its listeners lose, at the 90th
-    percentile. `payload_type` is that of the first packet.
+    `active`: the room follows this stream, and not another one of the same kind and participant. `handlers` is empty
+    while the participant may not be heard, so that a mute costs nothing and cannot be overlooked; `on_event` is then
+    None. `on_clock` takes sender reports, muted or not. `downlink_loss` (0..1) is what its listeners lose, at the 90th
+    percentile.
     """
 
-    kind: Final = "audio"
-    clock_rate: Final = OPUS_CLOCK
-
     __slots__ = (
+        "active",
+        "clock_rate",
         "downlink_loss",
         "handlers",
         "highest",
         "highest_arrival",
         "highest_timestamp",
         "id",
+        "kind",
         "on_clock",
         "on_event",
         "on_voice",
@@ -84,25 +95,32 @@ class InboundStream:
     )
 
     def __init__(
-        self, stream_id: int, participant: str, ssrc: int, first_sequence: int, first_timestamp: int, now: float
+        self, stream_id: int, participant: str, ssrc: int, form: StreamFormat, first: tuple[int, int], now: float
     ) -> None:
-        """Begin a stream that nobody hears yet, just before its first packet."""
+        """Begin a stream just before its first packet, whose RTP sequence number and timestamp are `first`."""
         self.id = stream_id
         self.participant = participant
         self.ssrc = ssrc
-        self.statistics = ReceiveStatistics(OPUS_CLOCK)
+        self.kind, self.payload_type, self.clock_rate = form
+        self.active = False
+        self.statistics = ReceiveStatistics(form.clock_rate)
         self.voice = VoiceActivity()
         self.packet = InboundPacket()
         self.handlers: tuple[PacketHandler, ...] = ()
         self.on_voice: Callable[[InboundStream, float], None] | None = None
         self.on_event: KeyPressHandler | None = None
         self.on_clock: ClockHandler | None = None
-        self.payload_type = 0
         self.ring: deque[tuple[int, int, int, bytes]] = deque(maxlen=RING_PACKETS)
-        self.highest = first_sequence - 1
-        self.highest_timestamp = first_timestamp
+        self.highest = first[0] - 1
+        self.highest_timestamp = first[1]
         self.highest_arrival = now
         self.downlink_loss = 0.0
+
+    @property
+    def last_arrival(self) -> float:
+        """When the last packet came, a telephone event too, in monotonic seconds; before the first, when it began."""
+        arrival = self.statistics.last_arrival
+        return self.highest_arrival if arrival is None else arrival
 
     def take(self, arrival: float) -> None:
         """Handle `self.packet`, which has just been filled: voice first, so that its first packet finds its slots.
@@ -158,12 +176,13 @@ class InboundStream:
 
     def frame(self) -> int:
         """Ticks that one packet lasts, by the newest two that followed each other; 20 ms where that is not known."""
+        longest = round(LONGEST_FRAME * self.clock_rate)
         for (sequence, timestamp, _, _), (before, start, _, _) in pairwise(reversed(self.ring)):
             ticks = (timestamp - start) & 0xFFFFFFFF
-            if sequence == before + 1 and 0 < ticks <= LONGEST_FRAME:
+            if sequence == before + 1 and 0 < ticks <= longest:
                 return ticks
-        return USUAL_FRAME
+        return round(USUAL_FRAME * self.clock_rate)
 
     def timestamp_at(self, now: float) -> int:
         """The source's RTP timestamp at local time `now`, reckoned from its newest packet."""
-        return self.highest_timestamp + round((now - self.highest_arrival) * OPUS_CLOCK)
+        return self.highest_timestamp + round((now - self.highest_arrival) * self.clock_rate)

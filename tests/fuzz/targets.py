@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -48,7 +49,7 @@ from tests.fuzz.mutators import mutate_json, mutate_lines, mutate_octets
 from tests.sfu.offers import NAMES, one_line, read
 from tests.signaling.protocol.test_client_messages import GOOD
 from tests.support.check_client import signed_check
-from tests.support.ears import srtp_contexts
+from tests.support.ears import OPUS, srtp_contexts
 
 
 @dataclass(frozen=True)
@@ -171,11 +172,11 @@ class _Member:
         """Begin anew: what was sent before may have ended it, and libsrtp's lists of SSRCs have grown."""
         self.server, self.client = srtp_contexts()
         self.now = 0.0
-        self.engine = Endpoint("ana", IceLite(OURS, THEIRS, 0.0), Reports(0xABCD, "cname", 1e9), Random(5))
+        self.engine = Endpoint("ana", IceLite(OURS, THEIRS, 0.0), Reports(0xABCD, "cname", 1e9), Random(5), count(1))
         self.engine.receive(signed_check(THEIRS, OURS, TRANSACTION, nominate=True), HERE, 0.0)
         self.engine.connected(self.server, 0.0)
         for ssrc in (7, 8):
-            self.engine.begin_stream(ssrc, 100, 0, 0.0)
+            self.engine.sources.begin(ssrc, OPUS, (100, 0), 0.0)
 
     def take(self, datagram: bytes) -> bool:
         """From the member's address, from elsewhere, and where it can be encrypted as the member's own RTCP."""

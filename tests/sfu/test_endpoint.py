@@ -1,5 +1,5 @@
 import math
-from itertools import pairwise
+from itertools import count, pairwise
 from random import Random
 
 import pytest
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sfu.answer import Negotiated
 from sfu.endpoint import (
     ARRIVING_SECONDS,
-    STREAM_SECONDS,
     Arriving,
     Endpoint,
     Flooding,
@@ -28,10 +27,11 @@ from sfu.rtcp_build import build, describe
 from sfu.rtcp_parse import parse
 from sfu.rtp import RtpPacket
 from sfu.rtp import build as build_rtp
+from sfu.sources import FORGET_SECONDS
 from sfu.srtp import RESTING_SSRCS, SrtpContext
 from sfu.stun import parse_request
 from tests.support.check_client import signed_check
-from tests.support.ears import srtp_contexts
+from tests.support.ears import OPUS, srtp_contexts
 
 OURS = IceParameters("ours", "o" * 24)
 THEIRS = IceParameters("theirs", "t" * 24)
@@ -43,7 +43,7 @@ class End:
     """An endpoint and its client's keys. It is at `A`, and connected, unless told otherwise."""
 
     def __init__(self, *, checked=True, connected=True):
-        self.engine = Endpoint("ana", IceLite(OURS, THEIRS, 0.0), Reports(0xABCD, "cname", 1e9), Random(5))
+        self.engine = Endpoint("ana", IceLite(OURS, THEIRS, 0.0), Reports(0xABCD, "cname", 1e9), Random(5), count(1))
         self.server, self.client = srtp_contexts()
         self.transactions = Random(9)
         if checked:
@@ -66,7 +66,7 @@ class End:
         self.engine.receive(self.client.protect_rtcp(build(*packets)), source, now)
 
     def stream(self, ssrc=7, now=1.0):
-        return self.engine.begin_stream(ssrc, 100, 0, now)
+        return self.engine.sources.begin(ssrc, OPUS, (100, 0), now)
 
     def reports_until(self, until, now=0.0):
         """Advance at each deadline; the RTCP that was sent, and the other events with their times."""
@@ -88,12 +88,14 @@ def line(mid, *, slot=True, can_send=False, payload_type=111, level_in=None, lev
         index=0,
         mid=mid,
         payload_type=payload_type,
+        clock_rate=48_000,
         can_send=can_send,
         slot=slot,
         level_in=level_in,
         level_out=level_out,
         mid_in=None,
         mid_out=mid_out,
+        msid=None,
         ssrcs=(),
         rtcp_rsize=True,
         rtcp_xr=rtcp_xr,
@@ -323,8 +325,8 @@ def test_close_says_goodbye_once():
 def test_a_flood_is_told_once_dropped_and_cut_off_when_it_goes_on():
     end = End()
     outputs = []
-    for count in range(12 * 1000):
-        now = 1.0 + count / 1000
+    for number in range(12 * 1000):
+        now = 1.0 + number / 1000
         if not end.engine.gone and not end.engine.budget.allow(now):
             end.engine.flooded(now)
         outputs += end.events()
@@ -382,13 +384,17 @@ def test_a_slot_lives_as_long_as_its_line_keeps_mid_and_format():
     sender = line("m", slot=False, can_send=True, payload_type=109, level_in=3, rtcp_xr=True)
     end.engine.negotiate(offer(), [sender, line("0"), line("1")], 8)
     first, second = end.engine.slots
-    assert (end.engine.payload_types, end.engine.level_id, end.engine.reports.receiver_rtt) == ({109}, 3, True)
+    assert (set(end.engine.sources.formats), end.engine.level_id, end.engine.reports.receiver_rtt) == ({109}, 3, True)
     assert (first.form.mid, first.form.payload_type, first.form.level_id, first.form.mid_id) == ("0", 111, 1, 2)
     end.engine.negotiate(offer(), [line("0"), line("1", payload_type=96), line("2")], 8)
     assert end.engine.slots[0] is first
     assert end.engine.slots[1] is not second
     assert [slot.form.mid for slot in end.engine.slots] == ["0", "1", "2"]
-    assert (end.engine.payload_types, end.engine.level_id, end.engine.reports.receiver_rtt) == (set(), None, False)
+    assert (set(end.engine.sources.formats), end.engine.level_id, end.engine.reports.receiver_rtt) == (
+        set(),
+        None,
+        False,
+    )
 
 
 def test_slots_are_as_many_as_allowed_and_have_ssrcs_of_their_own():
@@ -448,10 +454,10 @@ def test_arriving_is_told_when_rtp_begins_and_when_it_stops():
 def test_a_stream_that_stops_without_a_word_is_forgotten_and_its_place_is_free():
     end = End()
     stream = end.stream(now=0.0)
-    _, events = end.reports_until(STREAM_SECONDS + 2)
+    _, events = end.reports_until(FORGET_SECONDS + 2)
     ended = [(at, event) for at, event in events if isinstance(event, StreamEnded)]
     assert [event.stream for _, event in ended] == [stream]
-    assert STREAM_SECONDS < ended[0][0] < STREAM_SECONDS + 1.5
+    assert FORGET_SECONDS < ended[0][0] < FORGET_SECONDS + 1.5
     assert end.engine.streams == {}
 
 
@@ -459,7 +465,7 @@ def test_the_end_of_a_stream_is_no_sign_of_life():
     end = End()
     stream = end.stream(now=0.0)
     stream.statistics.add(100, 0, 0.5, 80)
-    _, events = end.reports_until(STREAM_SECONDS + 10)
+    _, events = end.reports_until(FORGET_SECONDS + 10)
     assert [event for _, event in events if isinstance(event, Arriving | StreamEnded)] == [
         Arriving(arriving=True),
         Arriving(arriving=False),
@@ -472,11 +478,11 @@ def test_packets_of_one_stream_are_a_sign_of_life_while_another_ends():
     one, other = end.stream(7, now=0.0), end.stream(8, now=0.0)
     for number in range(50):
         other.statistics.add(number, 0, 0.5, 80)
-    end.reports_until(STREAM_SECONDS - 5)
+    end.reports_until(FORGET_SECONDS - 5)
     for number in range(30):
-        one.statistics.add(number, 0, STREAM_SECONDS - 4, 80)
-        one.highest_arrival = STREAM_SECONDS - 4
-    _, events = end.reports_until(STREAM_SECONDS + 5)
+        one.statistics.add(number, 0, FORGET_SECONDS - 4, 80)
+        one.highest_arrival = FORGET_SECONDS - 4
+    _, events = end.reports_until(FORGET_SECONDS + 5)
     assert [event for _, event in events if isinstance(event, Arriving | StreamEnded)] == [
         Arriving(arriving=True),
         Arriving(arriving=False),
@@ -498,7 +504,7 @@ def test_rfc3711_3_3_1_a_sender_that_goes_on_after_a_long_pause_is_understood():
     for sequence in range(0xFFF0, 0x10010):
         end.server.unprotect(end.client.protect(rtp(sequence)))
     end.stream(now=0.0)
-    end.reports_until(STREAM_SECONDS + 2)
+    end.reports_until(FORGET_SECONDS + 2)
     assert end.engine.streams == {}
     assert end.server.unprotect(end.client.protect(rtp(0x10010)))
 

@@ -309,19 +309,22 @@ async def test_the_packets_of_a_tone_one_by_one(house, rate):
     await talk(ana, ben, mid, [b"before"])
     assert house.server.press_keys("ana", Keys("9", 0.1))
     await house.told("tone", "ana", "9", 0.1)
-    await ben.until(lambda: len(ben.heard[mid]) == 8)
+    last = KeyPress(9, True, 10, 5 * rate // 50).payload()
+    await ben.until(lambda: hear_from(ben, mid).count(last) == 3)
     await talk(ana, ben, mid, [b"after"])
     heard = ben.heard[mid]
     assert {one.ssrc for one in heard} == {ben.answer.lines[mid].ssrc}
-    assert [(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(heard)] == [1] * 8
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(heard)} == {1}
     events = heard[1:-1]
     assert {one.payload_type for one in events} == {110}
-    assert [one.marker for one in events] == [True] + [False] * 6
+    assert [one.marker for one in events] == [True] + [False] * (len(events) - 1)
     assert len({one.timestamp for one in events}) == 1
     # In the voice's clock, also where durations are in another one: between the packets before and after it.
-    assert 0 < (events[0].timestamp - heard[0].timestamp) & 0xFFFFFFFF < 48_000
-    expected = [KeyPress(9, n >= 5, 10, min(n, 5) * rate // 50) for n in range(1, 8)]
-    assert [one.payload for one in events] == [event.payload() for event in expected]
+    assert 0 < (events[0].timestamp - heard[0].timestamp) & 0xFFFFFFFF < 10 * 48_000
+    # A loop that is late leaves updates out, never the first packet nor the three ends.
+    expected = [KeyPress(9, n >= 5, 10, min(n, 5) * rate // 50).payload() for n in range(1, 8)]
+    payloads = [one.payload for one in events]
+    assert payloads == [expected[0], *(update for update in expected[1:4] if update in payloads), *expected[4:]]
     assert house.count("packets_failed") == 0
 
 
@@ -330,7 +333,7 @@ async def test_who_has_no_peer_connection_presses_keys_too(house):
     house.server.add_participant("hall", "bot", MuteFlags())
     assert house.server.press_keys("bot", Keys("1", 0.04))
     mid = slot_of(house, "ben", "bot")
-    await ben.until(lambda: len(ben.heard[mid]) == 4)
+    await ben.until(lambda: hear_from(ben, mid).count(KeyPress(1, True, 10, 320).payload()) == 3)
     assert {payload[0] for payload in hear_from(ben, mid)} == {1}
     await house.told("tone", "bot", "1", 0.04)
     house.server.remove_participant("bot")

@@ -4,8 +4,9 @@ import pytest
 
 from quality.delivery import Delivery
 from sfu.dtmf import EventFormat, KeyPress
+from sfu.opus import OPUS_CLOCK
 from sfu.rtp import parse
-from sfu.slot_table import PREROLL_PACKETS, PREROLL_TICKS, REPORT_AGE, SlotTable
+from sfu.slot_table import PREROLL_PACKETS, PREROLL_SECONDS, REPORT_AGE, SlotTable
 from sfu.voice import SILENCE
 from tests.support.ears import FRAME, LOUD, QUIET, Ear, Mouth, collecting_socket, stream_of
 
@@ -117,7 +118,7 @@ def test_a_speaker_who_begins_is_sent_with_the_first_syllable():
     assert [sequence for sequence, _, _, _ in heard] == list(range(0x7FF0, 0x7FF6))
     assert [(timestamp - heard[0][1]) & 0xFFFFFFFF for _, timestamp, _, _ in heard] == [FRAME * n for n in range(6)]
     assert [marker for _, _, marker, _ in heard] == [True] + [False] * 5
-    assert slot.owed == PREROLL_PACKETS * FRAME <= PREROLL_TICKS
+    assert slot.owed == PREROLL_PACKETS * FRAME <= PREROLL_SECONDS * OPUS_CLOCK
     assert slot.tally.totals()[0] == 6
 
 
@@ -225,7 +226,7 @@ def test_what_is_owed_already_leaves_less_for_the_next_syllable():
     speak(other, ben, slot, 2)
     heard = stage.heard()
     assert [sequence for sequence, _, _, _ in heard] == list(range(0x7FF0, 0x7FF0 + len(heard)))
-    assert slot.owed <= PREROLL_TICKS + FRAME
+    assert slot.owed <= PREROLL_SECONDS * OPUS_CLOCK + FRAME
     steps = [(b[1] - a[1]) & 0xFFFFFFFF for a, b in itertools.pairwise(heard)]
     assert min(steps) >= FRAME
 

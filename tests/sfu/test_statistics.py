@@ -1,3 +1,4 @@
+from itertools import count
 from random import Random
 
 from sfu.endpoint import Endpoint
@@ -14,7 +15,7 @@ SOURCE = Source(0, ("192.0.2.1", 5))
 
 def endpoint():
     ice = IceLite(IceParameters("ours", "o" * 24), IceParameters("theirs", "t" * 24), 0.0)
-    return Endpoint("ana", ice, Reports(1, "cname", 0.0), Random(1))
+    return Endpoint("ana", ice, Reports(1, "cname", 0.0), Random(1), count(1))
 
 
 def test_an_endpoint_without_media_has_its_transport_alone():

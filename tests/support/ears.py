@@ -7,15 +7,18 @@ from random import Random
 from sfu.dtmf import EventFormat, KeyPress
 from sfu.forward import SendingSocket
 from sfu.mmsg import PinnedSockaddr, SendBatch, sockaddr
+from sfu.opus import OPUS_CLOCK
 from sfu.slot import Route, Slot, SlotFormat
 from sfu.srtp import PROFILES, SrtpContext, derive_keys
-from sfu.stream import InboundStream
+from sfu.stream import AUDIO, InboundStream, StreamFormat
 
 NOWHERE = -1
 """No descriptor: whoever would really send through it gets an error."""
 
 FRAME = 960
 """Ticks of 20 ms."""
+
+OPUS = StreamFormat(AUDIO, 111, OPUS_CLOCK)
 
 LOUD, QUIET = 30, 100
 """Levels in -dBov: a voice, and a silent room."""
@@ -140,7 +143,7 @@ class Mouth:
 
 def stream_of(participant: str, stream_id: int = 1, first: int = 0xFFF0, now: float = 0.0) -> InboundStream:
     """A stream that begins just below the wraps of its numbers."""
-    stream = InboundStream(stream_id, participant, 77 + stream_id, first, 0xFFFFF000, now)
+    stream = InboundStream(stream_id, participant, 77 + stream_id, OPUS, (first, 0xFFFFF000), now)
     # Its floor is that of a silent room already.
     for _ in range(40):
         stream.voice.add(QUIET, now)

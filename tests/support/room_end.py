@@ -3,6 +3,7 @@
 The DTLS handshake is left out: keys are there from the start. All else is real, SRTP too.
 """
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from typing import Any
 
 from quality.receive import ReceiveStatistics
 from quality.sequence import PacketCount
+from sfu.dtmf import EventFormat, KeyPress, parse_key_press
 from sfu.endpoint import Endpoint, Gone, Send
 from sfu.errors import SrtpFailure
 from sfu.ice import IceLite, SelectedMoved, Source
 from sfu.listener import StreamBegan, StreamEnded
 from sfu.mmsg import PinnedSockaddr
 from sfu.offer import IceParameters
+from sfu.opus import OPUS_CLOCK
 from sfu.reports import Reports
 from sfu.room import MediaRoom
 from sfu.rtcp import ReceiverReport, ReportBlock
@@ -28,15 +31,16 @@ from sfu.rtp import build as build_rtp
 from sfu.rtp import parse as parse_rtp
 from sfu.selection import MuteFlags
 from sfu.slot import Route, Slot, SlotFormat
+from sfu.sources import BareKeyPress, KeysEnded
 from sfu.srtp import SrtpContext
-from sfu.stream import OPUS_CLOCK
 from sfu.stun import parse_request
 from sfu.udp import RTCP, RTP, STUN, classify
 from tests.support.check_client import CheckClient, Datagram
-from tests.support.ears import FRAME, LOUD, QUIET, collecting_socket, srtp_contexts
+from tests.support.ears import FRAME, LOUD, OPUS, QUIET, collecting_socket, srtp_contexts
 
 TICK = 0.05
 LEVEL_ID = 1
+EVENTS = EventFormat(110, 48_000)
 
 
 @dataclass(frozen=True)
@@ -79,23 +83,25 @@ class Person(CheckClient):
         super().advance(now)
         while now >= self.speak_from:
             self.speak_from += 0.02
-            level = LOUD if self.speaks(now) else QUIET
             payload = f"{self.name}:{self.sequence}".encode()
-            packet = RtpPacket(
-                111,
-                self.sequence & 0xFFFF,
-                self.timestamp & 0xFFFFFFFF,
-                self.ssrc,
-                payload,
-                extensions=((LEVEL_ID, bytes([level])),),
-            )
             self.sent.append(self.sequence)
+            self.say(self.ssrc, self.sequence, self.timestamp, payload, LOUD if self.speaks(now) else QUIET)
             self.sequence += 1
             self.timestamp += FRAME
-            self.send(self.context.protect(build_rtp(packet)))
         if now >= self._report_at:
             self._report_at = now + 1.0
             self.send(self.context.protect_rtcp(build_rtcp(ReceiverReport(self.ssrc, tuple(self._blocks())))))
+
+    def say(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, level: int = LOUD) -> None:
+        """Send one packet of voice under any SSRC."""
+        extensions = ((LEVEL_ID, bytes([level])),)
+        packet = RtpPacket(111, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc, payload, extensions=extensions)
+        self.send(self.context.protect(build_rtp(packet)))
+
+    def press(self, ssrc: int, sequence: int, timestamp: int, key: KeyPress) -> None:
+        """Send one packet of a telephone event under any SSRC."""
+        packet = RtpPacket(EVENTS.payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc, key.payload())
+        self.send(self.context.protect(build_rtp(packet)))
 
     def _blocks(self) -> Iterator[ReportBlock]:
         for ssrc, known in self.statistics.items():
@@ -144,6 +150,7 @@ class RoomEnd:
         self.taken: dict[str, list[int]] = defaultdict(list)
         self.sent: Counter[str] = Counter()
         self._chance = Random(seed)
+        self._ids = itertools.count(1)
         self._peers: dict[Source, str] = {}
         self._pinned: dict[int, tuple[str, Source]] = {}
         self._keep: list[PinnedSockaddr] = []
@@ -154,11 +161,11 @@ class RoomEnd:
         """Somebody joins; their address, and their end."""
         ours, theirs = IceParameters(f"s{number}", "s" * 24), IceParameters(f"c{number}", "c" * 24)
         server, client = srtp_contexts(seed=number)
-        endpoint = Endpoint(name, IceLite(ours, theirs, now), Reports(number, "cname", 1e9), self._chance)
+        endpoint = Endpoint(name, IceLite(ours, theirs, now), Reports(number, "cname", 1e9), self._chance, self._ids)
         endpoint.connected(server, now)
-        endpoint.payload_types, endpoint.level_id = frozenset([111]), LEVEL_ID
+        endpoint.sources.formats, endpoint.level_id = {111: OPUS}, LEVEL_ID
         endpoint.slots = [
-            Slot(SlotFormat(str(index), 111, LEVEL_ID), 1000 * number + index, 0x7F00, index)
+            Slot(SlotFormat(str(index), 111, LEVEL_ID, events=EVENTS), 1000 * number + index, 0x7F00, index)
             for index in range(self.slots)
         ]
         self.endpoints[name] = endpoint
@@ -187,16 +194,23 @@ class RoomEnd:
         """The receive side of one packet, in plain words."""
         endpoint = self.endpoints[name]
         assert endpoint.srtp is not None
+        ssrc = int.from_bytes(datagram[8:12], "big")
+        stream = endpoint.streams.get(ssrc)
+        if stream is None and not endpoint.sources.admits(ssrc, now):
+            endpoint.drops["ssrc_limit"] += 1
+            return
         try:
             rtp = endpoint.srtp.unprotect(datagram)
         except SrtpFailure as failure:
             endpoint.drops["replayed" if failure.replayed else "unauthentic"] += 1
             return
         endpoint.heard(source, now)
-        _, sequence, timestamp, ssrc, _, extension, start, end = parse_header(rtp)
-        stream = endpoint.streams.get(ssrc)
+        second, sequence, timestamp, _, _, extension, start, end = parse_header(rtp)
+        if second & 0x7F == EVENTS.payload_type:
+            self._take_event(endpoint, rtp, now)
+            return
         if stream is None:
-            stream = endpoint.begin_stream(ssrc, sequence, timestamp, now)
+            stream = endpoint.sources.begin(ssrc, OPUS, (sequence, timestamp), now)
             self._pump(now)
         packet = stream.packet
         packet.sequence = stream.statistics.add(sequence, timestamp, now, end - start)
@@ -204,6 +218,16 @@ class RoomEnd:
         packet.payload = rtp[start:end]
         self.taken[name].append(packet.sequence)
         stream.take(now)
+
+    def _take_event(self, endpoint: Endpoint, rtp: bytes, now: float) -> None:
+        _, sequence, timestamp, ssrc, _, _, start, end = parse_header(rtp)
+        key, stream = parse_key_press(rtp[start:end]), endpoint.streams.get(ssrc)
+        if stream is None:
+            endpoint.sources.press(BareKeyPress(ssrc, key, EVENTS.clock_rate, timestamp), sequence, now)
+            return
+        stream.packet.sequence = stream.statistics.add_untimed(sequence, timestamp, now, end - start)
+        stream.packet.timestamp, stream.packet.payload = timestamp, rtp[start:end]
+        stream.take_event(key, EVENTS.clock_rate, now)
 
     def advance(self, now: float) -> None:
         """Every endpoint's deadlines, and the room's."""
@@ -238,6 +262,10 @@ class RoomEnd:
                     self.room.add_stream(name, output.stream, now)
                 elif isinstance(output, StreamEnded):
                     self.room.remove_stream(name, output.stream, now)
+                elif isinstance(output, BareKeyPress):
+                    self.room.tones.take(name, output, now)
+                elif isinstance(output, KeysEnded):
+                    self.room.tones.end(name, output.ssrc)
                 elif isinstance(output, Gone):
                     self.room.set_slots(name, (), now)
             for source in endpoint.ice.addresses():
