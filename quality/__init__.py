@@ -1,1 +1,1 @@
-"""What a stream is like: sequence, loss, jitter, round trips, levels. Pure; knows nothing of the rest of Parley."""
+"""Measurement of streams: sequence, loss, jitter, round trips, levels. Pure; knows nothing of the rest of Parley."""

@@ -1,1 +1,1 @@
-"""Who hears whom: ICE, DTLS, RTP, slots, selection. Knows nothing of HTTP, databases or Redis."""
+"""Media: ICE, DTLS, RTP, slots, selection. Knows nothing of HTTP, databases or Redis."""

@@ -1,4 +1,4 @@
-"""What can go wrong in the SFU, as one tree whose first fork says who is wrong.
+"""Errors of the SFU: one tree whose first fork says which side is wrong.
 
 `PeerMistake`: the other side sent something that a standard or our limits forbid; answer it, and go on.
 `HostProblem`: the machine or its settings do not let us work; the operator must act.

@@ -1,4 +1,4 @@
-"""Limits on what others may send us, made to cost next to nothing for each packet."""
+"""Limits on packets from outside, cheap enough for every packet."""
 
 import enum
 from collections.abc import Hashable

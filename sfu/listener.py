@@ -1,4 +1,4 @@
-"""The port through which a room is heard: by a journal, a probe, a meter, a service.
+"""The port through which a journal, a probe, a meter or a service hears a room.
 
 A listener is attached to a room, gets each event as a value and, if it wants them, each packet. The room does not know
 what a listener is for, and no listener notices another: one that raises is detached, logged and counted, and the batch

@@ -1,4 +1,4 @@
-"""What the SFU tells whoever runs it: an observer, called on the event loop, that must not raise."""
+"""The observer to which the SFU reports: called on the event loop, must not raise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

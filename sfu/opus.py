@@ -1,4 +1,4 @@
-"""What a room asks of the encoders of those who talk in it, as an answer says it (RFC 7587 section 6.1). Pure."""
+"""The encoder settings that a room requests, as an answer states them (RFC 7587 section 6.1). Pure."""
 
 from dataclasses import dataclass
 from typing import Final

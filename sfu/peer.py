@@ -1,4 +1,4 @@
-"""An address that a connection has bound: where the receive loop finds whose packets come from there."""
+"""An address bound to a connection, by which the receive loop finds the connection of a packet."""
 
 from typing import Protocol
 

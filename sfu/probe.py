@@ -1,4 +1,4 @@
-"""A probe of levels and presence: who is in a room, who speaks and how loudly, how many packets a second each sends.
+"""A probe of presence and levels: who is in a room, who speaks, how loudly, and packets a second.
 
 Every room has one, attached as any listener (`sfu/listener.py`). It takes no packets, as all that it says stands in the
 streams already, so that a packet costs nothing more; `read` may be called at any time and changes nothing. Pure; `now`

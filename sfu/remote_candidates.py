@@ -1,4 +1,4 @@
-"""Which kind of candidate a client is reached by, for diagnosis: nothing is sent to an address because it is named.
+"""The type of the client's candidate, for diagnosis; the server never sends to an address because a candidate names it.
 
 RFC 8445 section 7.3.1.3: an address that a check came from, and that no candidate of the client's names, is
 peer-reflexive (`prflx`). A NAT that the client has not looked through makes one, and so does a browser that hides its

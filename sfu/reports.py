@@ -1,4 +1,4 @@
-"""RTCP of one endpoint: what it is told about once a second, and what is learnt from what it tells.
+"""RTCP of one endpoint: writes its reports once a second, and reads the reports that it sends.
 
 Sender reports to slots, receiver reports to publishers, SDES with the CNAME, BYE (RFC 3550 section 6), receiver
 reference times and their echoes (RFC 3611 sections 4.4 and 4.5) where `rcvr-rtt` was offered. Pure: `now` is monotonic

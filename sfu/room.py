@@ -1,4 +1,4 @@
-"""A room of the SFU: its participants, what they send, and who hears it. Pure; `now` is in monotonic seconds.
+"""A room of the SFU: its participants, their streams, and its listeners. Pure; `now` is in monotonic seconds.
 
 The room decides nothing: `sfu/selection.py` says what passes, and the room opens and closes the way of streams into
 slots and to listeners (`sfu/listener.py`) accordingly.

@@ -1,4 +1,4 @@
-"""The keys that participants press in a room: those that come by RTP, and those that the server sends for them. Pure.
+"""DTMF tones of a room: those that arrive over RTP, and those that the server sends. Pure.
 
 A participant who may not be heard presses none; one who may not hear is sent none. For keys that a participant presses
 without sending RTP, the server makes the events for every listener: in each slot in which the participant is now, an

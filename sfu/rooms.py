@@ -1,4 +1,4 @@
-"""The rooms of a server by id: when each is made and closed, what is attached to it, what the observer is told. Pure.
+"""The rooms of a media server by id: creation, closing, attached listeners, and reports to the observer. Pure.
 
 A room lasts while it has participants. One that was made for a listener before anybody joined lasts while something is
 attached to it. `now` is in monotonic seconds.

@@ -1,4 +1,5 @@
-"""Who hears whom: one pure function, `select`, from rights, flags and levels to what every sink carries.
+"""Which voices each participant hears: one pure function, `select`, from rights, flags and levels to the content of
+every sink.
 
 A *talker* is a participant as a source of sound, a *sink* is anything that hears: the slots of a participant, a
 journal, a port to a service. `select` alone decides; `sfu/room.py` carries its result out, and the packet step only

@@ -1,4 +1,4 @@
-"""What the media server is told at its start. Frozen, and handed down; nothing here reads the environment."""
+"""Settings of the media server. Frozen, and handed down; nothing here reads the environment."""
 
 from dataclasses import dataclass
 

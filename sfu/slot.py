@@ -1,4 +1,4 @@
-"""A slot: one outgoing audio stream of an endpoint, through which now this participant is sent, now that one.
+"""A slot: one outgoing audio stream of an endpoint, through which the server sends different participants over time.
 
 Its SSRC lasts as long as the connection. A switch of speaker continues the sequence without a gap and moves the
 timestamp by the elapsed time, with the marker bit set (RFC 3550 section 5.1, RFC 3551 section 4.1), so that a receiver

@@ -1,4 +1,4 @@
-"""The slot table of an inbound stream: all slots that it is in now, kept in the form that the packet step walks.
+"""The slot table of an inbound stream: its current slots, in the form that the packet step walks.
 
 The usual packet takes one line: it is the newest, and nothing is due. Everything else (a late packet, the first packet
 after a switch, a pause in which delay is given back) takes `_carefully`.

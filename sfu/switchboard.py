@@ -1,4 +1,4 @@
-"""Which connection owns the packets from which address, and the way to each: sockets, peers, ICE username fragments.
+"""Maps addresses to connections: sockets, peers, ICE username fragments.
 
 Only an authentic check binds an address. A second connection may bind the same address later (a NAT that has given the
 port to another client). It then owns the address, until a check of the first proves that it is still there.

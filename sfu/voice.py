@@ -1,4 +1,4 @@
-"""Whether somebody speaks, and how loudly, from the level that each packet states (RFC 6464).
+"""Voice activity and loudness, from the level that each packet states (RFC 6464).
 
 libwebrtc sets the V bit on every frame that is not DTX, so it says nothing. Voiced means: louder than that talker's own
 noise floor, which falls to the quietest packets at once and rises slowly, so that a fan or a keyboard becomes floor

@@ -1,1 +1,1 @@
-"""How people get in: HTTP, WebSocket, tokens, rooms; the composition root."""
+"""Access and control: HTTP, WebSocket, tokens, rooms; the composition root."""

@@ -1,4 +1,4 @@
-"""The composition root: what the server is made of, the order in which it is opened, and the reverse of it."""
+"""The composition root: creates the parts of the server, opens them in order, and closes them in reverse."""
 
 import asyncio
 import signal

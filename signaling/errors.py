@@ -1,4 +1,4 @@
-"""What can go wrong in signaling: one tree whose first fork says who is wrong, and one table of what is answered.
+"""Errors of signaling: one tree whose first fork says which side is wrong, and one table of the answers.
 
 `ClientMistake`: the other side asked for what the protocol, its token or our limits forbid. Answer it, and go on.
 `ClosingMistake`: the same, but the connection ends with the answer.

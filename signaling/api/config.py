@@ -1,4 +1,4 @@
-"""The small API of this version: what a page must know, and tokens for the asking with `--dev`."""
+"""The configuration of the page, and development tokens with `--dev`."""
 
 import secrets
 from typing import Literal, Self

@@ -1,4 +1,4 @@
-"""Invites as they come and go over HTTP. Pure; who may give what is in `identity.inviting`."""
+"""Request and response models of invites. Pure; who may give what is in `identity.issuing`."""
 
 from datetime import datetime, timedelta
 from typing import Literal, Self

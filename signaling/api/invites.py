@@ -1,4 +1,4 @@
-"""Invites over HTTP: those of a room, and what whoever holds one does with it. Handlers only.
+"""Routes of invites: create, list, revoke, preview, accept, decline. Handlers only.
 
 The token is in the body, never in an address, so that it is in no log. A wrong one counts against the address that it
 came from, and is answered in one way, whether there ever was such an invite or not.

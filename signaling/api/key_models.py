@@ -1,4 +1,4 @@
-"""API keys of services as they come and go over HTTP. Pure."""
+"""Request and response models of API keys. Pure."""
 
 from datetime import datetime, timedelta
 from typing import Self

@@ -1,4 +1,4 @@
-"""`/api/v1/api-keys`: keys of services. For operators with a token; a key makes no keys. Handlers only."""
+"""`/api/v1/api-keys`: API keys. For operators with a token; an API key cannot create keys. Handlers only."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""Messages that a room keeps, as they go out over HTTP. Pure."""
+"""Routes of the stored messages of a room. Pure."""
 
 from datetime import datetime
 from typing import Any, Self

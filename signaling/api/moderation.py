@@ -1,4 +1,4 @@
-"""What moderators do over HTTP, bans, and the trail. Handlers only: the acts are those of the WebSocket.
+"""Routes of moderation, bans and the audit trail. Handlers only: the acts are those of the WebSocket.
 
 An act holds at once. Its rows are written behind it; the answer waits for them a moment, so that whoever reads next
 finds them, and goes out all the same while the database is away.

@@ -1,4 +1,4 @@
-"""Acts of moderators, bans and the trail of both as they come and go over HTTP. Pure."""
+"""Request and response models of moderation, bans and the audit trail. Pure."""
 
 from datetime import datetime
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the rows that also make the router."""
+"""The OpenAPI 3.1 document, generated from the same routes as the router."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Who is in a room and who was, and its calls. Handlers only: who may is `permissions`, asked by `room_gate`."""
+"""Routes of participants, their history, and calls. Handlers only: `permissions` decides who may act."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""Participants, calls and their history as they go out over HTTP. Pure."""
+"""Response models of participants, calls and their history. Pure."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Bodies of signaling over plain HTTP, for the OpenAPI document. Pure.
+"""Models of signaling over plain HTTP, for the OpenAPI document. Pure.
 
 What they may hold is decided by the protocol's own models, which read every message: see `protocol.http_messages`.
 """

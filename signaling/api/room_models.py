@@ -1,4 +1,4 @@
-"""Rooms as they come and go over HTTP. Pure.
+"""Request and response models of rooms. Pure.
 
 What a field may hold is decided by `storage.room_record`, for every way in; here are only names and types.
 """

@@ -1,4 +1,4 @@
-"""`/api/v1/rooms`: rooms that are kept. Handlers only: who may is `permissions`, what may be kept is `storage`."""
+"""`/api/v1/rooms`: stored rooms. Handlers only: `permissions` decides who may act, `storage` which values are valid."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tokens as they are asked for and given over HTTP. Pure; who may give what is in `identity.issuing`."""
+"""Request and response models of tokens. Pure; who may give what is in `identity.issuing`."""
 
 from datetime import datetime, timedelta
 from typing import Self

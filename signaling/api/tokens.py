@@ -1,4 +1,4 @@
-"""`/api/v1/tokens` and `/auth/token`: tokens that services and operators make for others. Handlers only."""
+"""`/api/v1/tokens` and `/auth/token`: tokens that services and operators issue. Handlers only."""
 
 import structlog
 from aiohttp import web

@@ -1,4 +1,4 @@
-"""Webhooks and events as they come and go over HTTP. Pure.
+"""Request and response models of webhooks and events. Pure.
 
 What a field may hold is decided by `storage.webhook_record` and `webhooks.targets`; here are only names and types.
 """

@@ -1,4 +1,4 @@
-"""WHIP (RFC 9725) and WHEP: a room is published into, and listened to, by one offer over HTTP. aiohttp handlers only.
+"""WHIP (RFC 9725) and WHEP: handlers to publish into a room, and to listen to it, with one offer over HTTP.
 
 It is a carrier like the others: what a request asks for is said to the conversation in messages of the protocol.
 """

@@ -1,1 +1,1 @@
-"""Who is in which room, and what follows from each message."""
+"""Participants in rooms, and the effect of each message."""

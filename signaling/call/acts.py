@@ -1,4 +1,4 @@
-"""Who did what to whom, as a value and as a line of the log; `chronicle` keeps it. Pure, but for that line."""
+"""A moderation action as a value and as a line of the log; `chronicle` stores it. Pure, but for that line."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Bans and their end: of an identity, from one room or from the whole server, whether it is here or not. Pure."""
+"""Bans an identity from one room or from the whole server, and lifts bans. Pure."""
 
 from signaling.call.acts import Act, check, notice, record
 from signaling.call.leaving import expel, expel_denied

@@ -1,4 +1,4 @@
-"""What is written of calls while they go on: who came and went, their peer connections, what moderators did. Pure.
+"""The port through which calls are recorded: participants, peer connections, moderation actions. Pure.
 
 Each call of a `Chronicle` is one transaction: the change, and the event that tells others of it. Hidden participants
 are in the history, which only those read who may; of them, and of a call where nobody else is, no event tells.

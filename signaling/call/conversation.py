@@ -1,4 +1,4 @@
-"""The table from message type to the function that does it. Pure."""
+"""The dispatcher: a table from message type to its handler. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 

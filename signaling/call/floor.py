@@ -1,4 +1,4 @@
-"""Who has the floor: what the rules of a room silence, and what moderators give and take. Pure."""
+"""The floor: which participants the rules of a room suppress, and what moderators give and take. Pure."""
 
 from dataclasses import replace
 

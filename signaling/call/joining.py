@@ -1,4 +1,4 @@
-"""Whether newcomers are taken while the event loop is late: those who are here go before them. Pure."""
+"""Joins: the load check, the rules of the room, and the new participant. Pure."""
 
 from dataclasses import dataclass, replace
 from math import ceil

@@ -1,4 +1,4 @@
-"""How somebody leaves a room, whatever the reason. Pure."""
+"""Leaving a room, for any reason: departure, removal, the end of a call. Pure."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""What signaling asks of the media server."""
+"""The port to the media server, negotiation, and the handlers of its events."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

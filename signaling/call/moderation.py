@@ -1,4 +1,4 @@
-"""What moderators do: mute, deafen, give the floor, move, kick, ban; in the room or from outside of it. Pure.
+"""Moderation: mute, deafen, give the floor, move, kick, ban, from inside or outside the room. Pure.
 
 Who may do it to whom is the table's matter (`identity/permissions.py`); here is what it does.
 """

@@ -1,4 +1,4 @@
-"""A moderator moves somebody to another room of this node, with the same peer connection. Pure."""
+"""Moves a participant to another room of this node, with the same peer connection. Pure."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Mutes and deafens of moderators that end by themselves. Pure; `now` is monotonic seconds."""
+"""Timed mutes and deafens, and those of absent identities. Pure; `now` is monotonic seconds."""
 
 import heapq
 from collections.abc import Iterator, Mapping

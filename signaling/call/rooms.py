@@ -1,4 +1,4 @@
-"""What a room asks of who comes in, and what it gives them. Pure."""
+"""Live rooms: policy, live call, participants, and the directory of all rooms. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Secrets that somebody tries: tokens, API keys, passwords, invites. Wrong ones are counted by address. Pure."""
+"""Sessions: authentication, failed secrets, leave and resume. Wrong secrets count against their address. Pure."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

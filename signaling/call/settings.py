@@ -1,4 +1,4 @@
-"""The limits and times of signaling, frozen. Pure; the settings of the server are read elsewhere."""
+"""Limits and times of signaling, frozen. Pure; the settings of the server are read elsewhere."""
 
 from dataclasses import dataclass
 

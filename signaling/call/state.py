@@ -1,4 +1,4 @@
-"""What signaling knows: rooms, sessions, limits and records, and the media server as a port. Sans-I/O.
+"""The state of signaling: rooms, sessions, limits and records, with the media server as a port. Sans-I/O.
 
 Handlers change it; `conversation.Conversation` hands messages to handlers. `now` is monotonic seconds; `utc` is the
 time of tokens and of records.

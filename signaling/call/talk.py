@@ -1,4 +1,4 @@
-"""Handlers for what passes between people beside audio: message, signal; and ping. Pure."""
+"""Handlers of message, signal, ping, own flags and DTMF tones. Pure."""
 
 from typing import cast
 

@@ -1,1 +1,1 @@
-"""What carries messages between clients and rooms, and what it looks up for them in the database."""
+"""Carriers of messages between clients and rooms, and their look-ups in the database."""

@@ -1,4 +1,4 @@
-"""The entry to signaling for the composition root: takes WebSockets and keeps the time."""
+"""The entry to signaling for the composition root: accepts WebSockets and enforces time limits."""
 
 import asyncio
 import contextlib

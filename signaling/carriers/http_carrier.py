@@ -1,4 +1,4 @@
-"""The plain HTTP carrier: requests that bring messages one way, an event stream that brings them the other. Pure.
+"""The plain HTTP carrier: requests bring messages in, an event stream sends them out. Pure.
 
 Everything that the server sends goes into the stream, in order; the answer to a request stands in the HTTP answer too,
 with the same `seq`. Without a stream nothing waits here: the session keeps what was missed.

@@ -1,4 +1,4 @@
-"""What has to be looked up before a message can be judged: the key that signed a token, the room that is asked for.
+"""Look-ups in the database that a message needs before it is handled: a token's key, the room of a join.
 
 Shell: it waits for the database and for argon2, and decides nothing but in which order. The rules are in `call.entry`.
 """

@@ -1,4 +1,4 @@
-"""API keys that were looked up a moment ago, so that not each request costs a query. Pure; `now` is monotonic seconds.
+"""A short cache of verified API keys, so that not every request costs a query. Pure; `now` is monotonic seconds.
 
 A key that is withdrawn by another process opens doors for as long as it is remembered here; one that is withdrawn here
 is forgotten at once.

@@ -1,4 +1,4 @@
-"""The resources of WHIP and WHEP: sessions that live as long as their media, and are spoken for by HTTP. Pure.
+"""Resources of WHIP and WHEP: sessions that live as long as their media. Pure.
 
 The client of such a session cannot be told anything, and has nothing to say but its offer and its end. So nothing of it
 is kept for a `resume`, and there is no seat to return to: when the media is gone, so is the person.

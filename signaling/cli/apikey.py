@@ -1,4 +1,4 @@
-"""`parley apikey`: keys in the database itself, with or without a running server."""
+"""`parley apikey`: manages API keys directly in the database, with or without a running server."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What the start says: where the server is, how to get in, what to watch out for. Pure."""
+"""The output of a start: the server's addresses, how to join, and warnings. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field

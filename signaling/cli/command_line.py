@@ -1,4 +1,4 @@
-"""What all commands share: the flags that name the settings, and how a refusal is said."""
+"""Shared by all commands: the flags that name the settings, and the output of a refusal."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Work on the database from the command line, with or without a running server; what goes wrong is a Refusal."""
+"""Database work of commands, with or without a running server; failures become a `Refusal`."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`parley doctor`: looks at the machine before people do, and says for each finding what to do."""
+"""`parley doctor`: checks the machine before participants use it, and suggests a remedy for each finding."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""`parley invite`: invites in the database itself, with or without a running server."""
+"""`parley invite`: manages invites directly in the database, with or without a running server."""
 
 from datetime import datetime
 from typing import Annotated

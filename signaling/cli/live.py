@@ -1,4 +1,4 @@
-"""The commands that act on a running server, over HTTP: `parley participant`, `ban`, `room participants`."""
+"""Commands that act on a running server over HTTP: `parley participant`, `ban`, `room participants`."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""`parley room`: rooms in the database itself, with or without a running server."""
+"""`parley room`: manages rooms directly in the database, with or without a running server."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What commands ask of a running server, what it answers, and what is said of that. Pure."""
+"""The HTTP client of commands: requests to a running server, its answers, and their text. Pure."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""`parley token create`: what is asked for, checked, and the token that comes of it."""
+"""`parley token create`: checks the order and signs the token."""
 
 import json
 from dataclasses import dataclass

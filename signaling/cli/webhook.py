@@ -1,4 +1,4 @@
-"""`parley webhook`: webhooks in the database itself, with or without a running server."""
+"""`parley webhook`: manages webhooks directly in the database, with or without a running server."""
 
 from dataclasses import dataclass
 from datetime import datetime

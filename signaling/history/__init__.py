@@ -1,1 +1,1 @@
-"""What is written while people talk: calls, events, bans, and the sweep of rooms."""
+"""What the server records during calls: calls, events, bans; and the sweeper of rooms."""

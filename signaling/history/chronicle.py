@@ -1,4 +1,4 @@
-"""The history of calls as it is written: rows of participants, calls and acts, each with its event. Pure.
+"""Records the history of calls: rows of participants, calls and moderation actions, each with its event. Pure.
 
 Each method of `KeptChronicle` puts one transaction. Hidden participants are in the history; no event tells of them, nor
 of a call in which nobody else is.

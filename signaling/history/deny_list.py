@@ -1,4 +1,4 @@
-"""The deny list that outlasts the server: in memory for those who ask, and written by way of the spool. Pure."""
+"""The persistent deny list: in memory for readers, written through the spool. Pure."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence

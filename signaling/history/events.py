@@ -1,4 +1,4 @@
-"""What others are told of calls: the events of the outbox, with their payloads. Pure.
+"""Events of calls for the outbox, with their payloads. Pure.
 
 An event that something has begun has the id of what began: so it can be asked later whether it was told at all.
 """

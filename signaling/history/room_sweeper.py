@@ -1,4 +1,4 @@
-"""Temporary rooms that have been empty for their time are deleted, as by a request, with the event that tells of it.
+"""Deletes temporary rooms that have been empty for their time, with their event.
 
 So are messages that have been kept for as long as their room keeps them.
 """

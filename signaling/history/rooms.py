@@ -1,4 +1,4 @@
-"""Rooms are made and deleted here, whoever asks: the row and its event in one transaction."""
+"""Creates and deletes stored rooms: the row and its event in one transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime

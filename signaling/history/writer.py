@@ -1,4 +1,4 @@
-"""What a server does first for the one before it: it ends the calls that were left open, and tells of it."""
+"""Writes the history through the spool, and at start ends the calls that the last run left open."""
 
 import asyncio
 from collections.abc import Sequence

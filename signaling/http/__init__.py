@@ -1,1 +1,1 @@
-"""Everything that comes in over HTTP: routes, probes, errors, headers, and the WebSocket."""
+"""Everything that handles HTTP requests: routes, probes, errors, headers."""

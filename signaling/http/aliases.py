@@ -1,4 +1,4 @@
-"""Other names of the same paths, as similar services have them: one table. Pure.
+"""Other paths of the same routes, as similar services name them: one table. Pure.
 
 Each is routed to the same handlers. docs/mapping.md explains the table, and a test compares the two.
 """

@@ -1,4 +1,4 @@
-"""Where handlers find what the application is made of: typed keys, filled once by `app.build_app`."""
+"""Typed keys under which handlers find the parts of the application, filled once by `app.build_app`."""
 
 import ssl
 from collections.abc import Sequence

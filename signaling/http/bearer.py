@@ -1,4 +1,4 @@
-"""Who asks, by the bearer token of a request (RFC 6750 section 2.1): a token as on the WebSocket, or an API key.
+"""Authenticates the bearer of a request (RFC 6750 section 2.1): a token as on the WebSocket, or an API key.
 
 It is found out once for each request, before its rate is counted, and then told to whoever wants to know.
 """

@@ -1,4 +1,5 @@
-"""Whose request is this? Pure: peer address, headers and trusted networks in; address and scheme out.
+"""The client's address of a request, behind trusted proxies. Pure: peer address, headers and trusted networks in;
+address and scheme out.
 
 A forwarding header is believed only when a trusted proxy sent it, and of its addresses only what stands right of the
 first untrusted one: everything left of that was written by the client. Where both kinds of header are present and

@@ -1,4 +1,4 @@
-"""The page and its files, from memory: only what was in the folder at start can be asked for."""
+"""Serves the pages from memory: only files that were in the folder at start."""
 
 import hashlib
 import mimetypes

@@ -1,4 +1,4 @@
-"""Which web pages may talk to this server: the rules for Origin and Host. Pure.
+"""Headers of every answer, the client's address, and the rules for Origin and Host. Pure.
 
 Browsers send Origin with each WebSocket handshake and each cross-site request, and a page cannot forge it. Host is
 looked at in `dev`: a foreign name that resolves to loopback (DNS rebinding) makes a foreign page look like our own.

@@ -1,4 +1,4 @@
-"""Requests that are sent again under the same `Idempotency-Key`, and what was answered the first time. Pure.
+"""Repeated requests with the same `Idempotency-Key`, and their first answers. Pure.
 
 Kept in memory, as answers hold tokens and keys that nothing else keeps in the clear: for 24 hours, until the server
 stops, or until there are too many. `now` is monotonic seconds.

@@ -1,4 +1,4 @@
-"""Limits of plain HTTP: requests a minute of one person, service or address, and time for a client to take its answer.
+"""Limits of HTTP: requests a minute of one identity, API key or address, and time for a client to read its answer.
 
 Many people may share an address, so that only those who cannot be made out are counted by it; all others by who they
 are. Whoever tries tokens that are forged is slowed down by address all the same, on every path: see `bearer`.

@@ -1,4 +1,4 @@
-"""Hosts and origins: whether a Host header is one, and which pages may connect. Pure."""
+"""Hosts and origins: checks a Host header, and which pages may connect. Pure."""
 
 import re
 from collections.abc import Collection

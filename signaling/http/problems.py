@@ -1,4 +1,4 @@
-"""Every HTTP error in one shape: RFC 9457 `application/problem+json` with a stable `code`."""
+"""One shape for every HTTP error: RFC 9457 `application/problem+json` with a stable `code`."""
 
 import asyncio
 import secrets

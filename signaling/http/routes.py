@@ -1,4 +1,4 @@
-"""Which handler answers which path: routes as values, and their registration with aiohttp."""
+"""Routes as values, and their registration with aiohttp."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

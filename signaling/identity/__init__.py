@@ -1,1 +1,1 @@
-"""Who somebody is, and what their token lets them do."""
+"""Identities, tokens and permissions."""

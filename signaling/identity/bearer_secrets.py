@@ -1,4 +1,4 @@
-"""Secrets that open a door to whoever shows them: invites and API keys. Pure: chance comes from an argument.
+"""Bearer secrets: the tokens of invites, and API keys. Pure: chance comes from an argument.
 
 Shown once, when they are made; kept as SHA-256. They have 128 bits of chance or more, so that a slow hash, as passwords
 need it, would gain nothing.

@@ -1,4 +1,4 @@
-"""What a verified token says: the claims of RFC 7519 section 4.1, and ours. Pure; the time is an argument."""
+"""Claims of a verified token: those of RFC 7519 section 4.1, and Parley's own. Pure; the time is an argument."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who is kept out: tokens that were withdrawn, and bans. Pure and in memory; the time is an argument.
+"""The deny list: revoked tokens and bans. Pure and in memory; the time is an argument.
 
 Both end by themselves: a withdrawn token when it would have expired anyway, a ban at its own time. Times are aware UTC,
 as they are compared with those of tokens and must outlive a restart where they are kept.

@@ -1,4 +1,4 @@
-"""What a token permits: LiveKit's grant names under the claim `video`, and the role. Pure."""
+"""Grants of a token: LiveKit's names under the claim `video`, and the role. Pure."""
 
 from typing import Any, Literal, Self
 

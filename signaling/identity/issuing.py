@@ -1,4 +1,4 @@
-"""Tokens made for others: what can be asked for, and the one rule of who may give what. Pure.
+"""Issuing of tokens and invites for others: an issuer can grant only what they have. Pure.
 
 Nobody gives what they have not: whoever issues a token of a role must be allowed all that this role may do beyond a
 member, in the room of the token; and for each grant that adds something, what it adds. So a key with the one scope

@@ -1,4 +1,4 @@
-"""A JSON Web Key Set (RFC 7517 section 5, RFC 8037 for Ed25519) to keys. Pure; only BadKey leaves `read_jwks`.
+"""Parses a JSON Web Key Set (RFC 7517 section 5, RFC 8037 for Ed25519) into keys. Pure; only BadKey leaves `read_jwks`.
 
 What we have no use for (another `kty`, `use`, `alg`, a key too short) is passed over and counted, as RFC 7517 section 5
 asks. A document that holds a secret is refused as a whole: whoever can read it could sign.

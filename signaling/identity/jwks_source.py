@@ -1,4 +1,4 @@
-"""Keeps the key set of who else issues tokens up to date: from a file, or from an https URL.
+"""Keeps the key set of another token issuer up to date, from a file or an https URL.
 
 A source that fails changes nothing: the last good set stays in force, and the log says so.
 """

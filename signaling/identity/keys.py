@@ -1,4 +1,4 @@
-"""The keys that tokens are verified with. Pure.
+"""Keys that verify tokens. Pure.
 
 Each key has exactly one algorithm, chosen where the key is configured and never by a token (RFC 8725 section 3.1). A
 token's `kid` is looked up in a map and means nothing else: it is no path, no URL and no query.

@@ -1,4 +1,4 @@
-"""Rules for names that people and tokens bring. Pure.
+"""Rules for identities and display names. Pure.
 
 A display name is cleaned, as people type it; an identity is a key and is refused instead. Control and format
 characters (Unicode categories Cc and Cf, with the overrides of writing direction), surrogates, unassigned code points

@@ -1,4 +1,4 @@
-"""Passwords of rooms: argon2id (RFC 9106), in threads of its own, so many at once and no more."""
+"""Passwords of rooms: argon2id (RFC 9106), in its own threads, with a limit on parallel checks."""
 
 import asyncio
 from collections.abc import Callable

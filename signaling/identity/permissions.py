@@ -1,4 +1,4 @@
-"""Who may do what: one table of actions, and the only place where grants and scopes become permissions. Pure.
+"""Permissions: one table of actions, and the only place where grants and scopes become permissions. Pure.
 
 People have a role: member, moderator, owner in a room, operator for the whole server; each may all that the one before
 may. A service has an API key with scopes. `docs/permissions.md` is drawn from the table.

@@ -1,4 +1,4 @@
-"""Is a secret good enough to sign tokens with? Pure."""
+"""Signing secrets: their strength, and the ones that the server generates. Pure."""
 
 import os
 import re

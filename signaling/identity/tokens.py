@@ -1,4 +1,4 @@
-"""A signed token in the compact form of RFC 7515 section 3.1: its shape, its header, its payload. Pure.
+"""Signed tokens (RFC 7515 section 3.1, compact form): parse, verify, issue, refresh. Pure.
 
 Nothing in a header points to a key: one with more than `alg`, `typ` and `kid` is refused, so there is no `jku`, `jwk`,
 `x5u`, `x5c`, `crit`, `b64`, `zip` or `cty`. JSON with a key twice is refused (RFC 7519 section 4: names are unique).

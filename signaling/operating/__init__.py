@@ -1,1 +1,1 @@
-"""What the operator sees: settings, logs, metrics, the doctor, how the server starts."""
+"""What the operator sees: logs, metrics, readiness, TLS, sockets."""

@@ -1,4 +1,4 @@
-"""The sockets that HTTP listens on, bound before anything else is opened, so that a taken port is said at once."""
+"""Binds the HTTP sockets before anything else opens, so that a port in use is reported at once."""
 
 import errno
 import socket

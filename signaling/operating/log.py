@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, or lines for people on a terminal; never SDP, tokens, passwords or ICE credentials.
+"""Logs: one JSON object a line, or readable lines on a terminal; never SDP, tokens, passwords or ICE credentials.
 
 Whatever uses the standard library's logging (aiohttp, aiortc, asyncio) goes the same way and through the same sieve.
 """

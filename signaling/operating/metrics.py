@@ -1,4 +1,4 @@
-"""What `/metrics` says: every name, its kind, its labels and what it means, in one table.
+"""The table of metrics behind `/metrics`: name, kind, labels and meaning.
 
 Labels come from bounded sets only (direction, reason, kind, route template): never a room, a person or an address.
 """

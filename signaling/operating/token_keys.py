@@ -1,4 +1,4 @@
-"""What tokens are issued and verified with, from the settings: the secret, public keys, a key set."""
+"""The keys that sign and verify tokens, from the settings: the secret, public keys, a key set."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What is said on the wire: messages, states, sessions. Pure."""
+"""The wire protocol: messages, states, sessions. Pure."""

@@ -1,4 +1,4 @@
-"""What clients may send: one strict model for each type. Pure; only ClientMistake leaves `parse_client_message`.
+"""Messages from clients: one strict model for each type. Pure; only ClientMistake leaves `parse_client_message`.
 
 The models are also what the JSON Schema and the manual are drawn from.
 """

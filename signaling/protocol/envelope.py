@@ -1,4 +1,4 @@
-"""JSON text from a client to an envelope: type, id, payload. Pure; raises only ClientMistake.
+"""Parses JSON text of a client into an envelope: type, id, payload. Pure; raises only ClientMistake.
 
 RFC 8259 leaves much open that we refuse: duplicate keys, NaN and infinities, integers beyond 2**53, deep nesting, lone
 surrogates. orjson parses; what it is silent about (duplicate keys, depth) is told from counts where they suffice, and

@@ -1,4 +1,4 @@
-"""What the requests of plain HTTP say, as messages of the protocol. Pure; raises only ClientMistake.
+"""Requests of plain HTTP as messages of the protocol. Pure; raises only ClientMistake.
 
 A request becomes the text of a message and goes the way of all messages: there is no second reader of anything.
 """

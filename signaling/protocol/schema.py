@@ -1,4 +1,6 @@
-"""The protocol as JSON Schema 2020-12, drawn from the models; `python -m signaling.protocol.schema` writes the file."""
+"""The protocol as JSON Schema 2020-12, generated from the models; `python -m signaling.protocol.schema` writes the
+file.
+"""
 
 import sys
 from pathlib import Path

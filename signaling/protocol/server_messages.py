@@ -1,4 +1,4 @@
-"""What the server sends: the shape of each payload, and how a message becomes bytes. Pure.
+"""Messages from the server: the shape of each payload, and its serialisation. Pure.
 
 The payloads are typed dictionaries, as nothing that we make ourselves needs checking while it runs; pydantic reads the
 same types for the JSON Schema, and the tests check what is sent against it. A payload is serialised once, however many

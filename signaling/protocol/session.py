@@ -1,4 +1,4 @@
-"""What a session has sent lately, kept for `resume`. Pure."""
+"""A session, its carrier, and the recent messages that it keeps for `resume`. Pure."""
 
 import secrets
 from collections import deque

@@ -1,4 +1,4 @@
-"""The protocol as tables: what may come in which state of a session, and what moves a participant on. Pure.
+"""State tables of sessions and participants: which messages and events each state allows. Pure.
 
 `step_session` and `step_participant` are the only readers; `mermaid` draws the manual's diagrams from the same tables.
 """

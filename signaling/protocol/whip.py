@@ -1,4 +1,4 @@
-"""SDP fragments: the ICE parts of a session description (RFC 8840 section 9), read, and made of an answer. Pure.
+"""Rules of WHIP and WHEP: offers, entity tags, link headers, and SDP fragments (RFC 8840 section 9). Pure.
 
 WHIP and WHEP send them where a whole offer and answer would repeat what cannot change (RFC 9725 section 4.3).
 """

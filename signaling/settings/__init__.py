@@ -1,1 +1,1 @@
-"""Settings: their types, their sources, and the reference made from them."""
+"""Settings: their types, their sources, and the generated reference."""

@@ -1,4 +1,4 @@
-"""The settings of each part of the server, derived from those of the whole. Pure."""
+"""Settings of each part of the server, derived from the settings of the whole. Pure."""
 
 from signaling.call.settings import CallSettings
 from signaling.settings.settings import Settings

@@ -1,4 +1,4 @@
-"""The table of docs/settings.md, made from the settings themselves."""
+"""The table of docs/settings.md, generated from the settings."""
 
 from dataclasses import dataclass
 from typing import Any

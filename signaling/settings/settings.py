@@ -1,4 +1,4 @@
-"""The settings, and the one place that reads the environment.
+"""The settings, and the only reader of the environment.
 
 Precedence: flag, `PARLEY_*` variable, bare variable, YAML file, default. Read once at start, frozen, handed down.
 What may be written in a value is in `setting_types`, where it may be written in `settings_sources`.

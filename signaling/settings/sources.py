@@ -1,4 +1,4 @@
-"""Where settings are written: the environment, a YAML file, flags. Pure: text in, names and values out.
+"""Sources of settings: the environment, a YAML file, flags. Pure: text in, names and values out.
 
 A setting has one name. `media_port` is `PARLEY_MEDIA_PORT` in the environment, `media_port:` or `media: {port: }` in
 the file, and `--media-port` on the command line. Some bare names that people already have work too.

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have: lists, durations, addresses, networks, origins, STUN servers.
+"""Types of settings: lists, durations, addresses, networks, origins, STUN servers.
 
 Each accepts what people write in a variable (`a, b`) as well as what YAML gives (a list). Raises ValueError only.
 """

@@ -1,1 +1,1 @@
-"""What Parley keeps: tables, migrations, and one module for each kind of row. No SQL stands elsewhere."""
+"""The database: tables, migrations, and one module for each kind of row. No SQL stands elsewhere."""

@@ -1,4 +1,4 @@
-"""Tables of who may come in and who did what to whom: moderation, bans, invites, API keys, and the outbox of events."""
+"""Tables of access and moderation: audit trail, bans, invites, API keys, and the outbox of events."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table
 

@@ -1,4 +1,4 @@
-"""Keys of services: a public prefix that finds the row, and the hash of a secret that is shown once."""
+"""API keys: a public prefix that finds the row, and the hash of a secret that is shown once."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Bans from a room or from the whole server, of an identity or of an address. They end by themselves, or are lifted."""
+"""Bans from a room or from the whole server, and revoked tokens. Bans end by themselves, or are lifted."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""Calls, and who is in them. Counts are computed from these rows and kept nowhere, so they cannot drift.
+"""Calls, their participants, and their history. Counts are computed from these rows and never stored, so they cannot
+drift.
 
 What is written here may be written again after an outage: each write names its row by id and changes nothing the
 second time.

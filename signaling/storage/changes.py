@@ -1,4 +1,4 @@
-"""The writes that may wait while the database is away: audit, call history, bans, and the events that tell of them.
+"""Writes that may wait while the database is unreachable: audit trail, call history, bans, and their events.
 
 Each is named in one table, takes JSON values and times, and changes nothing the second time: so whoever does not know
 whether a write arrived writes it again.

@@ -1,4 +1,4 @@
-"""The one set of tables, and the names that its constraints and indexes get. Each theme declares its own tables."""
+"""Types of columns, and the names of constraints and indexes. Each theme declares its own tables."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

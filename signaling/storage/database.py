@@ -1,4 +1,4 @@
-"""Which database, and how it is reached: from the settings' URL to what the drivers take. Pure."""
+"""The database: its URL, connections, transactions, and outages. Pure."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""How far each webhook has come in each room: the lanes that are due, and what became of them.
+"""The position of each webhook in each room: due lanes, and the results of attempts.
 
 Targets do not wait for each other, nor do rooms. What follows from an attempt is decided in `webhooks.lanes`.
 """

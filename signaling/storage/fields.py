@@ -1,4 +1,5 @@
-"""What may stand in a text or a JSON document that is kept. Pure. All raise ClientMistake (`bad_message`).
+"""Values that both databases store unchanged: checks of texts and JSON documents. Pure. All raise ClientMistake
+(`bad_message`).
 
 Both databases keep what passes here unchanged: PostgreSQL refuses NUL in text, and neither takes lone surrogates.
 """

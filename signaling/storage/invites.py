@@ -1,4 +1,4 @@
-"""Invites into a room: a link with a token that is kept hashed, for so many people and for so long."""
+"""Invites into a room: a hashed token, a number of uses, an expiry."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""A message as it is kept, and what its fields may hold. Pure."""
+"""Stored messages of rooms, and the limits of their fields. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""In what state the tables are, and bringing them to the one that this version works with.
+"""The state of the tables, and their upgrade to this version.
 
 All steps of an upgrade are one transaction, on both databases: it is done, or it is not. Two servers that start at once
 upgrade one after the other, and the second finds nothing to do.

@@ -1,4 +1,4 @@
-"""The trail of moderation: who did what to whom, when and why. Rows are added; nothing changes or deletes one."""
+"""The audit trail: who did what to whom, when and why. Rows are added; nothing changes or deletes one."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime

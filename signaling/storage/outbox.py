@@ -1,4 +1,4 @@
-"""Which events somebody wants: names, families like `room.*`, or all of them. Pure.
+"""The outbox of events: append, read in order, forget; and filters of event names. Pure.
 
 The same words in a webhook and in a question to `/api/v1/events`. What they become in SQL is in `outbox`.
 """

@@ -1,4 +1,4 @@
-"""From rows to frozen dataclasses: a field is the column of its name. Pure."""
+"""Rows as frozen dataclasses, and pages of rows with sealed cursors. Pure."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""A room as the database keeps it, and what its fields may hold. Pure. Checks raise ClientMistake (`bad_message`)."""
+"""A stored room as a value, and the limits of its fields. Pure. Checks raise ClientMistake (`bad_message`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields

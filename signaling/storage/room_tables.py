@@ -1,4 +1,4 @@
-"""Tables of rooms, and of what happens in them: calls, participants, media sessions, messages, starts of servers."""
+"""Tables of rooms, calls, participants, media sessions, messages, and starts of servers."""
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, text
 

@@ -1,4 +1,4 @@
-"""What of a room's settings the server itself reads; all else in them is its owner's. Pure."""
+"""Stored rooms: create, find, change, remove, list. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace

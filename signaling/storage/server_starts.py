@@ -1,4 +1,4 @@
-"""When servers started, and when each was last seen: so that what a crash left open ends when it really did."""
+"""Starts and heartbeats of servers, so that records left open by a crash end at the right time."""
 
 from dataclasses import dataclass
 from datetime import datetime

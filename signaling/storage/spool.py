@@ -1,4 +1,4 @@
-"""Changes that wait for the database, as lines of a file. Pure.
+"""The spool: changes that wait for the database, in memory and as lines of a file. Pure.
 
 A line is one transaction: `<CRC-32 in hexadecimal> <JSON>`. A line that was cut off or damaged is told apart from the
 others, and they are read all the same.

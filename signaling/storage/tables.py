@@ -1,4 +1,4 @@
-"""All tables by name, for those that work on several."""
+"""All tables by name, for code that works on several."""
 
 from signaling.storage.access_tables import (
     api_keys,

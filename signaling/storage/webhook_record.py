@@ -1,4 +1,4 @@
-"""A webhook as the database keeps it, and what its fields may hold. Pure.
+"""A webhook as a value, and the limits of its fields. Pure.
 
 Checks raise ClientMistake (`bad_message`).
 """

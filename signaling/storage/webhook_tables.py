@@ -1,4 +1,4 @@
-"""Tables of webhooks: the targets, and how far each has come in each room."""
+"""Tables of webhooks and of their position in each room."""
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, text
 

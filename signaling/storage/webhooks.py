@@ -1,4 +1,4 @@
-"""What is kept of a webhook, and what its fields may hold. Pure. Checks raise ClientMistake (`bad_message`)."""
+"""Stored webhooks: create, read, change, rotate secrets, remove. Checks raise ClientMistake (`bad_message`)."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The words that columns with a fixed vocabulary hold, and the lengths that texts may have. Pure."""
+"""Vocabularies of columns, and lengths of texts. Pure."""
 
 from typing import Literal, get_args
 

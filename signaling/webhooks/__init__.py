@@ -1,1 +1,1 @@
-"""Telling others what happened: signed, in the order of each room, at least once."""
+"""Delivery of events to other services: signed, in the order of each room, at least once."""

@@ -1,4 +1,4 @@
-"""Delivers what is in the outbox to every webhook: finds what is due, sends it, writes down what came of it.
+"""Delivers the events of the outbox to every webhook: finds due lanes, sends, and records the result.
 
 What follows from an attempt is decided in `lanes`. Whatever is killed here loses nothing: a lane that nobody lets go is
 free again after its lease, and its event is sent again under the same id.

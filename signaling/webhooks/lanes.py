@@ -1,4 +1,4 @@
-"""When to try again what has failed. Pure: chance comes from an argument."""
+"""Retry rules: when to retry a failed delivery, and when to give up. Pure: chance comes from an argument."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""One attempt to deliver: a signed POST to where the URL leads, and to no other place.
+"""One delivery attempt: a signed POST to the address of the URL, and to no other.
 
 The address is looked at when its socket is made: what is connected to is what was checked, whatever the name resolved
 to before. Redirects are not followed, bodies of answers are not read, proxies of the environment are not used.

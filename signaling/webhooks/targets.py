@@ -1,4 +1,4 @@
-"""Where webhooks may go: what a URL may look like, and which addresses may be connected to. Pure.
+"""Allowed URLs and addresses of webhooks. Pure.
 
 The check of the URL tells an operator early. What protects the network behind the server is the check of the address
 that is about to be connected to, at each connection: a name may resolve to something else every time.
