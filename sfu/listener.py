@@ -37,7 +37,8 @@ class ParticipantLeft:
 class StreamBegan:
     """A participant sends a stream. `stream` names its owner, kind, payload type and clock rate.
 
-    While another stream of the participant is the active one (`sfu/active_stream.py`), no packets of this one follow.
+    A participant may send several. Slots carry the `active` one (`sfu/active_stream.py`). A listener gets the packets
+    of all, so that a journal has the first words of a stream that takes over.
     """
 
     stream: InboundStream

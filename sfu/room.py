@@ -182,14 +182,18 @@ class MediaRoom:
             self.listeners.remove(listener)
 
     def _handlers(self, participant: MediaParticipant, stream: InboundStream) -> tuple[PacketHandler, ...]:
-        """What takes the packets of a stream that may be heard: the table of its slots, then whatever is attached."""
-        return (participant.tables[stream.id].packet, *self.listeners.handlers())
+        """What takes the packets of a stream that may be heard: the table of its slots, then whatever is attached.
+
+        No slot carries a standby stream; its packets are counted instead, until it takes over.
+        """
+        first = participant.tables[stream.id].packet if stream.active else self._standby_packet
+        return (first, *self.listeners.handlers())
 
     def _hand_out(self) -> None:
         """Give the packets of every open stream to what is attached now."""
         for participant in self.participants.values():
             for stream in participant.streams:
-                if stream.active and stream.handlers:
+                if stream.handlers:
                     stream.handlers = self._handlers(participant, stream)
 
     def _listener_failed(self) -> None:
@@ -324,13 +328,11 @@ class MediaRoom:
                 self.listeners.event(StreamMuted(stream), now)
 
     def _open(self, participant: MediaParticipant, stream: InboundStream) -> None:
-        """Let a stream's packets and keys through; of a standby stream, only the keys."""
+        """Let a stream's packets and keys through; the voice of a standby stream decides nothing."""
+        stream.handlers = self._handlers(participant, stream)
         stream.on_event = self.tones.event
         if stream.active:
-            stream.handlers = self._handlers(participant, stream)
             stream.on_voice = self._voice_changed
-        else:
-            stream.handlers = (self._standby_packet,)
 
     def _close(self, participant: MediaParticipant, stream: InboundStream) -> None:
         """Let nothing of a stream through, and forget what was said."""
@@ -356,8 +358,7 @@ class MediaRoom:
         if packet.sequence == stream.highest and participant.voice.taken_over(stream, arrival):
             self._activate(participant, stream)
             self._select(arrival, stream)
-            for handle in stream.handlers:
-                handle(stream, packet, arrival)
+            participant.tables[stream.id].packet(stream, packet, arrival)
 
     def _activate(self, participant: MediaParticipant, stream: InboundStream | None) -> None:
         """Let another stream stand for a participant; `_select` moves the slots to it."""

@@ -128,6 +128,21 @@ def test_a_stream_of_a_muted_participant_begins_and_is_muted():
     assert stream.handlers == ()
 
 
+def test_a_stream_that_takes_over_is_heard_from_its_first_packet_on():
+    hall, meter = hall_of("ab"), Meter()
+    hall.room.attach(meter, hall.now)
+    hall.say()
+    del meter.told[:]
+    older = hall.mouths["a"].stream
+    newer = hall.begin("a")
+    heard = hall.say(packets=5)["b"]
+    begun, *packets = [entry for entry in meter.told if entry[0] != hall.mouths["b"].stream.id]
+    assert begun[0] == StreamBegan(newer)
+    assert {stream_id for stream_id, *_ in packets} == {newer.id}
+    assert len(packets) == 5, "each once, with those from before the takeover"
+    assert (newer.active, older.active, len(heard)) == (True, False, 5)
+
+
 def test_who_attaches_late_is_told_how_things_are():
     room, meter = MediaRoom("lobby"), Meter()
     streams = {}
@@ -205,7 +220,7 @@ def test_nothing_but_the_slots_takes_packets_where_nothing_is_attached_that_want
 
 @pytest.mark.parametrize(
     ("at", "calls"),
-    [(ParticipantJoined, 1), (StreamBegan, 2), (Mouth, 5), (StreamMuted, 9), (StreamEnded, 17)],
+    [(ParticipantJoined, 1), (StreamBegan, 2), (Mouth, 5), (StreamMuted, 9), (StreamEnded, 19)],
 )
 def test_a_listener_that_raises_is_detached_and_logged_and_nobody_else_notices(at, calls, caplog):
     hall = hall_of("ab")
