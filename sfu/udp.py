@@ -19,13 +19,18 @@ RTP = 3
 RTCP = 4
 
 
-def _protocol(first: int, second: int) -> int:
+_RTP_OR_RTCP = bytes(RTCP if 192 <= second <= 223 else RTP for second in range(256))
+"""By the second octet."""
+
+
+def _protocols(first: int) -> bytes:
+    """The protocols that begin with this octet, by the second one."""
     if 128 <= first <= 191:
-        return RTCP if 192 <= second <= 223 else RTP
-    return STUN if first <= 3 else DTLS if 20 <= first <= 63 else OTHER
+        return _RTP_OR_RTCP
+    return bytes([STUN if first <= 3 else DTLS if 20 <= first <= 63 else OTHER]) * 256
 
 
-PROTOCOLS = bytes(_protocol(first, second) for first in range(256) for second in range(256))
+PROTOCOLS = b"".join(map(_protocols, range(256)))
 """The protocol of a datagram whose first two octets are the index, big-endian.
 
 RFC 7983 section 7 reads the first octet; ZRTP, TURN and QUIC are OTHER. RFC 5761 section 4 reads the second one: 192 to

@@ -51,6 +51,7 @@ from signaling.settings.parts import call_settings, database_settings
 from signaling.settings.settings import Settings
 from signaling.storage import webhooks
 from signaling.storage.database import Database
+from signaling.storage.migrate import prepare
 from signaling.webhooks.courier import Courier, Machine
 from signaling.webhooks.sender import Sender
 
@@ -199,12 +200,9 @@ def _media_server(settings: Settings, observer: "MediaObserver") -> Media:
 
 async def _database(app: web.Application) -> AsyncIterator[None]:
     """The tables as this version needs them, before anything else; one that cannot be worked with is a Refusal."""
-    from signaling.storage.migrate import open_or_refuse, prepare  # noqa: PLC0415 - Alembic, for the start only
-
     database = app[app_keys.DATABASE]
-    await prepare(database.settings)
     try:
-        await open_or_refuse(database)
+        await prepare(database)
         yield
     finally:
         await database.close()

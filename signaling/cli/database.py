@@ -38,11 +38,9 @@ def do(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Res
 
 
 async def _with(settings: Settings, work: Callable[[Database], Awaitable[Result]]) -> Result:
-    chosen = database_settings(settings)
-    await migrate.prepare(chosen)
-    database = Database(chosen)
+    database = Database(database_settings(settings))
     try:
-        await migrate.open_or_refuse(database)
+        await migrate.prepare(database)
         return await work(database)
     finally:
         await database.close()

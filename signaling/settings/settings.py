@@ -10,8 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from signaling.errors import BadSettings, Refusal
 from signaling.identity import signing_secrets
@@ -45,10 +44,10 @@ _PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that an operator can choose. Built by `load_settings`; tests may build one from arguments."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     dev: bool = Field(
         False,
@@ -170,18 +169,6 @@ class Settings(BaseSettings):
     metrics_networks: Networks = Field(
         tuple(check_network(network) for network in _PRIVATE), description="Networks that may read `/metrics`."
     )
-
-    @classmethod
-    def settings_customise_sources(  # noqa: D102 - described by its base class
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # load_settings has merged the sources: only it knows how each value was written, and unknown names.
-        return (init_settings,)
 
     @field_validator("log_level", "log_format", "duplicate_identity", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import asyncpg
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
@@ -76,15 +76,12 @@ _POSTGRESQL = ("08", "25006", "28", "3D000", "40", "53", "55P03", "57", "58", "X
 """SQLSTATE classes and codes: connection, read-only, authorisation, no such database, deadlock, resources, lock,
 operator (shut down, cancelled for its time limit), system, internal."""
 
-CAUGHT: tuple[type[Exception], ...] = (
-    DBAPIError,
-    PoolTimeout,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
-)
-"""What may be an outage: ask `is_outage`."""
+_UNIQUE_VIOLATION = "23505"
+
+
+def caught() -> tuple[type[Exception], ...]:
+    """The types of what may be an outage: ask `is_outage`."""
+    return (DBAPIError, PoolTimeout, OSError, TimeoutError, *_driver_errors("PostgresError", "InterfaceError"))
 
 
 def is_outage(error: Exception) -> bool:
@@ -99,7 +96,7 @@ def is_outage(error: Exception) -> bool:
 def is_conflict(error: IntegrityError) -> bool:
     """Whether a row with the same key was there, rather than a constraint that we should have kept."""
     return any(
-        getattr(cause, "sqlstate", None) == asyncpg.UniqueViolationError.sqlstate
+        getattr(cause, "sqlstate", None) == _UNIQUE_VIOLATION
         or getattr(cause, "sqlite_errorcode", None) in _SQLITE_CONFLICTS
         for cause in _causes(error)
     )
@@ -117,7 +114,13 @@ def _says_outage(cause: BaseException) -> bool:
         return code & 0xFF in _SQLITE
     if state := getattr(cause, "sqlstate", None):
         return str(state).startswith(_POSTGRESQL)
-    return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+    return isinstance(cause, (OSError, TimeoutError, *_driver_errors("InterfaceError")))
+
+
+def _driver_errors(*names: str) -> tuple[type[Exception], ...]:
+    """Error types of asyncpg. A process that serves from SQLite never imports it, and nothing raises them there."""
+    asyncpg: Any = sys.modules.get("asyncpg")
+    return () if asyncpg is None else tuple(getattr(asyncpg, name) for name in names)
 
 
 PING_SECONDS = 2.0
@@ -289,7 +292,7 @@ def _prepare_sqlite(engine: AsyncEngine, seconds: float, now: Callable[[], float
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-    except CAUGHT as error:
+    except caught() as error:
         if is_outage(error):
             raise StorageUnavailable(str(error).partition("\n")[0] or type(error).__name__) from error
         raise

@@ -1,27 +1,32 @@
 """The state of the tables, and their upgrade to this version.
 
 All steps of an upgrade are one transaction, on both databases: it is done, or it is not. Two servers that start at once
-upgrade one after the other, and the second finds nothing to do.
+upgrade one after the other, and the second finds nothing to do. Alembic is imported only where there are steps to
+run: three statements tell the state of the tables.
 """
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
 from signaling.errors import Refusal, StorageUnavailable
-from signaling.storage.database import Database, DatabaseSettings
+from signaling.storage.database import Database
 from signaling.storage.tables import METADATA
 
 UPGRADE_SECONDS = 3600.0
 """For one statement of an upgrade: an index on a long history takes its time."""
 _LOCK = 0x706172  # any number: it names the upgrade of Parley in PostgreSQL
 _SCRIPTS = Path(__file__).parent / "migrations"
+_REVISION_TABLE = "alembic_version"
+_COLUMNS = {
+    "sqlite": "SELECT m.name, c.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'",
+    "postgresql": "SELECT c.relname, a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid"
+    " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')"
+    " AND a.attnum > 0 AND NOT a.attisdropped",
+}
+"""By dialect: (table, column) of all tables."""
 
 State = Literal["empty", "current", "behind", "newer", "half"]
 
@@ -57,35 +62,43 @@ async def upgrade(database: Database) -> MigrationStatus:
         before = await connection.run_sync(_look)
         _refuse_unusable(before)
         if before.state != "current":
-            await connection.run_sync(_run, command.upgrade, "head")
+            await connection.run_sync(_run, "upgrade", "head")
         return await connection.run_sync(_look)
 
 
 async def downgrade(database: Database, revision: str) -> None:
     """Take the tables back to an older revision, or to `base`. What only the newer ones hold is lost."""
     async with database.transaction() as connection:
-        await connection.run_sync(_run, command.downgrade, revision)
+        await connection.run_sync(_run, "downgrade", revision)
 
 
-async def prepare(settings: DatabaseSettings) -> MigrationStatus:
-    """Make the database ready to be served from: what `serve` does before anything else.
+async def prepare(database: Database) -> MigrationStatus:
+    """Open the database with the tables of this version: what `serve` does before anything else.
 
     An embedded or an empty database is upgraded; another one only by `parley db upgrade`, as other servers may be
     running on it. Raises Refusal, which says what to do.
     """
-    database = Database(replace(settings, statement_seconds=UPGRADE_SECONDS, pool_size=1))
+    settings = database.settings
+    await open_or_refuse(database)
+    found = await status(database)
+    if found.state == "behind" and not settings.embedded:
+        raise Refusal(
+            "the tables of the database are older than this version",
+            f"they are at {found.current}, and this version works with {found.head}",
+            "Stop the servers that use it, make a backup, and run `parley db upgrade`.",
+        )
+    if found.state == "current":
+        return found
+    patient = Database(replace(settings, statement_seconds=UPGRADE_SECONDS, pool_size=1))
     try:
-        await open_or_refuse(database, settings.statement_seconds)
-        found = await status(database)
-        if found.state == "behind" and not settings.embedded:
-            raise Refusal(
-                "the tables of the database are older than this version",
-                f"they are at {found.current}, and this version needs {found.head}",
-                "Stop the servers that use it, make a backup, and run `parley db upgrade`.",
-            )
-        return await upgrade(database)
+        return await upgrade(patient)
     finally:
-        await database.close()
+        await patient.close()
+
+
+def revisions() -> tuple[str, ...]:
+    """The revisions that this version knows, the oldest first; the names of their files begin with them."""
+    return tuple(sorted(path.name[1:5] for path in (_SCRIPTS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py")))
 
 
 async def open_or_refuse(database: Database, seconds: float | None = None) -> None:
@@ -116,36 +129,44 @@ def _refuse_unusable(found: MigrationStatus) -> None:
 
 
 def _look(connection: Connection) -> MigrationStatus:
-    script = ScriptDirectory(str(_SCRIPTS))
-    head = script.get_current_head()
-    assert head is not None
-    revisions = MigrationContext.configure(connection).get_current_heads()
-    known = {revision.revision for revision in script.walk_revisions()}
-    present = set(inspect(connection).get_table_names())
-    ours = sorted(name for name in METADATA.tables if name in present)
-    current = ", ".join(sorted(revisions)) or None
-    if not revisions:
-        return MigrationStatus("half" if ours else "empty", None, head, ("alembic_version",) if ours else ())
-    if not set(revisions) <= known:
+    known = revisions()
+    head = known[-1]
+    columns = {(table, column) for table, column in connection.execute(text(_COLUMNS[connection.dialect.name]))}
+    present = {table for table, _ in columns}
+    found = _recorded(connection) if _REVISION_TABLE in present else set()
+    current = ", ".join(sorted(found)) or None
+    if not found:
+        state: State = "half" if present & METADATA.tables.keys() else "empty"
+        return MigrationStatus(state, None, head, (_REVISION_TABLE,) if state == "half" else ())
+    if not found <= set(known):
         return MigrationStatus("newer", current, head)
-    if len(revisions) > 1:
-        return MigrationStatus("half", current, head, ("alembic_version",))
+    if len(found) > 1:
+        return MigrationStatus("half", current, head, (_REVISION_TABLE,))
     if current != head:
         return MigrationStatus("behind", current, head)
-    missing = tuple(sorted({*METADATA.tables} - present)) or _missing_columns(connection)
+    missing = _missing(columns, present)
     return MigrationStatus("half" if missing else "current", current, head, missing)
 
 
-def _missing_columns(connection: Connection) -> tuple[str, ...]:
-    found = inspect(connection).get_multi_columns()
-    columns = {(table, column["name"]) for (_, table), each in found.items() for column in each}
+def _recorded(connection: Connection) -> set[str]:
+    return set(connection.execute(text(f"SELECT version_num FROM {_REVISION_TABLE}")).scalars())  # noqa: S608 - a constant
+
+
+def _missing(columns: set[tuple[str, str]], present: set[str]) -> tuple[str, ...]:
+    """Tables that are not there; with all of them, columns that are not."""
+    if tables := METADATA.tables.keys() - present:
+        return tuple(sorted(tables))
     wanted = {(table.name, column.name) for table in METADATA.tables.values() for column in table.columns}
     return tuple(sorted(f"{table}.{column}" for table, column in wanted - columns))
 
 
-def _run(connection: Connection, action: Any, revision: str) -> None:
+def _run(connection: Connection, verb: Literal["upgrade", "downgrade"], revision: str) -> None:
+
+    from alembic import command  # noqa: PLC0415 - only where there are steps to run
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    action(config, revision)
+    getattr(command, verb)(config, revision)

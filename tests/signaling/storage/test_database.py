@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from signaling.errors import ERRORS, Refusal, StorageUnavailable
 from signaling.storage import database as module
 from signaling.storage import migrate
-from signaling.storage.database import CAUGHT, Database, choose_database, is_conflict, is_outage
+from signaling.storage.database import Database, caught, choose_database, is_conflict, is_outage
 from tests.signaling.conftest import opened
 from tests.support.tcp_proxy import TcpProxy
 
@@ -81,7 +81,7 @@ def chained(cause):
     ],
 )
 def test_the_database_is_away(error):
-    assert isinstance(error, CAUGHT)
+    assert isinstance(error, caught())
     assert is_outage(error)
 
 

@@ -1,16 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from signaling.cli import database
 from signaling.errors import Refusal
 from signaling.settings.settings import Settings
 from signaling.storage import migrate
-from signaling.storage.database import choose_database
+from signaling.storage.database import Database, choose_database
 from signaling.storage.tables import METADATA
-from tests.signaling.conftest import opened
 
 
 def shape(connection: Connection) -> dict[str, Any]:
@@ -50,6 +51,12 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(empty_database
     async with empty_database.reading() as connection:
         assert await connection.run_sync(shape) == wanted
     assert wanted.keys() == METADATA.tables.keys()
+
+
+def test_the_files_of_the_steps_are_named_by_their_revisions():
+    script = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
+    assert migrate.revisions() == tuple(reversed([step.revision for step in script.walk_revisions()]))
+    assert migrate.revisions()[-1] == script.get_current_head()
 
 
 async def test_an_upgrade_can_be_taken_back_and_done_again(empty_database):
@@ -99,7 +106,7 @@ async def test_newer_tables_are_refused_with_a_remedy(database):
     async with database.transaction() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert (await migrate.status(database)).state == "newer"
-    for action in (migrate.upgrade(database), migrate.prepare(database.settings)):
+    for action in (migrate.upgrade(database), migrate.prepare(database)):
         with pytest.raises(Refusal, match="newer") as caught:
             await action
         assert "9999" in caught.value.why
@@ -122,24 +129,27 @@ async def test_half_migrated_tables_are_refused(database, change, missing):
     assert (found.state, found.missing) == ("half", (missing,))
     assert found.as_json()["state"] == "half"
     with pytest.raises(Refusal, match="half-migrated") as caught:
-        await migrate.prepare(database.settings)
+        await migrate.prepare(database)
     assert missing in caught.value.why
     assert "backup" in caught.value.remedy
 
 
 async def test_serving_makes_the_tables_of_an_empty_database(empty_settings):
-    assert (await migrate.prepare(empty_settings)).state == "current"
-    async with opened(empty_settings) as database:
+    database = Database(empty_settings)
+    try:
+        assert (await migrate.prepare(database)).state == "current"
         assert (await migrate.status(database)).state == "current"
+    finally:
+        await database.close()
 
 
 async def test_serving_upgrades_only_a_database_of_its_own(database):
     await migrate.downgrade(database, "0001")
     if database.settings.embedded:
-        assert (await migrate.prepare(database.settings)).state == "current"
+        assert (await migrate.prepare(database)).state == "current"
         return
     with pytest.raises(Refusal, match="older") as caught:
-        await migrate.prepare(database.settings)
+        await migrate.prepare(database)
     assert "parley db upgrade" in caught.value.remedy
     assert (await migrate.status(database)).state == "behind"
 
@@ -148,7 +158,7 @@ async def test_a_database_that_is_not_there_is_a_refusal(tmp_path, free_tcp_port
     url = f"postgresql://parley@127.0.0.1:{free_tcp_port()}/none"
     settings = replace(choose_database(url, tmp_path), statement_seconds=5.0)
     with pytest.raises(Refusal, match="does not answer") as caught:
-        await migrate.prepare(settings)
+        await migrate.prepare(Database(settings))
     assert "DATABASE_URL" in caught.value.remedy
 
 
