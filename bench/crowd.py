@@ -59,6 +59,11 @@ async def _host(pipes: Sequence[Connection]) -> None:
                 pipe.send(server.answer(participant, offer))
             case ("spent",):
                 pipe.send((time.process_time(), server.counters()))
+            case ("fill", rooms, people):
+                for number in range(rooms):
+                    for one in range(people):
+                        server.add_participant(f"idle-{number}", f"idle-{number}-{one}", MuteFlags())
+                pipe.send("filled")
             case ("clear",):
                 while here:
                     server.remove_participant(here.pop())

@@ -12,6 +12,9 @@ that does `recvfrom` and `unprotect` for the same packets at the same times, its
 
 `added_latency_p99_ms` is from `sendto` in the talker to the kernel's time of arrival at the listener, at fan-out 40;
 `latency_ratio` is that over the same of a bare relay, which sends what it receives as it is.
+
+`idle_rooms_core_percent` is the CPU time that a server with 5,000 rooms of two participants without media uses, of the
+time that passes.
 """
 
 import multiprocessing
@@ -35,7 +38,11 @@ PACKET_SECONDS = 0.02
 LEAD = 0.3
 """Seconds between giving the times of a round and its first packet."""
 
-REACH = {"ratio_fanout_40": 1.5, "receive_ratio": 3.0, "latency_ratio": 2.0}
+IDLE_ROOMS, IDLE_PEOPLE = 5000, 2
+SETTLING = 2.0
+"""Seconds after the idle rooms were made: what their making leaves behind is not their idling."""
+
+REACH = {"ratio_fanout_40": 1.5, "receive_ratio": 3.0, "latency_ratio": 2.0, "idle_rooms_core_percent": 3.0}
 
 Times = list[tuple[float, int]]
 
@@ -78,9 +85,9 @@ class Bench:
 
     def room(self, fanout: int) -> list[tuple[str, int]]:
         """A new room of so many listeners; their addresses."""
-        self._ask(self.server, ("clear",))
-        addresses: list[tuple[str, int]] = self._ask(self.listeners, ("join", ["room"] * fanout, TALKERS))
-        self._ask(self.talkers, ("join", ["room"] * TALKERS))
+        ask(self.server, ("clear",))
+        addresses: list[tuple[str, int]] = ask(self.listeners, ("join", ["room"] * fanout, TALKERS))
+        ask(self.talkers, ("join", ["room"] * TALKERS))
         self.hear_with(("talk", times(TALKERS, 0.5)))
         return addresses
 
@@ -88,16 +95,16 @@ class Bench:
         """Let the talkers do something while the listeners hear; when each packet was sent."""
         end = command[1][-1][0] + 0.3
         self.listeners.send(("hear", end))
-        sent: list[float] = self._ask(self.talkers, command)
+        sent: list[float] = ask(self.talkers, command)
         self.listeners.recv()
         return sent
 
     def cost(self) -> tuple[float, list[float]]:
         """One real round: microseconds a forwarded packet, and when each packet was sent."""
         plan = times(TALKERS, self.seconds)
-        before, counted = self._ask(self.server, ("spent",))
+        before, counted = ask(self.server, ("spent",))
         sent = self.hear_with(("talk", plan))
-        after, counts = self._ask(self.server, ("spent",))
+        after, counts = ask(self.server, ("spent",))
         forwarded = counts["packets_out"] - counted["packets_out"]
         return (after - before) / forwarded * 1e6, sent
 
@@ -105,48 +112,60 @@ class Bench:
         """One floor round: microseconds a packet."""
         plan = times(TALKERS, self.seconds)
         self.listeners.send(("hear", plan[-1][0] + 0.3))
-        spent, packets = self._ask(floor, [moment for moment, _ in plan])
+        spent, packets = ask(floor, [moment for moment, _ in plan])
         self.listeners.recv()
         return float(spent) / int(packets) * 1e6
 
     def delays(self, sent: list[float], *, protected: bool) -> list[float]:
         """Seconds that each packet of the last round was on its way."""
-        found: list[float] = self._ask(self.listeners, ("delays", sent, protected))
+        found: list[float] = ask(self.listeners, ("delays", sent, protected))
         if len(found) < len(sent):
             raise RuntimeError(f"{len(sent)} packets were sent, and only {len(found)} were heard")
         return found
 
     def receive(self, rounds: int) -> tuple[list[float], list[float]]:
         """Microseconds to receive one packet: by the server, and by the floor, for each round."""
-        self._ask(self.server, ("clear",))
-        self._ask(self.talkers, ("join", [f"alone-{number}" for number in range(LONE_TALKERS)]))
+        ask(self.server, ("clear",))
+        ask(self.talkers, ("join", [f"alone-{number}" for number in range(LONE_TALKERS)]))
         real, least = [], []
         with child(receive_floor) as floor:
             address = floor.recv()
             for _ in range(rounds):
                 idle = self._spent_while(partial(time.sleep, self.seconds + LEAD))
                 plan = times(LONE_TALKERS, self.seconds)
-                spent = self._spent_while(partial(self._ask, self.talkers, ("talk", plan)))
+                spent = self._spent_while(partial(ask, self.talkers, ("talk", plan)))
                 real.append((spent - idle) / len(plan) * 1e6)
                 plan = times(LONE_TALKERS, self.seconds)
                 floor.send(len(plan))
-                self._ask(self.talkers, ("floor", plan, address))
+                ask(self.talkers, ("floor", plan, address))
                 least.append(floor.recv() / len(plan) * 1e6)
             floor.send(None)
         return real, least
 
     def _spent_while(self, act: Callable[[], object]) -> float:
-        before, _ = self._ask(self.server, ("spent",))
+        before, _ = ask(self.server, ("spent",))
         act()
-        after, _ = self._ask(self.server, ("spent",))
+        after, _ = ask(self.server, ("spent",))
         return float(after) - float(before)
 
-    @staticmethod
-    def _ask(pipe: Connection, message: object) -> Any:
-        pipe.send(message)
-        if not pipe.poll(60):
-            raise RuntimeError(f"no answer to {str(message)[:60]}")
-        return pipe.recv()
+
+def ask(pipe: Connection, message: object) -> Any:
+    """Send `message` to another process; its answer. Raises RuntimeError where none comes within a minute."""
+    pipe.send(message)
+    if not pipe.poll(60):
+        raise RuntimeError(f"no answer to {str(message)[:60]}")
+    return pipe.recv()
+
+
+def idle_rooms(seconds: float) -> float:
+    """Per cent of a core that a server of its own uses for idle rooms, over so many seconds."""
+    with child(host) as server:
+        ask(server, ("fill", IDLE_ROOMS, IDLE_PEOPLE))
+        time.sleep(SETTLING)
+        begun, (before, _) = time.monotonic(), ask(server, ("spent",))
+        time.sleep(seconds)
+        after, _ = ask(server, ("spent",))
+        return float(after - before) / (time.monotonic() - begun) * 100
 
 
 def percentile(values: list[float], part: float) -> float:
@@ -181,6 +200,7 @@ def measure(bench: Bench, rounds: int) -> list[Figure]:
     found["receive_us"] = statistics.median(real), "us"
     found["receive_floor_us"] = statistics.median(least), "us"
     found["receive_ratio"] = _median_ratio(real, least), "ratio"
+    found["idle_rooms_core_percent"] = idle_rooms(4 * bench.seconds), "percent"
     found["added_latency_p99_ms"] = statistics.median(late) * 1e3, "ms"
     found["relay_latency_p99_ms"] = statistics.median(late_relay) * 1e3, "ms"
     found["latency_ratio"] = statistics.median(late) / statistics.median(late_relay), "ratio"

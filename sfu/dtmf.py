@@ -247,7 +247,11 @@ class ToneReader:
 
     def expire(self, now: float) -> list[Tone]:
         """The tone whose end packets are all lost."""
-        return self._close(now) if self._open and now - self._heard_at >= SILENT_SECONDS else []
+        return self._close(now) if now >= self.deadline() else []
+
+    def deadline(self) -> float:
+        """When an open tone is over if no packet of it comes; infinity without one."""
+        return self._heard_at + SILENT_SECONDS if self._open else math.inf
 
     def _begin(self, event: KeyPress, timestamp: int, clock_rate: int) -> None:
         self._code, self._timestamp, self._clock_rate = event.code, timestamp, clock_rate

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from quality.delivery import Delivery
 from sfu.active_stream import ActiveStream
-from sfu.selection import Heard, MuteFlags
+from sfu.selection import Heard, MuteFlags, Talker
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
 from sfu.stream import InboundStream
@@ -39,3 +39,16 @@ class MediaParticipant:
     def stream(self) -> InboundStream | None:
         """The active stream of `voice`: the one that stands for the participant in the selection."""
         return self.voice.stream
+
+    def talker(self) -> Talker:
+        """The participant as the selection sees them."""
+        stream = self.stream
+        if stream is None:
+            return Talker(self.id, self.flags)
+        voice = stream.voice
+        return Talker(self.id, self.flags, stream.id, voice.voiced, voice.loudness, voice.last_voiced)
+
+    def review_loss(self, now: float) -> None:
+        """Note for each stream what its listeners lose now."""
+        for stream in self.streams:
+            stream.downlink_loss = self.tables[stream.id].loss_percentile(now)

@@ -64,7 +64,7 @@ class Reports:
         )
         self._counted = counted
         senders = self._senders(slots, ntp, now)
-        extended = self._extended(ntp, now, sending=bool(senders))
+        extended = self._extended(ntp, now, only_receiving=bool(blocks) and not senders)
         if not senders:
             if not blocks and extended is None:
                 return []
@@ -122,12 +122,15 @@ class Reports:
             statistics.last_sender_report.delay(now),
         )
 
-    def _extended(self, ntp: int, now: float, *, sending: bool) -> ExtendedReport | None:
-        """XR where it was negotiated: our reference time while we send nothing, and the echo of theirs."""
+    def _extended(self, ntp: int, now: float, *, only_receiving: bool) -> ExtendedReport | None:
+        """XR where it was negotiated: our reference time while we only receive, and the echo of theirs.
+
+        Without a stream there is no round trip to measure, and an idle endpoint is sent nothing.
+        """
         if not self.receiver_rtt:
             return None
         blocks: list[ReceiverReferenceTime | LastReceiverReports] = []
-        if not sending:
+        if only_receiving:
             blocks.append(ReceiverReferenceTime(ntp))
         if self._reference is not None:
             ssrc, last, arrival = self._reference

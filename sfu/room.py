@@ -27,7 +27,7 @@ from sfu.observer import Speaker
 from sfu.participant import MediaParticipant
 from sfu.probe import Probe
 from sfu.room_tones import RoomTones
-from sfu.selection import Heard, MuteFlags, Sink, Talker, select
+from sfu.selection import Heard, MuteFlags, Sink, select
 from sfu.slot import Slot
 from sfu.slot_table import SlotTable
 from sfu.stream import InboundPacket, InboundStream, PacketHandler
@@ -50,13 +50,15 @@ class RoomChanges(NamedTuple):
     """Keys that somebody has pressed, in order."""
     failures: int
     """Listeners that have raised, and were detached."""
+    deadline: float
+    """When `advance` next has something to do; infinity when never."""
 
 
 class MediaRoom:
     """One room. Every change is followed by `_select`, which has `sfu/selection.py` decide; packets decide nothing."""
 
     def __init__(self, room_id: str, restless: "set[MediaRoom] | None" = None) -> None:
-        """Begin empty. The room puts itself into `restless` when somebody's slots have changed."""
+        """Begin empty. The room puts itself into `restless` when `take_changes` has something new to say."""
         self.id = room_id
         self._restless = set() if restless is None else restless
         self.participants: dict[str, MediaParticipant] = {}
@@ -70,7 +72,8 @@ class MediaRoom:
         self._loss_review_at = 0.0
         self._speakers: list[Speaker] | None = None
         self._pressed: list[Tone] = []
-        self.tones = RoomTones(self.participants, self._key_pressed)
+        self._speaking = False
+        self.tones = RoomTones(self.participants, self._key_pressed, self._stir)
 
     # people
 
@@ -114,6 +117,7 @@ class MediaRoom:
         if participant.voice.stream is None:
             participant.voice.choose(stream)
         self.listeners.event(StreamBegan(stream), now)
+        self._stir()
         if participant.audible:
             self._open(participant, stream)
         else:
@@ -198,7 +202,7 @@ class MediaRoom:
 
     def _listener_failed(self) -> None:
         self._failures += 1
-        self._restless.add(self)
+        self._stir()
         self._hand_out()
 
     def _clock_reported(self, stream: InboundStream, ntp: int, rtp_timestamp: int, now: float) -> None:
@@ -207,42 +211,61 @@ class MediaRoom:
     def _key_pressed(self, tone: Tone, now: float) -> None:
         self.listeners.event(KeyPressed(*tone), now)
         self._pressed.append(tone)
-        self._restless.add(self)
+        self._stir()
 
     # time
 
     def advance(self, now: float) -> None:
-        """Do what is due: let speakers fall silent, compare claims, note who speaks."""
+        """Do what is due: let speakers fall silent, compare claims, note who speaks and what listeners lose.
+
+        A room in which nobody sends has nothing due.
+        """
         for participant in self.participants.values():
             for stream in participant.streams:
                 if stream.voice.expire(now) and stream.active:
                     self._voice_changed(stream, now)
         self.tones.expire(now)
-        if now < self._review_at:
-            return
-        self._review_at = now + REVIEW_SECONDS
         if now >= self._loss_review_at:
             self._loss_review_at = now + LOSS_REVIEW_SECONDS
             self.probe.measure(now)
             for participant in self.participants.values():
-                for stream in participant.streams:
-                    stream.downlink_loss = participant.tables[stream.id].loss_percentile(now)
+                participant.review_loss(now)
+        if now >= self._review_at:
+            self._review_at = now + REVIEW_SECONDS
+            self._review_speakers(now)
+
+    def _review_speakers(self, now: float) -> None:
         if self._fewest and len(self.probe.voices()) > self._fewest:
             self._select(now)
         speakers = self.probe.take_speakers()
         if speakers is not None:
             self._speakers = speakers
+            self._speaking = bool(speakers)
+
+    def _deadline(self) -> float:
+        """When `advance` next has something to do. A voiced packet puts it off, which costs nothing."""
+        deadline = self.tones.expiry()
+        speaking = self._speaking
+        for participant in self.participants.values():
+            for stream in participant.streams:
+                deadline = min(deadline, self._loss_review_at, stream.voice.deadline())
+                speaking = speaking or stream.voice.voiced
+        return min(deadline, self._review_at) if speaking else deadline
 
     def take_changes(self) -> RoomChanges:
-        """What has changed since the last call."""
-        changes = RoomChanges(self._dirty, self._speakers, self._pressed, self._failures)
+        """What has changed since the last call, and when time alone changes something."""
+        changes = RoomChanges(self._dirty, self._speakers, self._pressed, self._failures, self._deadline())
         self._dirty, self._speakers, self._pressed, self._failures = set(), None, [], 0
         self._restless.discard(self)
         return changes
 
     def _mark(self, participant_id: str) -> None:
-        """Note that somebody's slots have changed."""
+        """Note that a participant's slots have changed."""
         self._dirty.add(participant_id)
+        self._stir()
+
+    def _stir(self) -> None:
+        """Have `take_changes` called soon."""
         self._restless.add(self)
 
     # what the selection has decided
@@ -251,7 +274,7 @@ class MediaRoom:
         """Have it decided who hears whom, and carry out what differs. `speaking`: as in `_carry`."""
         people = list(self.participants.values())
         listeners = [participant for participant in people if participant.slots]
-        talkers = [_talker(participant) for participant in people]
+        talkers = [participant.talker() for participant in people]
         selection = select(
             talkers,
             [Sink(), *(Sink(listener.id, listener.flags, listener.places) for listener in listeners)],
@@ -308,6 +331,7 @@ class MediaRoom:
 
     def _voice_changed(self, stream: InboundStream, now: float) -> None:
         """A talker has begun or ended to speak: with too few slots that decides who is heard."""
+        self._stir()
         speaking = stream if stream.voice.voiced else None
         if speaking is None:
             self.participants[stream.participant].tables[stream.id].pause()
@@ -366,16 +390,8 @@ class MediaRoom:
         if former is not None and former.handlers:
             self._close(participant, former)
         participant.voice.choose(stream)
+        self._stir()
         if participant.audible:
             for one in (former, stream):
                 if one is not None and one in participant.streams:
                     self._open(participant, one)
-
-
-def _talker(participant: MediaParticipant) -> Talker:
-    """A participant as the selection sees them."""
-    stream = participant.stream
-    if stream is None:
-        return Talker(participant.id, participant.flags)
-    voice = stream.voice
-    return Talker(participant.id, participant.flags, stream.id, voice.voiced, voice.loudness, voice.last_voiced)

@@ -121,12 +121,21 @@ def _entry(packet: _Packet, begun: float) -> tuple[SendingSocket, ExtensionBlock
 
 
 class RoomTones:
-    """Keys of all participants of one room. `pressed` is called with each tone that is over, and the time."""
+    """Keys of all participants of one room.
 
-    def __init__(self, participants: Mapping[str, MediaParticipant], pressed: Callable[[Tone, float], None]) -> None:
+    `pressed` is called with each tone that is over, and the time; `changed` when `expiry` may have become earlier.
+    """
+
+    def __init__(
+        self,
+        participants: Mapping[str, MediaParticipant],
+        pressed: Callable[[Tone, float], None],
+        changed: Callable[[], None],
+    ) -> None:
         """Begin with nothing pressed."""
         self._participants = participants
         self._pressed = pressed
+        self._changed = changed
         self._sources: dict[tuple[str, int], _Source] = {}
         self._keypads: dict[str, Keypad] = {}
 
@@ -172,11 +181,16 @@ class RoomTones:
             source.insert(bare, self._slots_of(participant_id), arrival)
             self._rebuild(participant_id)
         self._note(source.reader.add(bare.key, bare.timestamp, bare.clock_rate, arrival), arrival)
+        self._changed()
 
     def expire(self, now: float) -> None:
         """Note the tones of which nothing more has come."""
         for source in self._sources.values():
             self._note(source.reader.expire(now), now)
+
+    def expiry(self) -> float:
+        """When `expire` next has something to note; infinity when never."""
+        return min((source.reader.deadline() for source in self._sources.values()), default=math.inf)
 
     def silence(self, participant_id: str) -> None:
         """Forget the keys of a participant who may not be heard any more, or has left; what waits is not sent."""

@@ -6,10 +6,13 @@ attached to it. `now` is in monotonic seconds.
 
 from collections.abc import Iterator
 
+from quality.delivery import DeliverySnapshot
+from sfu.deadlines import Deadlines
 from sfu.listener import Listener
 from sfu.observer import MediaObserver, SlotAssignment
 from sfu.probe import Reading
 from sfu.room import MediaRoom
+from sfu.statistics import deliveries
 
 
 class Rooms:
@@ -21,6 +24,7 @@ class Rooms:
         self._observer = observer
         self._rooms: dict[str, MediaRoom] = {}
         self._restless: set[MediaRoom] = set()
+        self._deadlines: Deadlines[MediaRoom] = Deadlines()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -39,6 +43,7 @@ class Rooms:
         """End a room; what is attached to it is told."""
         room.close(reason, now)
         self.tell(room)
+        self._deadlines.forget(room)
         self._rooms.pop(room.id, None)
 
     def attach(self, room_id: str, listener: Listener, now: float) -> None:
@@ -60,9 +65,18 @@ class Rooms:
         room = self._rooms.get(room_id)
         return [] if room is None else room.probe.read(now)
 
+    def deliveries(self, room_id: str, now: float) -> list[DeliverySnapshot]:
+        """How each participant of a room hears each other; empty where there is no such room."""
+        room = self._rooms.get(room_id)
+        return [] if room is None else deliveries(room.participants.values(), now)
+
     def tell(self, room: MediaRoom) -> None:
-        """Tell the observer whose slots have changed, who speaks, and which keys were pressed."""
+        """Tell the observer whose slots have changed, who speaks, and which keys were pressed.
+
+        Every change of a room is followed by this, so that the room is also visited when it next has something due.
+        """
         changes = room.take_changes()
+        self._deadlines.set(room, changes.deadline)
         self.listener_failures += changes.failures
         if changes.speakers is not None:
             self._observer.speakers_changed(room.id, changes.speakers)
@@ -81,3 +95,11 @@ class Rooms:
         """Do so for every room in which something has changed since."""
         for room in tuple(self._restless):
             self.tell(room)
+
+    def advance(self, now: float) -> Iterator[None]:
+        """Do what is due in rooms at `now`, one after the other; a room with nothing due is not visited."""
+        self.tell_changed()
+        for room in self._deadlines.due(now):
+            room.advance(now)
+            self.tell(room)
+            yield

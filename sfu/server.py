@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 
+from quality.delivery import DeliverySnapshot
 from sfu.addresses import local_addresses, preferred
 from sfu.answer import HostCandidate
 from sfu.connection import Connection
@@ -250,6 +251,10 @@ class MediaServer:
         """Who is in a room, who speaks, and what each sends at this moment; nobody where there is no such room."""
         return self._rooms.live(room_id, self.now())
 
+    def deliveries(self, room_id: str) -> list[DeliverySnapshot]:
+        """How each participant of a room hears each other at this moment: what was forwarded, lost, last heard."""
+        return self._rooms.deliveries(room_id, self.now())
+
     # what connections ask for
 
     def schedule(self, connection: Connection) -> None:
@@ -360,10 +365,7 @@ class MediaServer:
             connection.endpoint.advance(now)
             connection.pump()
             yield
-        for room in self._rooms:
-            room.advance(now)
-            self._tell(room)
-            yield
+        yield from self._rooms.advance(now)
 
     def _take_turn(self, work: Iterator[None]) -> None:
         """Do one piece, and come back after the sockets have had their turn; after the last, wait for the next tick."""

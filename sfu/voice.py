@@ -62,10 +62,14 @@ class VoiceActivity:
 
     def expire(self, now: float) -> bool:
         """Fall silent when the hangover is over. True when that changed something."""
-        if self.voiced and now - self.last_voiced > HANGOVER:
+        if self.voiced and now >= self.last_voiced + HANGOVER:
             self.voiced = False
             return True
         return False
+
+    def deadline(self) -> float:
+        """When the hangover is over if no voiced packet comes; infinity while silent."""
+        return self.last_voiced + HANGOVER if self.voiced else math.inf
 
     def silence(self) -> bool:
         """Fall silent at once: muted, or gone. True when that changed something."""

@@ -289,10 +289,13 @@ def test_rfc3611_4_5_their_reference_time_is_echoed_once():
     assert extended(composed(made, slots=[slot], now=51.0)) == []
 
 
-def test_a_reference_alone_is_a_reason_to_report():
+def test_an_echo_alone_is_a_reason_to_report_and_an_idle_endpoint_is_sent_nothing():
     made = reports()
     made.receiver_rtt = True
-    assert isinstance(composed(made)[0], ReceiverReport)
+    assert made.compose((), (), 50.0) == []
+    made.take([ExtendedReport(9, (ReceiverReferenceTime(to_ntp(EPOCH)),))], {}, {}, 50.5)
+    assert isinstance(composed(made, now=51.0)[0], ReceiverReport)
+    assert made.compose((), (), 52.0) == []
 
 
 def test_the_octets_are_whole_words():

@@ -1,12 +1,18 @@
 """When a room is made and closed, and what the observer is told of it."""
 
+from itertools import pairwise
+from random import Random
+
 import pytest
 
-from sfu.dtmf import Keys
+from sfu.dtmf import SILENT_SECONDS, KeyPress, Keys
 from sfu.listener import ParticipantJoined, RoomClosed
+from sfu.room import LOSS_REVIEW_SECONDS, REVIEW_SECONDS
 from sfu.rooms import Rooms
 from sfu.selection import MuteFlags
 from sfu.slot import Slot, SlotFormat
+from sfu.slot_table import REPORT_AGE
+from sfu.voice import HANGOVER
 from tests.sfu.test_listener import Broken, Meter
 from tests.support.ears import LOUD, QUIET, Mouth, stream_of
 from tests.support.house import Recorder
@@ -82,3 +88,156 @@ def test_listeners_that_raise_are_counted(rooms):
     rooms.tell_changed()
     rooms.close(rooms.make("cellar"), "empty", 2.0)
     assert rooms.listener_failures == 2
+
+
+# -- time -----------------------------------------------------------------------------------------------------------
+
+TICK = 0.05
+
+
+class Evening:
+    """Rooms whose time goes by ticks of 50 ms, as that of the server, with a stream for each talker."""
+
+    def __init__(self):
+        self.observer = SpeakerLog()
+        self.rooms = Rooms(self.observer)
+        self.now = 0.0
+        self.visits = 0
+        self.mouths = {}
+
+    def join(self, room_id, name, *, slots=1, sends=True):
+        room = self.rooms.make(room_id)
+        room.add(name, MuteFlags(), self.now)
+        room.set_slots(name, [Slot(SlotFormat(str(one), 111), one, 0, 0) for one in range(slots)], self.now)
+        if sends:
+            self.mouths[name] = Mouth(stream_of(name, len(self.mouths) + 1, now=self.now), self.now)
+            room.add_stream(name, self.mouths[name].stream, self.now)
+        self.rooms.tell_changed()
+        return room
+
+    def say(self, name, level=LOUD):
+        """One packet of this talker now, as in a batch of datagrams."""
+        self.mouths[name].now = self.now
+        self.mouths[name].say(level)
+        self.rooms.tell_changed()
+
+    def wait(self, seconds, said=lambda now: None):
+        """Let time pass; `said` is called every 10 ms."""
+        for step in range(round(seconds * 100)):
+            self.now = round(self.now + 0.01, 9)
+            said(self.now)
+            if step % 5 == 4:
+                self.observer.now = self.now
+                self.visits += sum(1 for _ in self.rooms.advance(self.now))
+
+
+class SpeakerLog(Recorder):
+    """Keeps each list of speakers, with its time."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+        self.log = []
+
+    def speakers_changed(self, room_id, speakers):
+        self.log.append((self.now, room_id, [speaker.participant for speaker in speakers]))
+
+
+def test_a_room_in_which_nobody_sends_is_not_visited():
+    evening = Evening()
+    for number in range(50):
+        evening.join(f"room-{number}", f"ana-{number}", sends=False)
+        evening.join(f"room-{number}", f"ben-{number}", sends=False)
+    evening.wait(30.0)
+    assert evening.visits == 0
+
+
+def test_a_room_whose_streams_are_silent_is_visited_once_a_second_and_no_other():
+    evening = Evening()
+    evening.join("hall", "ana")
+    evening.join("cellar", "ben", sends=False)
+    evening.wait(30.0, lambda now: evening.say("ana", QUIET))
+    assert 29 <= evening.visits <= 31
+
+
+def test_a_speaker_is_silent_when_the_hangover_is_over_though_no_packet_comes():
+    evening = Evening()
+    room = evening.join("hall", "ana")
+    evening.wait(1.0)
+    evening.say("ana")
+    spoken = evening.now
+    evening.wait(0.1)
+    assert evening.observer.log[-1][2] == ["ana"]
+    evening.wait(HANGOVER - 0.1 - TICK)
+    assert evening.mouths["ana"].stream.voice.voiced
+    evening.wait(2 * TICK)
+    assert not evening.mouths["ana"].stream.voice.voiced
+    evening.wait(2.0)
+    last, _, speakers = evening.observer.log[-1]
+    assert speakers == []
+    assert last - spoken <= HANGOVER + TICK + REVIEW_SECONDS
+    assert [one.speaking for one in room.probe.read(evening.now)] == [False]
+
+
+@pytest.mark.parametrize("end", ["mute", "leave", "stream"])
+def test_a_speaker_who_is_muted_leaves_or_stops_speaks_no_longer(end):
+    evening = Evening()
+    room = evening.join("hall", "ana")
+    evening.join("hall", "ben", sends=False)
+    evening.wait(0.5, lambda now: evening.say("ana"))
+    assert evening.observer.log[-1][2] == ["ana"]
+    match end:
+        case "mute":
+            room.set_flags("ana", MuteFlags(mute=True), evening.now)
+        case "leave":
+            room.remove("ana", evening.now)
+        case _:
+            room.remove_stream("ana", evening.mouths["ana"].stream, evening.now)
+    evening.rooms.tell(room)
+    evening.wait(0.5)
+    assert evening.observer.log[-1][2] == []
+
+
+def test_speakers_are_told_at_most_five_times_a_second_however_levels_move():
+    evening = Evening()
+    evening.join("hall", "ana")
+    chance = Random(1)
+    evening.wait(10.0, lambda now: evening.say("ana", chance.randrange(20, 60)))
+    times = [at for at, _, _ in evening.observer.log]
+    assert 25 <= len(times) <= 10 / REVIEW_SECONDS + 1
+    assert min(after - before for before, after in pairwise(times)) >= REVIEW_SECONDS - 0.001
+
+
+def test_what_listeners_lose_is_reviewed_though_nobody_speaks():
+    evening = Evening()
+    evening.join("hall", "ana")
+    room = evening.join("hall", "ben", sends=False)
+    evening.wait(2.0, lambda now: evening.say("ana", QUIET))
+    delivery = room.participants["ben"].deliveries["ana"]
+    delivery.fraction_lost, delivery.reported_at = 0.25, evening.now
+    room.participants["ana"].tables[evening.mouths["ana"].stream.id].add(room.participants["ben"].slots[0])
+    evening.wait(LOSS_REVIEW_SECONDS + TICK)
+    assert evening.mouths["ana"].stream.downlink_loss == 0.25
+    evening.wait(REPORT_AGE + LOSS_REVIEW_SECONDS)
+    assert evening.mouths["ana"].stream.downlink_loss == 0.0
+
+
+def test_a_tone_whose_end_is_lost_is_told_though_nothing_more_comes():
+    evening = Evening()
+    evening.join("hall", "ana")
+    evening.mouths["ana"].now = evening.now
+    evening.mouths["ana"].press(KeyPress(5, False, 10, 960), marker=0x80)
+    evening.rooms.tell_changed()
+    evening.wait(SILENT_SECONDS + TICK)
+    assert evening.observer.told == [("tone", "ana", "5", 0.02)]
+
+
+def test_a_room_that_has_ended_is_visited_no_more():
+    evening = Evening()
+    room = evening.join("hall", "ana")
+    evening.say("ana")
+    room.remove("ana", evening.now)
+    evening.rooms.tell(room)
+    evening.rooms.close(room, "empty", evening.now)
+    evening.wait(3.0)
+    assert evening.visits == 0
