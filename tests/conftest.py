@@ -24,7 +24,7 @@ settings.load_profile("parley")
 
 pytest_plugins = ["tests.support.cpu", "tests.support.failures"]
 
-GRACE = 0.5
+GRACE = 5.0
 """Seconds for tasks and threads that were told to end; what is told nothing does not end in that time either."""
 
 CHROMIUM_FOLDERS = ("e2e", "web")

@@ -45,7 +45,7 @@ async def test_offends():
         """
 import threading
 def test_offends():
-    threading.Thread(target=threading.Event().wait, args=(3,), name="stray thread").start()
+    threading.Thread(target=threading.Event().wait, args=(60,), name="stray thread", daemon=True).start()
 """,
         "threads left behind: stray thread",
     ),

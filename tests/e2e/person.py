@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
-from tests.support.client import CONVINCED, QUIET, WITHIN
+from tests.support.client import CONVINCED, QUIET
+from tests.support.patience import PATIENCE
 
 EARS = Path(__file__).with_name("pages").joinpath("ears.js").read_text(encoding="utf-8")
 
 
 def dev_token(url: str, name: str, room: str) -> str:
     """A token from the server's own desk for people who try it out."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         body = json.dumps({"name": name, "room": room})
         connection.request("POST", "/dev/token", body, {"Content-Type": "application/json"})
@@ -91,7 +92,7 @@ class Person:
         """What an expression of the page gives, with `client`, `ears` and `events` in reach."""
         return self.page.evaluate(expression, argument)
 
-    def until(self, expression: str, argument: object = None, within: float = WITHIN) -> None:
+    def until(self, expression: str, argument: object = None, within: float = PATIENCE) -> None:
         """Wait until an expression of the page, in which `given` is the argument, holds."""
         wait = f"([given, milliseconds]) => until(() => ({expression}), milliseconds)"
         self.page.evaluate(wait, [argument, within * 1000])
@@ -100,13 +101,13 @@ class Person:
         """The page's clock, in milliseconds."""
         return float(self.call("performance.now()"))
 
-    def hears(self, *others: "Person | float", within: float = WITHIN) -> None:
+    def hears(self, *others: "Person | float", within: float = PATIENCE) -> None:
         """Wait until each of these voices is heard, from now on."""
         wanted = [_frequency(other) for other in others]
         look = "given.hz.every((one) => ears.times(one, given.since).length >= given.times)"
         self.until(look, {"hz": wanted, "since": self.now(), "times": CONVINCED}, within)
 
-    def hears_no_longer(self, *others: "Person | float", within: float = WITHIN) -> None:
+    def hears_no_longer(self, *others: "Person | float", within: float = PATIENCE) -> None:
         """Wait until none of these voices has been heard for a second."""
         wanted = [_frequency(other) for other in others]
         look = "performance.now() - Math.max(given.since, ...given.hz.flatMap((one) => ears.times(one))) > given.quiet"
@@ -136,7 +137,7 @@ class Person:
             samples=counted["totalSamplesReceived"],
         )
 
-    def until_received(self, other: "Person", count: str, amount: int, within: float = WITHIN) -> None:
+    def until_received(self, other: "Person", count: str, amount: int, within: float = PATIENCE) -> None:
         """Wait until the browser has counted so much more of the other's stream, by the W3C's name of the count."""
         start = self.call("([id, count]) => reception(id).then((one) => one[count])", [other.id, count])
         look = "reception(given.id).then((one) => one[given.count] >= given.until)"

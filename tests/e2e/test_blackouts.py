@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.conftest import People
 from tests.e2e.person import Person
 from tests.support.background import Background
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.udp_relay import UdpRelay
@@ -36,7 +37,7 @@ class DarkLink:
         until = self.ben.packets_sent() + seconds * A_SECOND
         self.background.run(self.relay.set_loss(1.0))
         self.background.run(self.proxy.hang())
-        self.ben.until("packetsSent().then((count) => count >= given)", until, within=2 * seconds)
+        self.ben.until("packetsSent().then((count) => count >= given)", until, within=PATIENCE + 4 * seconds)
         back = self.ben.packets_sent()
         self.background.run(self.proxy.go_on())
         self.background.run(self.relay.set_loss(0.0))

@@ -13,6 +13,7 @@ from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
 from tests.e2e.conftest import LOOPBACK, People
 from tests.e2e.test_page import RAW_MICROPHONE
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 TOKENS = Tokens(LOOPBACK["PARLEY_JWT_SECRET"])
@@ -24,7 +25,7 @@ def token_for(identity: str, room: str, role: Role = "member") -> str:
 
 def ask(server: ServerProcess, method: str, path: str, body: object = None) -> Any:
     """What the server answers an operator; the status where it answers nothing."""
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=5)
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
     try:
         headers = {
             "Authorization": f"Bearer {token_for('ops', 'any', 'operator')}",

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.conftest import People
 from tests.e2e.person import Person
 from tests.support.background import Background
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 from tests.support.speech import likeness
 from tests.support.udp_relay import UdpRelay
@@ -59,13 +60,13 @@ def test_at_5_percent_at_most_one_and_a_half_are_concealed(
     listener, talker = (femi, ewa) if leg == "up" else (ewa, femi)
     up, down = (0.05, 0.0) if leg == "up" else (0.0, 0.05)
     background.run(relay.set_loss(up, down, FEW))
-    listener.until_received(talker, "fecPacketsReceived", CORRECTED, within=30)
+    listener.until_received(talker, "fecPacketsReceived", CORRECTED)
     # The talker's own way may be whole: told is the greater of that and of what the listener loses.
     talker.until("toldLoss().then((loss) => loss > 0)")
 
     background.run(relay.set_loss(up, down, FEW))
     before, whole = listener.reception(talker), talker.reception(listener)
-    listener.until_received(talker, "totalSamplesReceived", SAMPLES, within=60)
+    listener.until_received(talker, "totalSamplesReceived", SAMPLES, within=2 * PATIENCE)
     heard, spoilt = listener.reception(talker) - before, talker.reception(listener) - whole
     print(f"5 % {leg}: {heard}; other voice: {spoilt}")
     assert 0.035 < heard.share_lost < 0.065
@@ -83,7 +84,7 @@ def test_at_20_percent_speech_is_intelligible(pair: list[Person], relay: UdpRela
     background.run(relay.set_loss(0.2, burst=MANY))
     before = {}
     for listener, talker in ((ewa, femi), (femi, ewa)):
-        listener.until_received(talker, "fecPacketsReceived", CORRECTED, within=30)
+        listener.until_received(talker, "fecPacketsReceived", CORRECTED)
         before[talker.name] = listener.reception(talker)
     for person, voice in product(pair, pair):
         person.note(voice, PHRASES)
@@ -103,7 +104,7 @@ def test_at_30_percent_nobody_is_disconnected(pair: list[Person], relay: UdpRela
     background.run(relay.set_loss(0.3, burst=MANY))
     told = len(ewa.events("state"))
     before = ewa.reception(femi)
-    background.run(relay.pass_packets(3_000, within=100))
+    background.run(relay.pass_packets(3_000, within=3 * PATIENCE))
     lasted = ewa.reception(femi) - before
     print(f"30 %: {lasted}")
     assert ewa.events("state")[told:] == []

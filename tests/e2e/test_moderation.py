@@ -9,6 +9,7 @@ import jwt
 
 from tests.e2e.conftest import LOOPBACK, People
 from tests.e2e.person import Person, dev_token
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 CONNECTION = """client.statistics().then((all) =>
@@ -25,7 +26,7 @@ def token_for(identity: str, role: str, room: str | None = None) -> str:
 
 def make_room(server: ServerProcess, room: str, **settings: object) -> None:
     """A room that is kept, with these settings."""
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
     headers = {"Authorization": f"Bearer {token_for('operator', 'operator')}", "Content-Type": "application/json"}
     connection.request("POST", "/api/v1/rooms", json.dumps({"id": room, "name": room, **settings}), headers)
     answer = connection.getresponse()

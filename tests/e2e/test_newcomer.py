@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import People
 from tests.e2e.test_invites import come_in
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 README = Path(__file__).parents[2] / "README.md"
@@ -48,7 +49,7 @@ def shell() -> Iterator[Paste]:
         yield paste
         stdin.close()
         assert stdout.read() == ""
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def blocks() -> tuple[list[str], list[str]]:

@@ -29,6 +29,7 @@ from signaling.api.openapi import document
 from signaling.identity.grants import Grants
 from signaling.identity.tokens import Tokens
 from tests.support.kept import database_url
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 from tests.support.server import ServerProcess
 
@@ -81,7 +82,7 @@ class _Askers:
         for room in ROOMS:
             order = {"id": room, "name": room}
             bearer = {"Authorization": f"Bearer {self._tokens[0]}"}
-            requests.post(f"{url}/api/v1/rooms", json=order, headers=bearer, timeout=10).raise_for_status()
+            requests.post(f"{url}/api/v1/rooms", json=order, headers=bearer, timeout=PATIENCE).raise_for_status()
 
     def change(self, case: Any) -> None:
         """Ask as one of them, mostly for a room that is there, and let webhooks go nowhere but to this machine."""

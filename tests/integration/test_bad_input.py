@@ -298,7 +298,6 @@ async def plain(attacker: Attacker, row: Route, who: Caller) -> aiohttp.ClientRe
     return response
 
 
-@pytest.mark.timeout(300)
 async def test_bodies(tmp_path: Any, url: str) -> None:
     """Each field of each body with each bad value, and bodies that are none."""
     async with attacked(tmp_path, url) as attacker:
@@ -319,7 +318,6 @@ async def test_ids_in_paths(tmp_path: Any, url: str) -> None:
                 await attacker.ask(row, path, **body)
 
 
-@pytest.mark.timeout(300)
 async def test_queries(tmp_path: Any, url: str) -> None:
     """Each parameter with each bad value, twice, and unknown ones; huge pages, broken and borrowed cursors."""
     numbers = ("0", "-1", "1.5", "1e3", "99999999999999999999", "\u0661", "0x10", " 1", "true")

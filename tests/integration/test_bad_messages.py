@@ -12,8 +12,8 @@ from signaling.protocol.client_messages import CLIENT_MESSAGES
 from tests.integration.test_bad_input import ROUTES, TEXTS, VALUES, filled, route
 from tests.signaling.http.callers import person
 from tests.signaling.serving import Served, served
+from tests.support.patience import PATIENCE
 
-WITHIN = 10.0
 LIMITS: dict[str, Any] = {"messages_per_second": 10_000, "sockets_per_identity": 20, "failed_auths_per_minute": 10_000}
 HEAD = b"GET /api/v1/config HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 POST = b"POST /api/v1/rooms HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -51,7 +51,7 @@ async def talk(server: Served, text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         writer.write(text)
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             return await reader.read(1 << 16)
     except ConnectionError:
         return b""
@@ -79,7 +79,7 @@ async def test_what_is_never_finished_ends_in_time(tmp_path: Any, piece: bytes) 
             writer.write(piece)
         response, _ = await server.ask("/live")
         assert response.status == 200
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             for reader, _ in lines:
                 answer = await reader.read()
                 assert answer == b"" or answer.startswith((b"HTTP/1.1 40", b"HTTP/1.0 40")), answer
@@ -113,7 +113,7 @@ async def open_line(server: Served, token: str) -> aiohttp.ClientWebSocketRespon
         protocols=("parley.v1", f"parley.token.{token}"),
         headers={"Origin": f"http://{server.host}"},
     )
-    assert (await socket.receive_json(timeout=WITHIN))["type"] == "welcome"
+    assert (await socket.receive_json(timeout=PATIENCE))["type"] == "welcome"
     return socket
 
 
@@ -126,7 +126,7 @@ def token_of(server: Served, identity: str) -> str:
 async def answer_to(socket: aiohttp.ClientWebSocketResponse, id_: str) -> dict[str, Any]:
     """The answer with this id; what comes besides is passed over."""
     while True:
-        told: dict[str, Any] = await socket.receive_json(timeout=WITHIN)
+        told: dict[str, Any] = await socket.receive_json(timeout=PATIENCE)
         if told.get("id") == id_:
             return told
 
@@ -188,7 +188,7 @@ async def test_what_is_no_message_is_told_so_and_the_session_goes_on(tmp_path: A
     async with served(tmp_path, **LIMITS) as server:
         socket = await open_line(server, token_of(server, "eve"))
         await socket.send_str(text)
-        assert (await socket.receive_json(timeout=WITHIN))["type"] in ("error", "pong")
+        assert (await socket.receive_json(timeout=PATIENCE))["type"] in ("error", "pong")
         await socket.send_json({"type": "ping", "id": "still", "payload": {}})
         assert (await answer_to(socket, "still"))["type"] == "pong"
         await socket.close()

@@ -24,6 +24,7 @@ from signaling.storage.spool import decode_lines
 from tests.support.client import QUIET, ServerRefused, VoiceClient
 from tests.support.house import eventually
 from tests.support.kept import Kept, database_url, read_kept
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 from tests.support.server import ServerProcess
 
@@ -79,7 +80,7 @@ class Site:
 
     def ready(self) -> int:
         try:
-            with urlopen(f"{self.server.url}/ready", timeout=10) as answer:
+            with urlopen(f"{self.server.url}/ready", timeout=PATIENCE) as answer:
                 return int(answer.status)
         except HTTPError as error:
             with error:
@@ -92,7 +93,7 @@ class Site:
 
     def _until_ready(self, status: int) -> None:
         """In a thread: whoever is in the call goes on speaking and hearing meanwhile."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while (found := self.ready()) != status:
             assert time.monotonic() < end, f"/ready still says {found}"
 
@@ -115,7 +116,7 @@ class Site:
 
     async def until_kept(self, calls: list[str], token: str) -> None:
         """Wait until these are the calls of the kitchen: they are written a moment after they are told."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while [one["id"] for one in (await self.ask("GET", "rooms/kitchen/calls", token))["items"]] != calls:
                 pass
 
@@ -134,7 +135,7 @@ class Site:
         async with aiohttp.ClientSession() as session:
             protocols = ("parley.v1", f"parley.token.{token}")
             async with session.ws_connect(f"{self.server.url}/ws", protocols=protocols) as line:
-                message = await line.receive_json(timeout=10)
+                message = await line.receive_json(timeout=PATIENCE)
                 return str(message["payload"].get("code", message["type"]))
 
 
@@ -252,11 +253,11 @@ async def test_a_database_that_crashes_in_mid_call_costs_no_audio_and_no_history
                 await site.sit(stack, "dan")
             assert refused.value.code == "storage_unavailable"
             await asyncio.gather(ana.heard(700), ben.heard(440))
-            await eventually(lambda: ("participant.leave", cem.id) in site.spooled(), 20.0)
+            await eventually(lambda: ("participant.leave", cem.id) in site.spooled(), PATIENCE)
         finally:
             await asyncio.to_thread(postgres.start)
         await site.until_ready(200)
-        await eventually(lambda: not site.spool.exists(), 20.0)
+        await eventually(lambda: not site.spool.exists(), PATIENCE)
         assert longest_gap(ben, 440, since) < QUIET
         await site.sit(stack, "dan")
         await ben.leave()
@@ -292,7 +293,7 @@ async def test_a_server_that_is_killed_while_its_database_is_down_loses_a_second
         for person in people[: random.randrange(4, 10)]:
             await person.leave()
             left_at[person.id] = time.monotonic()
-            await eventually(lambda: len(site.spooled()) > 0 and random.random() < 0.3, 20.0)
+            await eventually(lambda: len(site.spooled()) > 0 and random.random() < 0.3, PATIENCE)
             for kind, who in site.spooled():
                 if kind == "participant.leave":
                     spooled_at.setdefault(who, time.monotonic())
@@ -324,11 +325,11 @@ async def test_a_database_that_says_nothing_keeps_nothing_in_memory_alone(
             for person in people[:3]:
                 await person.leave()
                 began = time.monotonic()
-                await eventually(lambda person=person: ("participant.leave", person.id) in site.spooled(), 20.0)
+                await eventually(lambda person=person: ("participant.leave", person.id) in site.spooled(), PATIENCE)
                 slowest = max(slowest, time.monotonic() - began)
         finally:
             postgres.thaw()
-        await eventually(lambda: not site.spool.exists(), 30.0)
+        await eventually(lambda: not site.spool.exists(), PATIENCE)
     kept = await site.kept()
     check_whole(kept)
     assert len(kept.people) == len(people)

@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from tests.support.client import VoiceClient
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 PARLEY = Path(sys.executable).with_name("parley")
@@ -21,7 +22,7 @@ def ask(server: ServerProcess, bearer: str, method: str, path: str, body: object
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
     try:
-        with urlopen(Request(f"{server.url}/api/v1{path}", data, headers, method=method), timeout=10) as answer:
+        with urlopen(Request(f"{server.url}/api/v1{path}", data, headers, method=method), timeout=PATIENCE) as answer:
             return answer.status, json.loads(answer.read() or b"null")
     except HTTPError as error:
         with error:
@@ -37,7 +38,7 @@ def run(server: ServerProcess, *arguments: str, code: int = 0) -> list[dict[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert ended.returncode == code, ended.stderr + ended.stdout
     return [json.loads(line) for line in ended.stdout.splitlines()]

@@ -5,15 +5,12 @@ No answer is a mistake of ours, and each has a status, a media type and a body t
 
 from pathlib import Path
 
-import pytest
-
 from tests.fuzz import api
 
 ROUTES_THAT_DO_SOMETHING = 20
 """Fewer, and most requests were refused at the door: nothing would have been fuzzed but that."""
 
 
-@pytest.mark.timeout(240)
 def test_each_answer_is_a_documented_one(tmp_path: Path) -> None:
     with api.server(tmp_path) as server:
         outcome = api.fuzz(server.url, seed=1, examples=4, seconds=30, stateful=False)

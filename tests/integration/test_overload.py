@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.support.client import ROOM, ServerRefused, VoiceClient
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 
@@ -23,7 +24,7 @@ def strict(tmp_path: Path) -> Iterator[ServerProcess]:
 
 def metric(server: ServerProcess, line: str) -> float:
     """The value of one line of `/metrics`."""
-    with urlopen(f"{server.url}/metrics", timeout=10) as answer:
+    with urlopen(f"{server.url}/metrics", timeout=PATIENCE) as answer:
         found = re.search(rf"^{re.escape(line)} (\S+)$", answer.read().decode(), re.MULTILINE)
     return 0.0 if found is None else float(found[1])
 
@@ -34,14 +35,14 @@ def ask(server: ServerProcess, path: str, body: object, **headers: str) -> Reque
 
 
 def token(server: ServerProcess) -> str:
-    with urlopen(ask(server, "/dev/token", {"name": "plain", "room": ROOM}), timeout=10) as answer:
+    with urlopen(ask(server, "/dev/token", {"name": "plain", "room": ROOM}), timeout=PATIENCE) as answer:
         return str(json.loads(answer.read())["token"])
 
 
 def refused_over_http(server: ServerProcess, bearer: str) -> tuple[int, str | None, str]:
     """Status, Retry-After and code of the answer to a join over plain HTTP."""
     with pytest.raises(HTTPError) as caught:
-        urlopen(ask(server, f"/api/v1/rooms/{ROOM}/join", {}, Authorization=f"Bearer {bearer}"), timeout=10)
+        urlopen(ask(server, f"/api/v1/rooms/{ROOM}/join", {}, Authorization=f"Bearer {bearer}"), timeout=PATIENCE)
     with caught.value as answer:
         return answer.code, answer.headers["Retry-After"], json.loads(answer.read())["code"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.client import VoiceClient
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 MANUAL = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -115,7 +116,7 @@ async def test_a_whole_life_by_curl_alone(parley_server: ServerProcess, require:
             assert ana.statuses[-1] == 400
             assert (await ana.request("ping", seq_ack=ana.last))["seq_ack"] is not None
             assert (await ana.request("leave"))["reason"] == "client_initiated"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await stream.wait() == 0, "the server ended the stream"
         await ben.until(lambda: "Ana" not in ben.participants(), "Ana has gone")
         await ben.silent(440)
@@ -133,7 +134,9 @@ def test_the_lines_of_the_manual_work_when_pasted(
     lines = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
     assert lines.startswith("PARLEY=http://127.0.0.1:8080\n")
     script = "set -e\n" + lines.replace("http://127.0.0.1:8080", parley_server.url)
-    done = subprocess.run([shell, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [shell, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     assert done.stderr == ""
     signs = ('"type":"message"', '"self_mute":true', '"type":"pong"', '"reason":"client_initiated"', "event: message")
     assert [sign for sign in signs if sign not in done.stdout] == [], done.stdout

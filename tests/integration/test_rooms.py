@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 PARLEY = Path(sys.executable).with_name("parley")
@@ -17,7 +18,9 @@ def ask(server: ServerProcess, token: str, method: str, path: str, body: object 
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
-        with urlopen(Request(f"{server.url}/api/v1/rooms{path}", data, headers, method=method), timeout=10) as answer:
+        with urlopen(
+            Request(f"{server.url}/api/v1/rooms{path}", data, headers, method=method), timeout=PATIENCE
+        ) as answer:
             return answer.status, json.loads(answer.read() or b"null")
     except HTTPError as error:
         with error:

@@ -16,6 +16,7 @@ import pytest
 import standardwebhooks
 
 from tests.signaling.webhooks.receiver import Received, Receiver, receiver_thread
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 from tests.support.server import ServerProcess
 
@@ -64,7 +65,7 @@ class Operator:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         request = Request(f"{self.server.url}/api/v1/{path}", data, headers, method=method)
-        with urlopen(request, timeout=20) as answer:
+        with urlopen(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read() or b"null")
 
     def make_events(self) -> list[dict[str, Any]]:
@@ -116,7 +117,6 @@ def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         yield {"DATABASE_URL": postgres.new_database()}
 
 
-@pytest.mark.timeout(180)
 def test_all_arrives_in_order_at_a_receiver_that_fails_half_of_the_time(
     tmp_path: Path, database: dict[str, str]
 ) -> None:
@@ -132,14 +132,13 @@ def test_all_arrives_in_order_at_a_receiver_that_fails_half_of_the_time(
         created = [one for one in events if one["type"] == "room.created"]
         # Whoever works well waits for nobody.
         steady.wait_for(lambda: all_there(steady, created))
-        receiver.wait_for(lambda: all_there(receiver, events), 120)
+        receiver.wait_for(lambda: all_there(receiver, events), 3 * PATIENCE)
         check(receiver.accepted(), receiver.requests, events, made["secret"])
         check(steady.accepted(), steady.requests, created, other["secret"])
         failed = [one for one in receiver.requests if one.status == 500]
         assert len(failed) >= len(events)
 
 
-@pytest.mark.timeout(180)
 def test_nothing_is_lost_by_a_server_that_is_killed_as_it_delivers(tmp_path: Path) -> None:
     with receiver_thread() as receiver, ServerProcess(tmp_path, settings=SETTINGS) as server:
         ana = Operator(server)
@@ -154,7 +153,7 @@ def test_nothing_is_lost_by_a_server_that_is_killed_as_it_delivers(tmp_path: Pat
         receiver.answer = lambda _event: 204
         receiver.hold.set()
         server.start()
-        receiver.wait_for(lambda: all_there(receiver, events), 120)
+        receiver.wait_for(lambda: all_there(receiver, events), 3 * PATIENCE)
         check(receiver.accepted(), receiver.requests, events, made["secret"])
 
 

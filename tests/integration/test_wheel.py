@@ -12,12 +12,13 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.client import join_and_hear
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IN_THE_WHEEL = ("quality", "sfu", "recorder", "signaling", "pyproject.toml", "README.md", "LICENSE")
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("wheel")]
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("wheel")]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -71,7 +72,7 @@ def server(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def fetch(url: str) -> tuple[str, bytes]:
     """Content type and body of an answer that must be 200."""
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=PATIENCE) as answer:
         assert answer.status == 200
         return answer.headers.get_content_type(), answer.read()
 

@@ -25,6 +25,7 @@ from tests.signaling.identity.forging import NOW, claims, sign_ed, sign_rsa
 from tests.signaling.identity.test_jwks import ED_JWK, RSA_JWK, document
 from tests.signaling.serving import RememberingMedia, answering, served, settings_for
 from tests.support.house import eventually
+from tests.support.patience import PATIENCE
 
 
 async def test_what_is_opened_is_closed_in_reverse(tmp_path):
@@ -58,7 +59,7 @@ async def test_a_public_address_not_found_is_asked_for_again(tmp_path, monkeypat
     monkeypatch.setattr(composition, "query", later)
     monkeypatch.setattr(composition, "_PUBLIC_ADDRESS_RETRY", 0.001)
     async with served(tmp_path, public_address="auto", stun_servers=["192.0.2.1"]) as server:
-        await asyncio.wait_for(server.media.told.wait(), 5)
+        await asyncio.wait_for(server.media.told.wait(), PATIENCE)
         assert server.app[MEDIA].advertised[0] == "198.51.100.9"
 
 
@@ -173,7 +174,7 @@ async def test_a_key_that_the_issuer_has_changed_is_fetched_with_the_first_token
         async def welcomed(token):
             protocols = ("parley.v1", f"parley.token.{token}")
             async with server.session.ws_connect(f"http://{server.host}/ws", protocols=protocols) as line:
-                return (await line.receive_json(timeout=10))["type"]
+                return (await line.receive_json(timeout=PATIENCE))["type"]
 
         assert [await told(first), await told(second)] == [200, 401]
         published[0] = document(RSA_JWK)
@@ -203,7 +204,7 @@ async def test_headers_that_do_not_come_in_time_end_the_connection(tmp_path):
     async with served(tmp_path, read_timeout=0.1) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         writer.close()
         await writer.wait_closed()
 
@@ -253,7 +254,7 @@ async def test_a_temporary_room_is_deleted_by_the_running_server(tmp_path, monke
         for name, temporary in (("gone", True), ("stays", False)):
             order = {"name": name, "id": name, "is_temporary": temporary, "empty_timeout": 0}
             assert await operator.status("POST", "/api/v1/rooms", order) == 201
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await operator.status("GET", "/api/v1/rooms/gone") != 404:
                 pass
         assert await operator.status("GET", "/api/v1/rooms/stays") == 200

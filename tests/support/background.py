@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.support.patience import PATIENCE
+
 Result = TypeVar("Result")
 
 
@@ -37,8 +39,8 @@ class Background:
             assert not left, f"tasks left behind: {left}"
             assert not self.reports, f"the event loop reported: {self.reports}"
 
-    def run(self, work: Coroutine[Any, Any, Result], within: float = 60.0) -> Result:
-        """The result of `work`, or what it raised. TimeoutError after `within` seconds."""
+    def run(self, work: Coroutine[Any, Any, Result], within: float = 3 * PATIENCE) -> Result:
+        """The result of `work`, which may wait for things in turn, or what it raised. TimeoutError after `within` s."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(within)
 
     async def _cancel_all(self) -> list[str]:

@@ -26,11 +26,11 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
+from tests.support.patience import PATIENCE
 from tests.support.tones import LOUDNESS, TOLERANCE, loudest_tone, voice
 
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"] if use_ipv4 else []
 
-WITHIN = 30.0
 """Seconds in which whatever a test waits for has to happen."""
 
 AGAIN_AFTER = 0.5
@@ -163,7 +163,7 @@ class VoiceClient:
 
     async def _enter(self) -> Payload:
         """`join`, again and again while the server is overloaded: other tests may have this machine busy."""
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     return await self.request("join", room=self.room, display_name=self.name or None)
@@ -181,7 +181,7 @@ class VoiceClient:
         answer = self._answers[id_] = asyncio.get_running_loop().create_future()
         given = {key: value for key, value in payload.items() if value is not None}
         await self._socket.send_json({"type": type_, "id": id_, "payload": given})
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             return await answer
 
     def participants(self) -> dict[str, Payload]:
@@ -231,12 +231,12 @@ class VoiceClient:
 
     # hearing
 
-    async def heard(self, frequency: float, within: float = WITHIN) -> None:
+    async def heard(self, frequency: float, within: float = PATIENCE) -> None:
         """Wait until this voice is heard, from now on."""
         start = time.monotonic()
         await self.until(lambda: len(self._times(frequency, start)) >= CONVINCED, f"{frequency:.0f} Hz heard", within)
 
-    async def silent(self, frequency: float, within: float = WITHIN) -> None:
+    async def silent(self, frequency: float, within: float = PATIENCE) -> None:
         """Wait until this voice has not been heard for a second."""
         end = time.monotonic() + within
         while (since := time.monotonic()) < end:
@@ -246,7 +246,7 @@ class VoiceClient:
                 return
         raise AssertionError(f"{self.name}: {frequency:.0f} Hz did not fall silent; {self._account()}")
 
-    async def until(self, condition: Callable[[], object], what: str, within: float = WITHIN) -> None:
+    async def until(self, condition: Callable[[], object], what: str, within: float = PATIENCE) -> None:
         """Wait until `condition` holds; it is looked at whenever something was received. Raises TimeoutError."""
         try:
             async with asyncio.timeout(within):

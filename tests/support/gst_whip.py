@@ -113,7 +113,7 @@ class Client:
         data = None if body is None else body.encode()
         request = urllib.request.Request(url, data, given, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()

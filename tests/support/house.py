@@ -13,11 +13,12 @@ from sfu.offer import CandidateType
 from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
+from tests.support.patience import PATIENCE
 
 LOOK_EVERY = 0.002
 
 
-async def eventually(happened: Callable[[], object], seconds: float = 10.0) -> None:
+async def eventually(happened: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until `happened` says so, where nothing announces it; TimeoutError when it does not."""
     loop = asyncio.get_running_loop()
     future = loop.create_future()

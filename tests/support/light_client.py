@@ -12,11 +12,10 @@ from typing import Any
 import aiohttp
 
 from bench.peer import Habits, Peer
+from tests.support.patience import PATIENCE
 
 FIRST, LAST = 0.4, 5.0
 """Seconds of the first stage of the back-off, and of the longest, as in parley.js."""
-
-ANSWER_WITHIN = 10.0
 
 Payload = dict[str, Any]
 
@@ -108,7 +107,7 @@ class LightClient:
     async def _ask(self, socket: aiohttp.ClientWebSocketResponse, number: int, kind: str, **payload: object) -> Payload:
         """Send one request; the payload of its answer. Raises ConnectionError where the server refuses or goes."""
         await socket.send_json({"type": kind, "id": number, "payload": payload})
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(PATIENCE):
             async for frame in socket:
                 message = json.loads(frame.data)
                 self._take(message)
@@ -156,7 +155,7 @@ class Crowd:
         await asyncio.gather(*self._tasks)
         await self._http.close()
 
-    async def until(self, condition: Callable[[], object], what: str, within: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], object], what: str, within: float = PATIENCE) -> None:
         """Wait until `condition` holds; it is looked at whenever a client has news. Raises TimeoutError."""
         try:
             async with asyncio.timeout(within):

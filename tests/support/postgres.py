@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Self
 
 from tests.support import components
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_tcp_port
 
-START_WITHIN = 60
 _OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -52,7 +52,7 @@ class PostgresServer:
         options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
         options += f" -p {self.port} -k {self.folder}"
         log = self.folder / "log"
-        self._run("pg_ctl", "start", "-w", "-t", START_WITHIN, "-D", self.data, "-l", log, "-o", options)
+        self._run("pg_ctl", "start", "-w", "-t", round(PATIENCE), "-D", self.data, "-l", log, "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
         """End it: `fast` cuts its connections, `immediate` ends it as a crash would."""
@@ -90,6 +90,12 @@ class PostgresServer:
         log = self.folder / f"{program}.out"
         with log.open("wb") as out:
             done = subprocess.run(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=120, check=False
+                command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=PATIENCE,
+                check=False,
             )
         assert not check or done.returncode == 0, f"{program} failed:\n{log.read_text(errors='replace')}"

@@ -12,10 +12,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_tcp_port, free_udp_port
 
-START_WITHIN = 30.0
-STOP_WITHIN = 15.0
 LOOK_EVERY = 0.05
 
 COMPLAINTS = re.compile(r'Traceback|was never (retrieved|awaited)|Warning: |"level": ?"(error|critical)"')
@@ -80,16 +79,16 @@ class ServerProcess:
                 stdout=out,
                 stderr=err,
             )
-        deadline = monotonic() + START_WITHIN
+        deadline = monotonic() + PATIENCE
         while not self.is_ready():
             if monotonic() > deadline:
                 self.kill()
-                raise AssertionError(f"the server was not ready within {START_WITHIN} s:\n{self.stderr}")
+                raise AssertionError(f"the server was not ready within {PATIENCE} s:\n{self.stderr}")
             self._expect_alive()
 
     def is_ready(self) -> bool:
         """Whether `/ready` answers 200 now."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/ready")
             return connection.getresponse().status == 200
@@ -105,11 +104,11 @@ class ServerProcess:
         process, self.process = self.process, None
         process.send_signal(signal.SIGTERM)
         try:
-            status = process.wait(STOP_WITHIN)
+            status = process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the server did not stop within {STOP_WITHIN} s:\n{self.stderr}") from None
+            raise AssertionError(f"the server did not stop within {PATIENCE} s:\n{self.stderr}") from None
         assert status == 0, f"the server ended with status {status}:\n{self.stderr}"
         complaint = COMPLAINTS.search(self.stderr + self.stdout)
         assert complaint is None, f"the server complained ({complaint[0]!r}):\n{self.stderr}"

@@ -1,6 +1,6 @@
 """Connectivity checks without credentials, as fast as one process can: 64 datagrams with each system call.
 
-`python -m tests.support.stun_flood PORT SOURCES PER_SECOND SECONDS UFRAG`, for media on loopback. Says `sent`,
+`python -m tests.support.stun_flood PORT SOURCES PER_SECOND COUNT UFRAG`, for media on loopback. Says `sent`,
 `octets`, `answers`, `octets_back` and `seconds` as JSON. A third of the checks carries no username, a third one that
 nobody has, a third the name UFRAG (of somebody who is connected) under a wrong password.
 """
@@ -34,8 +34,8 @@ def checks(ufrag: str) -> list[bytes]:
     return made
 
 
-def flood(port: int, sources: int, per_second: int, seconds: float, ufrag: str) -> dict[str, float]:
-    """Send at that pace for so long; what went out and what came back."""
+def flood(port: int, sources: int, per_second: int, count: int, ufrag: str) -> dict[str, float]:
+    """Send so many, at that pace or as fast as the machine can; what went out and what came back."""
     batch = SendBatch(socket.AF_INET)
     target = PinnedSockaddr(sockaddr(socket.AF_INET, HOST, port))
     kinds = checks(ufrag)
@@ -53,8 +53,9 @@ def flood(port: int, sources: int, per_second: int, seconds: float, ufrag: str) 
     answers: list[bytes] = []
     began = time.monotonic()
     rounds = sent = 0
-    while (passed := time.monotonic() - began) < seconds:
-        while rounds * SEND_LANES < passed * per_second:
+    while rounds * SEND_LANES < count:
+        due = (time.monotonic() - began) * per_second
+        while rounds * SEND_LANES < min(due, count):
             sent += batch.send(opened[rounds % sources].fileno(), SEND_LANES)
             rounds += 1
         answers += _received(opened, 0.001)
@@ -80,5 +81,5 @@ def _received(opened: list[socket.socket], within: float) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    port, sources, per_second, seconds, ufrag = sys.argv[1:]
-    print(json.dumps(flood(int(port), int(sources), int(per_second), float(seconds), ufrag)))
+    port, sources, per_second, count, ufrag = sys.argv[1:]
+    print(json.dumps(flood(int(port), int(sources), int(per_second), int(count), ufrag)))

@@ -6,6 +6,8 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
+from tests.support.patience import PATIENCE
+
 CHUNK = 65536
 
 
@@ -63,7 +65,7 @@ class TcpProxy:
         """Carry again."""
         self._flowing.set()
 
-    async def attempts(self, count: int, within: float = 15.0) -> None:
+    async def attempts(self, count: int, within: float = PATIENCE) -> None:
         """Wait until `count` connections were tried since the start, refused ones too."""
         async with asyncio.timeout(within), self._changed:
             await self._changed.wait_for(lambda: self.accepted >= count)

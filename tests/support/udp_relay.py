@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
+from tests.support.patience import PATIENCE
+
 Address = tuple[str, int]
 
 
@@ -87,12 +89,12 @@ class UdpRelay:
         self.up.set(up, burst)
         self.down.set(up if down is None else down, burst)
 
-    async def pass_packets(self, count: int, within: float = 30.0) -> None:
+    async def pass_packets(self, count: int, within: float = PATIENCE) -> None:
         """Wait until so many more packets came by, lost ones too."""
         wanted = self.carried + self.lost + count
         await self._until(lambda: self.carried + self.lost >= wanted, within)
 
-    async def media_comes_back(self, within: float = 15.0) -> None:
+    async def media_comes_back(self, within: float = PATIENCE) -> None:
         """Wait until the server has sent media to a port that was opened since the last `rebind`."""
         await self._until(lambda: self._media_back > 0, within)
 

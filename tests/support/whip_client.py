@@ -12,7 +12,8 @@ import aiohttp
 import numpy as np
 
 from tests.signaling.certificates import make_certificate
-from tests.support.client import CONVINCED, WITHIN, Payload, VoiceClient
+from tests.support.client import CONVINCED, Payload, VoiceClient
+from tests.support.patience import PATIENCE
 from tests.support.tones import TOLERANCE, loudest_tone
 
 GSTREAMER = Path(__file__).with_name("gst_whip.py")
@@ -93,10 +94,10 @@ class Program:
 
     async def heard(self, frequency: float) -> None:
         """Read what it hears until this voice was the loudest of some windows."""
-        found, end = 0, time.monotonic() + WITHIN
+        found, end = 0, time.monotonic() + PATIENCE
         assert self.process.stdout is not None
         last: float | None = None
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             while found < CONVINCED and time.monotonic() < end:
                 octets = await self.process.stdout.readexactly(WINDOW_OCTETS)
                 last = loudest_tone(np.frombuffer(octets, "<i2") / 32768, RATE)
@@ -107,7 +108,7 @@ class Program:
         """Have it end its session, and wait until it has."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             await self.process.wait()
 
 

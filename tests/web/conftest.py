@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.support.components import require
+from tests.support.patience import PATIENCE
 from tests.web.operated_server import OperatedServer
 
 CHROMIUM_FLAGS = [
@@ -18,7 +19,6 @@ CHROMIUM_FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 ]
-WITHIN = 10_000
 
 OpenPage = Callable[..., Page]
 
@@ -62,7 +62,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         context = browser.new_context(**{"reduced_motion": "reduce", **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(WITHIN)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(_complaint(message)))
         page.goto(url)

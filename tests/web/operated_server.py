@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 ROOMS = "/api/v1/rooms"
@@ -49,7 +50,7 @@ class OperatedServer(ServerProcess):
         sent = {"Content-Type": "application/json", "Authorization": f"Bearer {token or self.operator}"}
         if not (token or self.operator):
             del sent["Authorization"]
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), sent | (headers or {}))
             answer = connection.getresponse()

@@ -98,6 +98,16 @@ async () => {
     return `${client.state}; slots ${lines.join(", ")}; heard lately ${tones.join(", ")}; ${JSON.stringify(events.slice(-6))}`;
   };
 
+  /** How often the SDK has tried to open a WebSocket. */
+  window.tries = 0;
+  const Plain = WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...given) {
+      super(...given);
+      tries++;
+    }
+  };
+
   /** The peer connections that the SDK made. */
   window.peers = [];
   const setLocalDescription = RTCPeerConnection.prototype.setLocalDescription;

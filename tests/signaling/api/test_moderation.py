@@ -9,6 +9,7 @@ from tests.sfu.offers import one_line
 from tests.signaling.fakes import pid, receive
 from tests.signaling.http.callers import Caller, Line, enter, person, service
 from tests.signaling.serving import served
+from tests.support.patience import PATIENCE
 
 DEN = "/api/v1/rooms/den"
 ACT, BANS, AUDIT = f"{DEN}/moderation", f"{DEN}/bans", f"{DEN}/audit"
@@ -311,6 +312,6 @@ async def test_who_was_removed_comes_back_with_the_same_token_on_no_path(tmp_pat
             assert (response.status, json.loads(problem)["code"]) == refused
         options = {"protocols": ("parley.v1", f"parley.token.{ana.bearer}")}
         async with server.session.ws_connect(f"http://{server.host}/ws", **options) as ws:
-            assert (await ws.receive_json(timeout=10))["payload"]["code"] == code
-            assert (await ws.receive(timeout=10)).data == {"kick": 4405, "ban": 4406}[action]
+            assert (await ws.receive_json(timeout=PATIENCE))["payload"]["code"] == code
+            assert (await ws.receive(timeout=PATIENCE)).data == {"kick": 4405, "ban": 4406}[action]
         assert server.app[GATEWAY].conversation.rooms.population == 0

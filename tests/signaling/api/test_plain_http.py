@@ -22,6 +22,7 @@ from signaling.protocol.server_messages import SERVER_MESSAGES
 from tests.signaling.fakes import receive
 from tests.signaling.http.callers import enter
 from tests.signaling.serving import STANDING_CLOCK, Served, served
+from tests.support.patience import PATIENCE
 
 
 def test_the_document_names_every_message() -> None:
@@ -80,7 +81,7 @@ class Person:
 
 async def take(response: aiohttp.ClientResponse, kind: str) -> Event:
     """The next event of this type; others are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             block = (await response.content.readuntil(b"\n\n")).decode()
             fields = dict(line.split(": ", 1) for line in block.strip().split("\n") if not line.startswith(":"))
@@ -91,7 +92,7 @@ async def take(response: aiohttp.ClientResponse, kind: str) -> Event:
 
 
 async def to_the_end(response: aiohttp.ClientResponse) -> str:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return (await response.read()).decode()
 
 
@@ -238,7 +239,7 @@ async def test_a_stream_that_says_nothing_shows_that_it_lives(tmp_path: Path, mo
         _, answer = await ana.join()
         conversation = server.app[GATEWAY].conversation
         object.__setattr__(conversation.settings, "heartbeat_seconds", 0.0)
-        async with ana.stream(answer["seq"]) as events, asyncio.timeout(10):
+        async with ana.stream(answer["seq"]) as events, asyncio.timeout(PATIENCE):
             assert await events.content.readuntil(b"\n\n") == b"retry: 1000\n\n"
             assert await events.content.readuntil(b"\n\n") == b":\n\n"
 
@@ -257,7 +258,7 @@ async def test_a_reader_that_does_not_read_is_cut_and_nobody_else(tmp_path: Path
             request = f"GET {ROOM}/events HTTP/1.1\r\nHost: {server.host}\r\nParley-Session: {header}\r\n\r\n"
             await loop.sock_sendall(stuck, request.encode())
             gateway = server.app[GATEWAY]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while gateway.gauges()["sockets"] == 0:
                     await ben.say("ping")
                 while gateway.gauges()["sockets"]:
@@ -315,11 +316,11 @@ async def test_a_session_goes_to_a_websocket_and_back(tmp_path: Path) -> None:
             server.session.ws_connect(f"http://{server.host}/ws", **options) as ws,
         ):
             await ws.send_json({"type": "resume", "id": 1, "payload": resume})
-            welcome = await ws.receive_json(timeout=10)
+            welcome = await ws.receive_json(timeout=PATIENCE)
             assert (welcome["type"], welcome["payload"]["resumed"]) == ("welcome", True)
             assert "event" not in await to_the_end(events)
             await ws.send_json({"type": "mute", "id": 2})
-            muted = await ws.receive_json(timeout=10)
+            muted = await ws.receive_json(timeout=PATIENCE)
             assert (await ana.say("ping"))[0] == 401, "the secret is another one"
             secret = welcome["payload"]["secret"]
             ana.session = {"Parley-Session": f"{answer['session']}.{secret}"}
@@ -328,7 +329,7 @@ async def test_a_session_goes_to_a_websocket_and_back(tmp_path: Path) -> None:
             back = {"session": answer["session"], "secret": secret, "seq_ack": welcome["seq"]}
             status, again = await ana.say("resume", back, id="r")
             assert (status, again["payload"]["resumed"], again["id"]) == (200, True, "r")
-            assert (await ws.receive(timeout=10)).data == 4410
+            assert (await ws.receive(timeout=PATIENCE)).data == 4410
         async with ana.stream(again["seq"]) as events:
             assert (await take(events, "participant-updated"))["payload"] == muted["payload"]
         status, people = await ana.say("participants")
@@ -379,7 +380,7 @@ async def test_so_many_requests_of_a_session_wait_and_no_more(tmp_path: Path, mo
         monkeypatch.setattr(gateway, "prepare", slow)
         (session,) = gateway.conversation.sessions.values()
         asked = [asyncio.create_task(ana.say("ping", id=number)) for number in range(MOST_WAITING)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while session.carrier.waiting < MOST_WAITING:  # type: ignore[union-attr]
                 await server.ask("/live")
         assert (await ana.say("ping"))[0] == 429

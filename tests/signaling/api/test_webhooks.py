@@ -17,6 +17,7 @@ from tests.signaling.api.test_rooms import ROOMS, Caller
 from tests.signaling.fakes import FakeCarrier, receive
 from tests.signaling.serving import served
 from tests.signaling.webhooks.receiver import receiver_thread
+from tests.support.patience import PATIENCE
 
 HOOKS = "/api/v1/webhooks"
 EVENTS = "/api/v1/events"
@@ -281,6 +282,6 @@ async def test_the_metrics_count_attempts(tmp_path):
             await ana.ask("POST", HOOKS, {"url": receiver.url})
             await ana.ask("POST", ROOMS, {"id": "den", "name": "Den"})
             await heard(receiver, 1)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while b'parley_webhook_attempts_total{result="delivered"} 1.0' not in (await server.ask("/metrics"))[1]:
                     pass

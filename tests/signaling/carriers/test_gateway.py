@@ -11,6 +11,7 @@ from signaling.clock import Clock
 from signaling.errors import ClientMistake
 from signaling.identity.tokens import Tokens
 from tests.signaling.fakes import SECRET, FakeCarrier, FakeMedia, FakeServer, pid
+from tests.support.patience import PATIENCE
 
 
 async def test_before_the_start_there_is_no_conversation_and_closing_is_quick() -> None:
@@ -61,7 +62,7 @@ async def test_time_is_kept_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> No
     closed = asyncio.Event()
     line.close = lambda code: closed.set() if code == "unauthenticated" else None  # type: ignore[method-assign]
     gateway.conversation.open(line, -10.0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await looked.wait()
         await closed.wait()
     await gateway.close()
@@ -82,7 +83,7 @@ async def test_what_fails_once_does_not_stop_the_clock_for_everybody(monkeypatch
     monkeypatch.setattr(gateway, "advance", advance)
     with capture_logs() as logs:
         gateway.start(FakeMedia())
-        await asyncio.wait_for(twice.wait(), 5)
+        await asyncio.wait_for(twice.wait(), PATIENCE)
         await gateway.close()
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["time_limits_failed"]
 

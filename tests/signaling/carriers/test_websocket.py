@@ -20,6 +20,7 @@ from signaling.identity.tokens import Tokens
 from signaling.protocol.client_messages import Auth, Request
 from signaling.protocol.session import Session
 from tests.signaling.fakes import SECRET, FakeMedia
+from tests.support.patience import PATIENCE
 
 TOKENS = Tokens(SECRET)
 
@@ -53,7 +54,7 @@ async def say(ws: ClientWebSocketResponse, kind: str, payload: dict[str, Any] | 
 
 async def take(ws: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The payload of the next message of this type; others are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             message = await ws.receive()
             assert message.type is WSMsgType.TEXT, message
@@ -65,7 +66,7 @@ async def take(ws: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
 
 async def closing(ws: ClientWebSocketResponse) -> int | None:
     """Read to the end; the close code."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (await ws.receive()).type is WSMsgType.TEXT:
             pass
     return ws.close_code
@@ -114,7 +115,7 @@ async def running(look_up: LookUp | None = None, **settings: Any) -> AsyncIterat
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event; it takes a few turns of the loop
             await asyncio.sleep(0)
 
@@ -178,7 +179,7 @@ async def test_a_flood_is_told_and_closed_with_1008() -> None:
 async def test_rfc_6455_section_5_5_2_a_ping_is_answered(site: Site) -> None:
     ws, _ = await site.enter("ana", autoping=False)
     await ws.ping(b"are you there")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         answer = await ws.receive()
     assert (answer.type, answer.data) == (WSMsgType.PONG, b"are you there")
     await ws.pong(b"nobody asked")

@@ -15,6 +15,7 @@ from signaling.errors import Refusal
 from signaling.http.app_keys import TOKENS
 from signaling.identity.tokens import Tokens
 from tests.signaling.serving import SECRET, served
+from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 PARLEY = Path(sys.executable).with_name("parley")
@@ -38,7 +39,12 @@ def really_run(*arguments, **environment):
     """In a process of its own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
-        [PARLEY, *arguments], env={**inherited, **environment}, capture_output=True, text=True, timeout=30, check=False
+        [PARLEY, *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
 
 
@@ -236,7 +242,7 @@ def test_light_commands_import_nothing_heavy():
         "import sys; from signaling.cli.main import app; app(['config', 'check', '--dev'], standalone_mode=False);"
         "print([name for name in ('av', 'numpy', 'aiortc', 'aiohttp', 'sqlalchemy') if name in sys.modules])"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert ended.stdout.splitlines()[-1] == "[]"
 
 

@@ -13,6 +13,7 @@ from tests.signaling.conftest import opened
 from tests.signaling.identity.test_deny_list import ban, claims
 from tests.signaling.storage.samples import a_call, a_presence, at, change_of, seeded
 from tests.support.house import eventually
+from tests.support.patience import PATIENCE
 
 
 async def torn(connection, room_id, *, told):
@@ -74,7 +75,7 @@ async def test_a_start_shows_life_and_says_when_it_ends(database, tmp_path, monk
     async with Start(database, tmp_path) as start:
         assert (await start.last()).started_at == at(0)
         start.seconds = 40.0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (await start.last()).seen_at != at(40):
                 pass
         assert start.keeping.counters()["written"] > 0
@@ -86,7 +87,7 @@ async def test_what_is_put_is_written_by_itself(database, tmp_path):
     async with Start(database, tmp_path) as start:
         call = a_call()
         start.keeping.spool.put([change_of("call.start", call)])
-        await eventually(lambda: start.keeping.counters().get("written"), 20.0)
+        await eventually(lambda: start.keeping.counters().get("written"), PATIENCE)
         assert start.keeping.gauges()["memory_transactions"] == 0
         async with database.reading() as connection:
             assert await calls.current(connection, "lobby") == call
@@ -143,12 +144,12 @@ async def test_who_is_kept_out_by_one_server_is_so_on_every_other_that_shares_th
     async with Start(database, tmp_path) as one, Start(database, tmp_path / "two", seed=2, node="two") as two:
         two.deny_list.take_news()
         one.deny_list.ban(ban(identity="ana", since=at(0), reason="noise"))
-        await eventually(lambda: two.deny_list.find_ban("ana", "lobby", at(1)), 20.0)
+        await eventually(lambda: two.deny_list.find_ban("ana", "lobby", at(1)), PATIENCE)
         assert two.deny_list.take_news()
         one.deny_list.withdraw(claims(jti="kicked"), at(0))
-        await eventually(lambda: two.deny_list.denial(claims(jti="kicked", sub="eve"), at(1)), 20.0)
+        await eventually(lambda: two.deny_list.denial(claims(jti="kicked", sub="eve"), at(1)), PATIENCE)
         assert two.deny_list.unban("ana", "lobby", "boss")
-        await eventually(lambda: one.deny_list.find_ban("ana", "lobby", at(1)) is None, 20.0)
+        await eventually(lambda: one.deny_list.find_ban("ana", "lobby", at(1)) is None, PATIENCE)
 
 
 async def test_an_outage_lets_nobody_in_and_what_was_missed_is_read_after_it(database, tmp_path, monkeypatch):
@@ -169,7 +170,7 @@ async def test_an_outage_lets_nobody_in_and_what_was_missed_is_read_after_it(dat
         async with database.transaction() as connection:
             kept = writer.bans.Ban(id="x", created_by="y", created_at=at(0), identity="ben")
             await writer.bans.add(connection, kept)
-        await eventually(lambda: start.deny_list.find_ban("ben", None, at(1)), 20.0)
+        await eventually(lambda: start.deny_list.find_ban("ben", None, at(1)), PATIENCE)
         assert looks >= 4
         assert start.deny_list.find_ban("ana", "lobby", at(1))
 

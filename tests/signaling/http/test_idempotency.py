@@ -8,6 +8,7 @@ from signaling.http.idempotency import LIFETIME, REPEATED, Kept, KeptAnswers, ch
 from signaling.http.routes import KEPT_ANSWERS
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import served
+from tests.support.patience import PATIENCE
 
 WHERE = ("person ana", "POST", "/x", "k")
 ONE = Kept(201, (("Location", "/x/1"),), b"{}")
@@ -144,7 +145,7 @@ async def test_a_body_that_does_not_come_in_time_is_408(tmp_path):
             f"POST {ROOMS} HTTP/1.1\r\nHost: {server.host}\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: k\r\n"
             "Content-Type: application/json\r\nContent-Length: 5\r\n\r\n".encode()
         )
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert len(server.app[KEPT_ANSWERS]) == 0
         writer.close()

@@ -10,6 +10,7 @@ from signaling.http.headers import CLIENT
 from signaling.http.limits import limit_time
 from tests.signaling.http.callers import Caller, person, service
 from tests.signaling.serving import STANDING_CLOCK, served, settings_for
+from tests.support.patience import PATIENCE
 
 
 async def test_the_api_is_limited_and_pages_and_probes_are_not(tmp_path):
@@ -84,7 +85,7 @@ async def test_a_client_that_does_not_take_its_answer_is_cut_off(tmp_path):
             client.setblocking(False)
             await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
             client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), PATIENCE)
 
 
 async def test_a_client_that_has_gone_before_its_answer_is_nobodys_mistake(tmp_path, monkeypatch):

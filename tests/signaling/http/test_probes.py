@@ -13,6 +13,7 @@ from signaling.http import probes as module
 from signaling.http.app_keys import DATABASE, READINESS
 from signaling.operating.readiness import CHECKS, MOST_WATCHERS_OF_ADDRESS, PINGS_AT_ONCE
 from tests.signaling.serving import STANDING_CLOCK, Served, served
+from tests.support.patience import PATIENCE
 
 
 async def test_live_depends_on_nothing(tmp_path):
@@ -105,7 +106,7 @@ def watching(server: Served, **options: Any) -> Any:
 
 
 async def told(ws: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
-    message: dict[str, Any] = await ws.receive_json(timeout=10)
+    message: dict[str, Any] = await ws.receive_json(timeout=PATIENCE)
     assert message["type"] == "health"
     return message
 
@@ -151,7 +152,7 @@ async def test_a_watcher_is_told_at_first_on_change_and_when_it_asks(
         assert (answer["id"], answer["payload"]["status"]) == ("p", "not_ready")
         server.app[READINESS].draining = True
         assert (await told(ws))["payload"]["checks"]["accepting"]["state"] == "failing"
-        assert (await ws.receive(timeout=10)).data == 1001
+        assert (await ws.receive(timeout=PATIENCE)).data == 1001
 
 
 async def test_whoever_says_something_else_or_asks_too_often_is_closed(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ async def test_whoever_says_something_else_or_asks_too_often_is_closed(tmp_path:
             async with watching(server) as ws:
                 for text in texts:
                     await ws.send_str(text)
-                while (message := await ws.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT:
+                while (message := await ws.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.TEXT:
                     pass
                 assert message.data == 1008
         for flood in ("ping", "pong"):
@@ -168,15 +169,15 @@ async def test_whoever_says_something_else_or_asks_too_often_is_closed(tmp_path:
                 await told(ws)
                 for _ in range(PINGS_AT_ONCE + 1):
                     await getattr(ws, flood)()
-                assert (await ws.receive(timeout=10)).data == 1008
+                assert (await ws.receive(timeout=PATIENCE)).data == 1008
         async with watching(server, autoping=False) as ws:
             await told(ws)
             await ws.ping(b"are you there")
-            assert (await ws.receive(timeout=10)).data == b"are you there"
+            assert (await ws.receive(timeout=PATIENCE)).data == b"are you there"
         async with watching(server) as ws:
             await told(ws)
             await ws.send_str("x" * 2000)
-            assert (await ws.receive(timeout=10)).data == 1009
+            assert (await ws.receive(timeout=PATIENCE)).data == 1009
 
 
 async def test_watchers_are_few_and_foreign_pages_are_none(tmp_path: Path) -> None:

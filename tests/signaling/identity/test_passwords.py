@@ -6,6 +6,7 @@ from argon2 import PasswordHasher, Type, extract_parameters
 
 from signaling.errors import ClientMistake
 from signaling.identity.passwords import LONGEST, Passwords
+from tests.support.patience import PATIENCE
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -56,7 +57,7 @@ class Stuck:
     def verify(self, kept, password):
         del kept, password
         self.at_once += 1
-        self.go.wait(10)
+        self.go.wait(PATIENCE)
         return True
 
 

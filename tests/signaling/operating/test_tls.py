@@ -6,6 +6,7 @@ import pytest
 from signaling.errors import BadSettings
 from signaling.operating.tls import CertificateWatcher, make_context
 from tests.signaling.certificates import make_certificate
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ async def test_it_looks_again_and_again_until_cancelled(files):
     looked = asyncio.Event()
     watcher.check = lambda: looked.set() or False  # type: ignore[method-assign]
     task = asyncio.create_task(watcher.run(0.001))
-    await asyncio.wait_for(looked.wait(), 5)
+    await asyncio.wait_for(looked.wait(), PATIENCE)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

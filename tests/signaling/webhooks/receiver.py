@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 from typing import Any
 
-WITHIN = 40.0
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Receiver:
     def accepted(self, path: str = "/hook") -> list[Received]:
         return [one for one in self.requests if one.status < 300 and one.path == path]
 
-    def wait_for(self, seen: Callable[[], bool], seconds: float = WITHIN) -> None:
+    def wait_for(self, seen: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Until `seen` says so; it is asked after each request."""
         end = monotonic() + seconds
         with self.changed:
@@ -66,7 +66,7 @@ def receiver_thread(**chosen: Any) -> Iterator[Receiver]:
             with receiver.changed:
                 receiver.started += 1
                 receiver.changed.notify_all()
-            receiver.hold.wait(WITHIN)
+            receiver.hold.wait(PATIENCE)
             with receiver.changed:
                 status = receiver.answer(json.loads(body))
                 headers = {name.lower(): value for name, value in self.headers.items()}

@@ -18,6 +18,7 @@ from tests.signaling.storage.samples import START, at, seeded
 from tests.signaling.storage.test_outbox import add, event
 from tests.signaling.storage.test_webhooks import a_webhook, read
 from tests.support.clock import VirtualClock
+from tests.support.patience import PATIENCE
 
 KEEP = timedelta(days=7)
 OK, NO = judge(204), judge(503)
@@ -43,7 +44,7 @@ class RememberingSender:
         return outcome
 
     async def wait_for(self, seen):
-        async with asyncio.timeout(30), self.changed:
+        async with asyncio.timeout(PATIENCE), self.changed:
             await self.changed.wait_for(lambda: seen(self.sent))
 
     def delivered(self, url=None):
@@ -66,7 +67,7 @@ async def running(database, sender, clock=None, keep=KEEP):
 
 async def until(holds):
     """Ask again and again; each question gives the courier its turn."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not await holds():
             pass
 
@@ -81,6 +82,16 @@ async def settled(database, webhook):
         return webhook.id not in (*due, *behind)
 
     await until(rests)
+
+
+async def resting(courier):
+    """Until what came of each attempt is written down."""
+
+    async def is_idle():
+        await asyncio.sleep(0)
+        return not courier.gauges()["under_way"]
+
+    await until(is_idle)
 
 
 async def counted(courier, name):
@@ -180,10 +191,12 @@ async def test_after_three_days_the_target_or_the_event_is_given_up(database, mo
     sender = RememberingSender(lambda _url, event_id: NO if event_id == bad.id or not works else OK)
     async with running(database, sender, clock) as courier:
         await sender.wait_for(lambda sent: sent)
+        await resting(courier)
         if works:
             clock.advance(1.0)
             (good,) = await add(database, event("good", clock.now))
             await sender.wait_for(lambda _sent: good.id in sender.delivered())
+            await resting(courier)
         clock.advance(3 * 86_400.0)
         await counted(courier, "events_given_up" if works else "webhooks_disabled")
         if works:
@@ -266,10 +279,5 @@ async def test_a_webhook_that_is_deleted_under_way_is_no_matter(database, monkey
     sender = RememberingSender(answer)
     async with running(database, sender) as courier:
         await removed.wait()
-
-        async def is_idle():
-            await asyncio.sleep(0)
-            return not courier.gauges()["under_way"]
-
-        await until(is_idle)
+        await resting(courier)
     assert len(sender.sent) == 1

@@ -13,6 +13,7 @@ from signaling.webhooks.sender import Sender
 from signaling.webhooks.signing import new_secret
 from tests.signaling.storage.samples import seeded
 from tests.signaling.webhooks.receiver import receiver_thread
+from tests.support.patience import PATIENCE
 
 SECRET = new_secret(seeded())
 MESSAGE = ("one", b'{"type": "room.created"}')
@@ -161,7 +162,7 @@ async def test_a_name_whose_look_up_takes_too_long_holds_nobody_up(monkeypatch):
     monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.01)
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
     async with Sender(seconds=0.05, allow_private=False) as sender:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await sender.check("https://slow.example/")
             outcome = await sender.send("https://slow.example/", (SECRET,), MESSAGE, 0)
     assert outcome.result == "failed"
