@@ -54,19 +54,19 @@ async def _host(pipes: Sequence[Connection]) -> None:
     def handle(pipe: Connection) -> None:
         match pipe.recv():
             case ("offer", room, participant, offer):
-                server.add_participant(room, participant, MuteFlags())
+                server.participants.add(room, participant, MuteFlags())
                 here.add(participant)
-                pipe.send(server.answer(participant, offer))
+                pipe.send(server.connections.answer(participant, offer))
             case ("spent",):
-                pipe.send((time.process_time(), server.counters()))
+                pipe.send((time.process_time(), server.observation.counters()))
             case ("fill", rooms, people):
                 for number in range(rooms):
                     for one in range(people):
-                        server.add_participant(f"idle-{number}", f"idle-{number}-{one}", MuteFlags())
+                        server.participants.add(f"idle-{number}", f"idle-{number}-{one}", MuteFlags())
                 pipe.send("filled")
             case ("clear",):
                 while here:
-                    server.remove_participant(here.pop())
+                    server.participants.remove(here.pop())
                 pipe.send("cleared")
             case ("stop",):
                 stopped.set()

@@ -9,7 +9,7 @@ from operator import attrgetter
 from random import Random
 from typing import Protocol
 
-from sfu.answer import AnswerParameters, HostCandidate, Setup, SlotStream, build_answer, choose_setup, negotiate
+from sfu.answer import AnswerParameters, Setup, SlotStream, build_answer, choose_setup, negotiate
 from sfu.dtls import Certificate, DtlsSession
 from sfu.endpoint import (
     Arriving,
@@ -40,7 +40,8 @@ from sfu.switchboard import Switchboard
 class ConnectionHost(Protocol):
     """What a connection needs of the server.
 
-    `epoch` is what is added to `now()` to get Unix time. `stream_ids` are unique in the server.
+    `epoch` is what is added to `now()` to get Unix time. `stream_ids` are unique in the server. A connection has
+    `most_slots` slots at most.
     """
 
     observer: MediaObserver
@@ -49,14 +50,7 @@ class ConnectionHost(Protocol):
     chance: Random
     epoch: float
     stream_ids: Iterator[int]
-
-    @property
-    def most_slots(self) -> int:
-        """How many slots one connection may have."""
-
-    @property
-    def candidates(self) -> list[HostCandidate]:
-        """The addresses that an answer names, the first one first."""
+    most_slots: int
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -130,7 +124,7 @@ class Connection:
             fingerprint=Fingerprint("sha-256", self.host.certificate.fingerprint),
             setup=setup,
             opus=opus,
-            candidates=self.host.candidates,
+            candidates=self.host.switchboard.candidates(),
             slots={
                 slot.form.mid: SlotStream(slot.ssrc, f"slot-{slot.form.mid}", f"audio-{slot.form.mid}")
                 for slot in self.endpoint.slots

@@ -1,27 +1,31 @@
 """The rooms of a media server by id: creation, closing, attached listeners, and reports to the observer. Pure.
 
 A room lasts while it has participants. One that was made for a listener before anybody joined lasts while something is
-attached to it. `now` is in monotonic seconds.
+attached to it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from quality.delivery import DeliverySnapshot
 from sfu.deadlines import Deadlines
+from sfu.errors import UnknownParticipant
 from sfu.listener import Listener
 from sfu.observer import MediaObserver, SlotAssignment
-from sfu.probe import Reading
 from sfu.room import MediaRoom
-from sfu.statistics import deliveries
+from sfu.selection import MuteFlags
 
 
 class Rooms:
-    """All rooms of one server. `listener_failures` counts the listeners that have raised, and were detached."""
+    """All rooms of one server, and the room of each participant.
 
-    def __init__(self, observer: MediaObserver) -> None:
-        """Begin without rooms."""
+    `listener_failures` counts the listeners that have raised, and were detached.
+    """
+
+    def __init__(self, observer: MediaObserver, now: Callable[[], float]) -> None:
+        """Begin without rooms. `now` gives monotonic seconds."""
         self.listener_failures = 0
         self._observer = observer
+        self._now = now
+        self._room_of: dict[str, MediaRoom] = {}
         self._rooms: dict[str, MediaRoom] = {}
         self._restless: set[MediaRoom] = set()
         self._deadlines: Deadlines[MediaRoom] = Deadlines()
@@ -32,6 +36,38 @@ class Rooms:
     def __iter__(self) -> Iterator[MediaRoom]:
         return iter(tuple(self._rooms.values()))
 
+    @property
+    def participants(self) -> Collection[str]:
+        """The participants of all rooms."""
+        return self._room_of.keys()
+
+    def of(self, participant_id: str) -> MediaRoom:
+        """The room that a participant is in. Raises `UnknownParticipant`."""
+        room = self._room_of.get(participant_id)
+        if room is None:
+            raise UnknownParticipant(participant_id)
+        return room
+
+    def find(self, room_id: str) -> MediaRoom | None:
+        """The room of this id; None where there is none."""
+        return self._rooms.get(room_id)
+
+    def join(self, room_id: str, participant_id: str, flags: MuteFlags) -> MediaRoom:
+        """A participant is in a room from now on; made when there is none."""
+        room = self._room_of[participant_id] = self.make(room_id)
+        room.add(participant_id, flags, self._now())
+        self.tell(room)
+        return room
+
+    def leave(self, participant_id: str) -> None:
+        """A participant is in no room from now on; their room ends with its last one. Raises `UnknownParticipant`."""
+        room = self.of(participant_id)
+        del self._room_of[participant_id]
+        room.remove(participant_id, self._now())
+        self.tell(room)
+        if not room.participants:
+            self.close(room, "empty")
+
     def make(self, room_id: str) -> MediaRoom:
         """The room of this id; made when there is none."""
         room = self._rooms.get(room_id)
@@ -39,36 +75,26 @@ class Rooms:
             room = self._rooms[room_id] = MediaRoom(room_id, self._restless)
         return room
 
-    def close(self, room: MediaRoom, reason: str, now: float) -> None:
+    def close(self, room: MediaRoom, reason: str) -> None:
         """End a room; what is attached to it is told."""
-        room.close(reason, now)
+        room.close(reason, self._now())
         self.tell(room)
         self._deadlines.forget(room)
         self._rooms.pop(room.id, None)
 
-    def attach(self, room_id: str, listener: Listener, now: float) -> None:
+    def attach(self, room_id: str, listener: Listener) -> None:
         """Let a listener hear a room; made when there is none."""
         room = self.make(room_id)
-        room.attach(listener, now)
+        room.attach(listener, self._now())
         self.tell(room)
 
-    def detach(self, room_id: str, listener: Listener, now: float) -> None:
+    def detach(self, room_id: str, listener: Listener) -> None:
         """Undo `attach`. A listener that is not attached, and a room that has ended, are passed over."""
-        room = self._rooms.get(room_id)
+        room = self.find(room_id)
         if room is not None:
             room.detach(listener)
             if not room.participants and not room.listeners:
-                self.close(room, "empty", now)
-
-    def live(self, room_id: str, now: float) -> list[Reading]:
-        """Who is in a room, who speaks, and what each sends; empty where there is no such room."""
-        room = self._rooms.get(room_id)
-        return [] if room is None else room.probe.read(now)
-
-    def deliveries(self, room_id: str, now: float) -> list[DeliverySnapshot]:
-        """How each participant of a room hears each other; empty where there is no such room."""
-        room = self._rooms.get(room_id)
-        return [] if room is None else deliveries(room.participants.values(), now)
+                self.close(room, "empty")
 
     def tell(self, room: MediaRoom) -> None:
         """Tell the observer whose slots have changed, who speaks, and which keys were pressed.

@@ -6,6 +6,7 @@ port to another client). It then owns the address, until a check of the first pr
 
 from collections.abc import Sequence
 
+from sfu.answer import HostCandidate
 from sfu.forward import SendingSocket
 from sfu.ice import Source
 from sfu.mmsg import PinnedSockaddr
@@ -20,10 +21,24 @@ class Switchboard:
     """
 
     def __init__(self, sockets: Sequence[MediaSocket] = ()) -> None:
-        """Begin without peers."""
+        """Begin with these sockets, and without peers. `advertised` are the addresses that answers name."""
+        self.advertised: tuple[str, ...] = ()
+        self.names: dict[str, PeerOwner] = {}
+        self.use(sockets)
+
+    def use(self, sockets: Sequence[MediaSocket]) -> None:
+        """Go on with other sockets, or with none."""
         self.sockets = sockets
         self.peers: list[dict[bytes, Peer]] = [{} for _ in sockets]
-        self.names: dict[str, PeerOwner] = {}
+
+    @property
+    def port(self) -> int:
+        """The media port; 0 without sockets."""
+        return self.sockets[0].port if self.sockets else 0
+
+    def candidates(self) -> list[HostCandidate]:
+        """The candidates that answers name, the first address first."""
+        return [HostCandidate(address, self.port) for address in self.advertised]
 
     def bind(self, connection: PeerOwner, source: Source) -> Peer:
         """Packets from `source` belong to `connection` from now on."""

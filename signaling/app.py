@@ -231,7 +231,7 @@ def _add_tls(app: web.Application) -> None:
 
 
 def _add_metrics(app: web.Application) -> None:
-    parts = (app[MEDIA], app[GATEWAY], app[app_keys.HISTORY], app[COURIER])
+    parts = (app[MEDIA].observation, app[GATEWAY], app[app_keys.HISTORY], app[COURIER])
     app[METRICS] = Metrics(*((part.counters, part.gauges) for part in parts))
 
 

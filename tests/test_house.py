@@ -151,9 +151,7 @@ MANY_ARGUMENTS = {
     "signaling/cli/live.py:_server_flags": "one argument for each flag",
 }
 """`module:function` over ARGUMENTS."""
-WIDE_CLASSES: dict[str, str] = {
-    "sfu/server.py:MediaServer": "the surface of the package: all that signaling may ask of media",
-}
+WIDE_CLASSES: dict[str, str] = {}
 """`module:Class` over PUBLIC_METHODS."""
 
 MODULE_LINES = 400

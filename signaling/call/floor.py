@@ -60,5 +60,5 @@ def _review_role(state: State, policy: RoomPolicy, person: Participant) -> None:
 def review(state: State, room: LiveRoom, person: Participant) -> None:
     """Let the rules of the room say anew whether somebody is suppressed; whoever sees it is told of a change."""
     if person.change_flags(suppressed=room.suppresses(person)):
-        state.media.set_flags(person.id, person.media_flags)
+        state.media.participants.set_flags(person.id, person.media_flags)
         announce_update(state, person, to_self=True)

@@ -78,7 +78,7 @@ def join(state: State, session: "Session", request: Request, now: float) -> Outg
     person = _newcomer(state, standing, payload)
     room = state.rooms.admit(person, policy)
     try:
-        state.media.add_participant(room.id, person.id, person.media_flags)
+        state.media.participants.add(room.id, person.id, person.media_flags)
         session.standing = standing
         state.audience.seat(person.id, session)
         return_mutes(state, person, now)

@@ -35,7 +35,7 @@ def depart(state: State, person: Participant, reason: LeaveReason, now: float) -
         session.media(False, now)
     if room is not None:
         state.audience.announce(room, person, message)
-    state.media.remove_participant(person.id)
+    state.media.participants.remove(person.id)
     return message
 
 
@@ -56,7 +56,7 @@ def return_mutes(state: State, person: Participant, now: float) -> None:
         other = state.timed_flags.ends(person.id, flag) if flags[flag] else at
         state.timed_flags.set(person.id, flag, None if at is None or other is None else max(at, other))
     if person.change_flags(**dict.fromkeys(ends, True)):
-        state.media.set_flags(person.id, person.media_flags)
+        state.media.participants.set_flags(person.id, person.media_flags)
 
 
 def dismiss(state: State, session: Session, reason: str, code: str) -> None:
@@ -83,7 +83,7 @@ def is_admitted(state: State, claims: Claims) -> bool:
 
 def look_at_load(state: State) -> bool:
     """Show the gate how late the event loop is; whether newcomers are taken."""
-    return state.join_gate.look(state.media.gauges().get("loop_lag_seconds", 0.0))
+    return state.join_gate.look(state.media.observation.gauges().get("loop_lag_seconds", 0.0))
 
 
 def expel(state: State, session: "Session", reason: LeaveReason, now: float) -> None:

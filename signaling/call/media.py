@@ -49,7 +49,7 @@ def offer(state: State, session: "Session", request: Request, now: float) -> Out
     del now
     person = state.person(session)
     with _clients_mistake():
-        sdp = state.media.answer(person.id, cast(Offer, request.payload).sdp, _wishes(state, person))
+        sdp = state.media.connections.answer(person.id, cast(Offer, request.payload).sdp, _wishes(state, person))
     return Outgoing("answer", {"sdp": sdp})
 
 
@@ -62,7 +62,7 @@ def _wishes(state: State, person: Participant) -> OpusWishes:
 
 def live(state: State, room_id: str) -> list[tuple[Participant, Reading]]:
     """The participants of a room in the order in which they joined, and what each sends; hidden ones are left out."""
-    readings = {reading.participant: reading for reading in state.media.live(room_id)}
+    readings = {reading.participant: reading for reading in state.media.observation.live(room_id)}
     return [
         (person, readings[person.id])
         for person in state.rooms.find(room_id) or ()
@@ -80,7 +80,7 @@ def ice_candidate(state: State, session: "Session", request: Request, now: float
     candidate = cast(IceCandidate, request.payload).candidate
     if candidate:
         with _clients_mistake():
-            state.media.add_candidate(person.id, candidate)
+            state.media.connections.add_candidate(person.id, candidate)
     return OK
 
 

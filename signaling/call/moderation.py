@@ -96,7 +96,7 @@ def lift_expired(state: State, now: float) -> None:
     for participant_id, flag in state.timed_flags.take_due(now):
         person = state.rooms.participant(participant_id)
         if person is not None and person.change_flags(**{flag: False}):
-            state.media.set_flags(person.id, person.media_flags)
+            state.media.participants.set_flags(person.id, person.media_flags)
             action = "unmute" if flag == "mute" else "undeafen"
             state.audience.tell(person.id, Outgoing("moderated", {"action": action, "by": None, "reason": None}))
             announce_update(state, person, to_self=True)
@@ -128,7 +128,7 @@ def _set_flag(state: State, act: Act, target: Participant, now: float) -> None:
     flag, value = _FLAGS[act.action]
     state.timed_flags.set(target.id, flag, None if act.seconds is None else now + act.seconds)
     if target.change_flags(**{flag: value}):
-        state.media.set_flags(target.id, target.media_flags)
+        state.media.participants.set_flags(target.id, target.media_flags)
         announce_update(state, target, to_self=True)
 
 

@@ -97,5 +97,5 @@ def _enter(state: State, session: "Session", person: Participant, room: LiveRoom
     told = {"room": room.id, "call": room.call.view(), "participant": person.view(), "participants": room.views(person)}
     session.send(Outgoing("moved", told))
     state.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
-    state.media.move_participant(person.id, room.id, person.media_flags)
+    state.media.participants.move(person.id, room.id, person.media_flags)
     review(state, room, person)

@@ -29,23 +29,27 @@ from signaling.protocol.server_messages import Outgoing
 from signaling.protocol.session import Carrier, Session
 
 
-class MediaPort(Protocol):
-    """The part of `sfu.server.MediaServer` that a conversation uses. None of it waits."""
+class MediaParticipants(Protocol):
+    """The part of `sfu.participants.Participants` that a conversation uses."""
 
-    def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
-        """Somebody has come; an offer may follow."""
+    def add(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
+        """A participant joins; an offer may follow."""
 
-    def remove_participant(self, participant_id: str) -> None:
-        """Somebody has gone, and its endpoint with it. Does nothing for who is not there."""
+    def remove(self, participant_id: str) -> None:
+        """A participant leaves, and the peer connection ends. One who is in no room is passed over."""
 
-    def move_participant(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
-        """Somebody goes to another room, with the same peer connection."""
+    def move(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
+        """A participant goes to another room, with the same peer connection."""
 
     def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
         """Silence or unsilence, from the next packet on."""
 
     def press_keys(self, participant_id: str, keys: Keys) -> bool:
         """Send DTMF tones as this participant; False where too many wait already."""
+
+
+class MediaConnections(Protocol):
+    """The part of `sfu.connections.Connections` that a conversation uses."""
 
     def answer(self, participant_id: str, offer_sdp: str, opus: OpusWishes = USUAL) -> str:
         """The answer to a first offer, a changed one or an ICE restart; `opus` is asked of the client's encoder.
@@ -56,11 +60,34 @@ class MediaPort(Protocol):
     def add_candidate(self, participant_id: str, candidate: str) -> None:
         """One of the client's ICE candidates, for diagnosis. Raises sfu.errors.BadOffer."""
 
+
+class MediaObservation(Protocol):
+    """The part of `sfu.observation.Observation` that signaling uses."""
+
     def live(self, room_id: str) -> Sequence[Reading]:
         """Who is in a room, who speaks, and what each participant sends at this moment."""
 
     def gauges(self) -> dict[str, float]:
         """Readings, among them `loop_lag_seconds`."""
+
+    def counters(self) -> dict[str, int]:
+        """Cumulative counts."""
+
+
+class MediaPort(Protocol):
+    """The part of `sfu.server.MediaServer` that a conversation uses. None of it waits."""
+
+    @property
+    def participants(self) -> MediaParticipants:
+        """Who is in which room, and under which flags."""
+
+    @property
+    def connections(self) -> MediaConnections:
+        """Their peer connections."""
+
+    @property
+    def observation(self) -> MediaObservation:
+        """Readings and figures."""
 
 
 @dataclass(frozen=True, slots=True)

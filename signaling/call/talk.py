@@ -101,7 +101,7 @@ def set_own_flag(state: State, session: "Session", request: Request, now: float)
     person = state.person(session)
     if not person.change_flags(**_FLAGS[request.type]):
         return Outgoing("participant-updated", {"participant": person.view()})
-    state.media.set_flags(person.id, person.media_flags)
+    state.media.participants.set_flags(person.id, person.media_flags)
     return announce_update(state, person)
 
 
@@ -115,7 +115,7 @@ def press(state: State, session: "Session", request: Request, now: float) -> Out
     if not person.media_flags.may_speak:
         raise ClientMistake("muted")
     keys = Keys(payload.tones.upper(), payload.duration_ms / 1000, payload.gap_ms / 1000)
-    if not state.media.press_keys(person.id, keys):
+    if not state.media.participants.press_keys(person.id, keys):
         raise ClientMistake("rate_limited", "too many tones are waiting")
     return OK
 

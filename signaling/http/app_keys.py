@@ -47,9 +47,6 @@ class Media(MediaPort, Protocol):
     def set_advertised(self, addresses: Sequence[str]) -> None:
         """Name these addresses in answers from now on."""
 
-    def counters(self) -> dict[str, int]:
-        """Cumulative counts."""
-
 
 SETTINGS = web.AppKey("settings", Settings)
 MEDIA: web.AppKey[Media] = web.AppKey("media")

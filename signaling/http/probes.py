@@ -68,7 +68,7 @@ async def look(request: web.Request) -> Mapping[str, CheckState]:
     return request.app[READINESS].look(
         request.app[CLOCK].now(),
         media_addresses=len(media.addresses),
-        loop_lag=media.gauges().get("loop_lag_seconds", 0.0),
+        loop_lag=media.observation.gauges().get("loop_lag_seconds", 0.0),
         database=answers,
         free_bytes=free_bytes(request.app[SETTINGS].data_dir),
     )

@@ -85,7 +85,7 @@ async def test_foreign_handshake_records_change_nothing_at_any_moment(house, str
         for record in records:
             stranger.sendto(record, to)
 
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     ana = house.peer()
     disturb()
     await ana.negotiate(house.signal("ana"))
@@ -119,7 +119,7 @@ async def test_empty_tiny_and_huge_datagrams_change_nothing_at_any_moment(house,
             stranger.sendto(datagram, to)
             peer.socket.sendto(datagram, to)
 
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     ana = house.peer()
     disturb(ana)
     await ana.negotiate(house.signal("ana"))
@@ -174,7 +174,7 @@ async def test_a_response_is_never_larger_than_what_it_answers(house, stranger):
 
 
 def ours(house, name):
-    return house.server._connections[name]
+    return house.server.connections._connections[name]
 
 
 async def test_a_flood_of_checks_is_answered_a_hundred_times_a_second_at_most(house, stranger):
@@ -498,7 +498,7 @@ async def test_a_flood_of_replays_ends_nobody(house):
 
 async def test_a_flood_before_the_handshake_is_only_counted(house):
     ben = await house.join("ben")
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     ana = house.peer(habits=Habits(dtls=False))
     await ana.negotiate(house.signal("ana"))
     ana.check()
@@ -563,13 +563,14 @@ async def test_no_octets_raise_past_the_server(house):
 async def test_no_octets_over_the_wire_end_a_call(house, stranger):
     ana, ben = await conversation(house)
     chance = random.Random(7)
-    before = sum(count for name, count in house.server.counters().items() if name.startswith("dropped"))
+    before = sum(count for name, count in house.server.observation.counters().items() if name.startswith("dropped"))
     for number in range(150):
         data = bytes([number * 5 % 256]) + chance.randbytes(chance.randint(0, 400))
         stranger.sendto(data, ana.server)
         ana.put(data)
     await eventually(lambda: not pending(house))
-    assert sum(count for name, count in house.server.counters().items() if name.startswith("dropped")) > before
+    counters = house.server.observation.counters()
+    assert sum(count for name, count in counters.items() if name.startswith("dropped")) > before
     await still_fine(house, ana, ben)
 
 

@@ -17,7 +17,7 @@ async def pair(house, **options):
 
 
 def ours(house, name):
-    return house.server._connections[name]
+    return house.server.connections._connections[name]
 
 
 # -- ICE ------------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ async def test_nobody_takes_the_address_at_which_another_is_spoken_to(house):
     ana, ben = await pair(house)
     await talk(ana, ben, "1", [b"one"])
     eve = house.peer()
-    house.server.add_participant("hall", "eve", MuteFlags())
+    house.server.participants.add("hall", "eve", MuteFlags())
     await eve.negotiate(house.signal("eve"))
     own, eve.socket = eve.socket, ana.socket
     eve.check()
@@ -184,10 +184,10 @@ async def test_an_address_that_was_left_may_become_another_persons(house):
     ana.check()
     await ana.until(lambda: ana.responses > 1)
     cleo = house.peer()
-    house.server.add_participant("hall", "cleo", MuteFlags())
+    house.server.participants.add("hall", "cleo", MuteFlags())
     cleo.move(left).close()
     await cleo.connect(house.signal("cleo"))
-    house.server.remove_participant("ana")
+    house.server.participants.remove("ana")
     # What ana had bound is not undone under cleo's feet.
     await talk(cleo, ben, slot_of(house, "ben", "cleo"), [b"mine"])
     await talk(ben, cleo, slot_of(house, "cleo", "ben"), [b"yours"])
@@ -199,12 +199,12 @@ async def test_who_comes_back_to_an_address_that_another_had_meanwhile_is_heard(
     ana.check()
     await ana.until(lambda: ana.responses > 1)
     cleo = house.peer(habits=Habits(dtls=False))
-    house.server.add_participant("hall", "cleo", MuteFlags())
+    house.server.participants.add("hall", "cleo", MuteFlags())
     await cleo.negotiate(house.signal("cleo"))
     cleo.move(left).close()
     cleo.check()
     await cleo.until(lambda: cleo.responses == 1)
-    house.server.remove_participant("cleo")
+    house.server.participants.remove("cleo")
     left = cleo.move()
     ana.move(left).close()
     responses = ana.responses
@@ -232,7 +232,7 @@ async def test_thirty_seconds_without_a_check_end_it(house):
     assert ("media_gone", "ben", "consent_expired") not in house.observer.told
     ana.send(b"too late")
     await house.counted("dropped_unknown_address")
-    assert house.server.gauges() | {"loop_lag_seconds": 0} == {
+    assert house.server.observation.gauges() | {"loop_lag_seconds": 0} == {
         "rooms": 1,
         "participants": 2,
         "endpoints": 1,
@@ -389,8 +389,7 @@ async def test_the_dtls_roles_of_a_living_association_stay(house):
 async def test_slots_are_limited_by_setting(house):
     ana = await house.join("ana", Shape(lines=browser_lines(60)))
     assert sum(line.ssrc is not None for line in ana.answer.lines.values()) == 60
-    limited = type(house.server.settings)(port=0, bind=("127.0.0.1",), slots=3)
-    house.server.settings = limited
+    house.server.connections.most_slots = 3
     ben = await house.join("ben")
     assert sum(line.ssrc is not None for line in ben.answer.lines.values()) == 3
 
@@ -431,7 +430,7 @@ async def test_a_goodbye_ends_the_stream_and_a_new_ssrc_takes_its_place(house):
 async def test_who_leaves_says_goodbye_to_their_streams(house):
     ana, ben = await pair(house)
     await talk(ana, ben, "1", [b"one"])
-    house.server.remove_participant("ben")
+    house.server.participants.remove("ben")
     await ben.until(lambda: any(isinstance(packet, Goodbye) for packet in ben.reports))
     goodbye = next(packet for packet in ben.reports if isinstance(packet, Goodbye))
     assert ben.answer.lines["1"].ssrc in goodbye.ssrcs
@@ -449,7 +448,7 @@ async def test_the_mid_is_sent_until_the_receiver_knows_it(house):
 
 
 async def test_a_participant_without_media_is_muted_like_any_other(house):
-    house.server.add_participant("hall", "dan", MuteFlags())
-    house.server.set_flags("dan", MuteFlags(mute=True))
-    house.server.remove_participant("dan")
-    assert house.server.gauges()["rooms"] == 0
+    house.server.participants.add("hall", "dan", MuteFlags())
+    house.server.participants.set_flags("dan", MuteFlags(mute=True))
+    house.server.participants.remove("dan")
+    assert house.server.observation.gauges()["rooms"] == 0

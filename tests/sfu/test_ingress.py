@@ -14,7 +14,7 @@ from tests.support.house import eventually, hear_from, slot_of, talk
 
 
 def endpoint(house, name="ana"):
-    return house.server._connections[name].endpoint
+    return house.server.connections._connections[name].endpoint
 
 
 def stream(house, name="ana"):
@@ -61,7 +61,7 @@ async def test_what_is_known_of_a_packet_after_it_was_taken(house):
 
 
 async def test_srtp_before_the_keys_is_counted(house):
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     ana = house.peer(habits=Habits(dtls=False))
     await ana.negotiate(house.signal("ana"))
     ana.check()
@@ -95,7 +95,7 @@ async def test_the_first_packet_of_a_stream_is_heard(house):
 
 async def test_a_muted_participants_packets_are_counted_and_go_nowhere(house):
     ana, ben = await house.join("ana"), await house.join("ben")
-    house.server.set_flags("ana", MuteFlags(self_mute=True))
+    house.server.participants.set_flags("ana", MuteFlags(self_mute=True))
     ana.send(b"secret")
     await house.counted("packets_in")
     assert stream(house).handlers == ()
@@ -167,10 +167,10 @@ async def test_events_may_be_all_that_somebody_sends(house):
 )
 async def test_events_of_the_muted_and_the_held_go_nowhere(house, flags):
     ana, ben = await house.join("ana", WIDE), await house.join("ben", WIDE)
-    house.server.set_flags("ana", flags)
+    house.server.participants.set_flags("ana", flags)
     tone(ana)
     await house.counted("packets_in", 7)
-    house.server.set_flags("ana", MuteFlags())
+    house.server.participants.set_flags("ana", MuteFlags())
     await talk(ana, ben, slot_of(house, "ben", "ana"), [b"again"])
     assert hear_from(ben, slot_of(house, "ben", "ana")) == [b"again"]
     assert not [told for told in house.observer.told if told[0] == "tone"]

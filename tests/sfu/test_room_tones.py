@@ -307,7 +307,7 @@ async def test_the_packets_of_a_tone_one_by_one(house, rate):
     ana, ben = await house.join("ana", WIDE_OFFER), await house.join("ben", Shape(event_clock=rate))
     mid = slot_of(house, "ben", "ana")
     await talk(ana, ben, mid, [b"before"])
-    assert house.server.press_keys("ana", Keys("9", 0.1))
+    assert house.server.participants.press_keys("ana", Keys("9", 0.1))
     await house.told("tone", "ana", "9", 0.1)
     last = KeyPress(9, True, 10, 5 * rate // 50).payload()
     await ben.until(lambda: hear_from(ben, mid).count(last) == 3)
@@ -330,16 +330,16 @@ async def test_the_packets_of_a_tone_one_by_one(house, rate):
 
 async def test_who_has_no_peer_connection_presses_keys_too(house):
     ben = await house.join("ben", NARROW_OFFER)
-    house.server.add_participant("hall", "bot", MuteFlags())
-    assert house.server.press_keys("bot", Keys("1", 0.04))
+    house.server.participants.add("hall", "bot", MuteFlags())
+    assert house.server.participants.press_keys("bot", Keys("1", 0.04))
     mid = slot_of(house, "ben", "bot")
     await ben.until(lambda: hear_from(ben, mid).count(KeyPress(1, True, 10, 320).payload()) == 3)
     assert {payload[0] for payload in hear_from(ben, mid)} == {1}
     await house.told("tone", "bot", "1", 0.04)
-    house.server.remove_participant("bot")
-    await eventually(lambda: not len(house.server._tones))
+    house.server.participants.remove("bot")
+    await eventually(lambda: not len(house.server.participants._tones))
 
 
 async def test_nobody_presses_keys_who_is_not_here(house):
     with pytest.raises(UnknownParticipant):
-        house.server.press_keys("ghost", Keys("1"))
+        house.server.participants.press_keys("ghost", Keys("1"))

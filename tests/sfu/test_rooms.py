@@ -6,6 +6,7 @@ from random import Random
 import pytest
 
 from sfu.dtmf import SILENT_SECONDS, KeyPress, Keys
+from sfu.errors import UnknownParticipant
 from sfu.listener import ParticipantJoined, RoomClosed
 from sfu.room import LOSS_REVIEW_SECONDS, REVIEW_SECONDS
 from sfu.rooms import Rooms
@@ -14,6 +15,7 @@ from sfu.slot import Slot, SlotFormat
 from sfu.slot_table import REPORT_AGE
 from sfu.voice import HANGOVER
 from tests.sfu.test_listener import Broken, Meter
+from tests.support.clock import VirtualClock
 from tests.support.ears import LOUD, QUIET, Mouth, stream_of
 from tests.support.house import Recorder
 
@@ -24,41 +26,48 @@ def observer():
 
 
 @pytest.fixture
-def rooms(observer):
-    return Rooms(observer)
+def clock():
+    return VirtualClock()
 
 
-def test_a_room_is_made_once_and_closed_for_all_who_listen(rooms):
+@pytest.fixture
+def rooms(observer, clock):
+    return Rooms(observer, clock)
+
+
+def test_a_room_is_made_once_and_closed_for_all_who_listen(rooms, clock):
     room, meter = rooms.make("hall"), Meter()
     assert rooms.make("hall") is room
     assert (len(rooms), list(rooms)) == (1, [room])
-    rooms.attach("hall", meter, 1.0)
-    rooms.close(room, "empty", 2.0)
+    clock.advance_to(1.0)
+    rooms.attach("hall", meter)
+    clock.advance_to(2.0)
+    rooms.close(room, "empty")
     assert (len(rooms), meter.told) == (0, [(RoomClosed("empty"), 2.0)])
     assert rooms.make("hall") is not room
 
 
-def test_a_room_without_participants_lasts_as_long_as_something_is_attached(rooms):
+def test_a_room_without_participants_lasts_as_long_as_something_is_attached(rooms, clock):
     one, other = Meter(), Meter()
-    rooms.attach("hall", one, 1.0)
-    rooms.attach("hall", other, 1.0)
-    rooms.detach("hall", one, 2.0)
+    clock.advance_to(1.0)
+    rooms.attach("hall", one)
+    clock.advance_to(1.0)
+    rooms.attach("hall", other)
+    clock.advance_to(2.0)
+    rooms.detach("hall", one)
     assert len(rooms) == 1
     rooms.make("hall").add("ana", MuteFlags(), 3.0)
-    rooms.detach("hall", other, 4.0)
+    clock.advance_to(4.0)
+    rooms.detach("hall", other)
     assert len(rooms) == 1
     rooms.make("hall").remove("ana", 5.0)
-    rooms.attach("hall", one, 6.0)
-    rooms.detach("hall", one, 7.0)
-    rooms.detach("hall", one, 8.0)
+    clock.advance_to(6.0)
+    rooms.attach("hall", one)
+    clock.advance_to(7.0)
+    rooms.detach("hall", one)
+    clock.advance_to(8.0)
+    rooms.detach("hall", one)
     assert (len(rooms), one.told, other.told) == (0, [], [(ParticipantJoined("ana"), 3.0)])
-
-
-def test_who_is_in_a_room_is_read_at_any_time_and_of_a_room_that_is_not_there_nobody(rooms):
-    assert rooms.live("hall", 1.0) == []
-    rooms.make("hall").add("ana", MuteFlags(), 1.0)
-    assert [one.participant for one in rooms.live("hall", 2.0)] == ["ana"]
-    assert len(rooms) == 1
 
 
 def test_the_observer_is_told_of_slots_speakers_and_keys_once(rooms, observer):
@@ -81,12 +90,15 @@ def test_the_observer_is_told_of_slots_speakers_and_keys_once(rooms, observer):
     assert (observer.slots, len(observer.told)) == ({}, 1)
 
 
-def test_listeners_that_raise_are_counted(rooms):
-    rooms.attach("hall", Broken(ParticipantJoined), 0.0)
-    rooms.attach("cellar", Broken(RoomClosed), 0.0)
+def test_listeners_that_raise_are_counted(rooms, clock):
+    clock.advance_to(0.0)
+    rooms.attach("hall", Broken(ParticipantJoined))
+    clock.advance_to(0.0)
+    rooms.attach("cellar", Broken(RoomClosed))
     rooms.make("hall").add("ana", MuteFlags(), 1.0)
     rooms.tell_changed()
-    rooms.close(rooms.make("cellar"), "empty", 2.0)
+    clock.advance_to(2.0)
+    rooms.close(rooms.make("cellar"), "empty")
     assert rooms.listener_failures == 2
 
 
@@ -100,8 +112,8 @@ class Evening:
 
     def __init__(self):
         self.observer = SpeakerLog()
-        self.rooms = Rooms(self.observer)
-        self.now = 0.0
+        self.clock = VirtualClock()
+        self.rooms = Rooms(self.observer, self.clock)
         self.visits = 0
         self.mouths = {}
 
@@ -115,6 +127,10 @@ class Evening:
         self.rooms.tell_changed()
         return room
 
+    @property
+    def now(self):
+        return self.clock.now
+
     def say(self, name, level=LOUD):
         """One packet of this talker now, as in a batch of datagrams."""
         self.mouths[name].now = self.now
@@ -124,7 +140,7 @@ class Evening:
     def wait(self, seconds, said=lambda now: None):
         """Let time pass; `said` is called every 10 ms."""
         for step in range(round(seconds * 100)):
-            self.now = round(self.now + 0.01, 9)
+            self.clock.advance_to(round(self.now + 0.01, 9))
             said(self.now)
             if step % 5 == 4:
                 self.observer.now = self.now
@@ -238,6 +254,19 @@ def test_a_room_that_has_ended_is_visited_no_more():
     evening.say("ana")
     room.remove("ana", evening.now)
     evening.rooms.tell(room)
-    evening.rooms.close(room, "empty", evening.now)
+    evening.rooms.close(room, "empty")
     evening.wait(3.0)
     assert evening.visits == 0
+
+
+def test_a_participant_joins_one_room_and_leaves_it_and_the_last_one_ends_it(rooms):
+    hall = rooms.join("hall", "ana", MuteFlags())
+    assert (rooms.of("ana"), list(hall.participants)) == (hall, ["ana"])
+    assert rooms.join("hall", "ben", MuteFlags()) is hall
+    rooms.leave("ana")
+    assert (list(rooms.participants), len(rooms)) == (["ben"], 1)
+    rooms.leave("ben")
+    assert (len(rooms.participants), len(rooms)) == (0, 0)
+    for call in (rooms.of, rooms.leave):
+        with pytest.raises(UnknownParticipant):
+            call("ana")

@@ -1,18 +1,17 @@
 """The media server with real peers on loopback. What is heard is judged by its octets, not by counts."""
 
 import asyncio
-import random
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.peer import Habits
-from bench.peer_dtls import ALL_PROFILES, Identity
+from bench.peer_dtls import ALL_PROFILES
 from bench.peer_rtp import Fields
 from bench.peer_sdp import Line, Shape
 from sfu import dtls, server
-from sfu.errors import BadOffer, PortUnavailable, UnknownParticipant
+from sfu.errors import PortUnavailable
 from sfu.listener import ClockReported, ParticipantLeft, RoomClosed, StreamBegan, StreamEnded
 from sfu.opus import OpusWishes
 from sfu.rtcp import SenderReport
@@ -20,19 +19,9 @@ from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
 from tests.sfu.offers import read
-from tests.support.house import MediaHouse, Recorder, eventually, hear_from, media_house, slot_of, talk
+from tests.support.house import MediaHouse, Recorder, eventually, hear_from, joined, media_house, slot_of, talk, words
 
 WRONG = ":".join(["AB"] * 32)
-
-
-def words(name, count=30):
-    """Numbered payloads of the sizes that Opus has, no two alike."""
-    chance = random.Random(name)
-    return [f"{name}-{number}-".encode() + chance.randbytes(chance.randint(1, 160)) for number in range(count)]
-
-
-async def joined(house, *names, **options):
-    return [await house.join(name, **options) for name in names]
 
 
 # -- joining --------------------------------------------------------------------------------------------------------
@@ -99,10 +88,10 @@ async def test_a_client_without_extensions_takes_part(house):
 
 async def test_the_answer_asks_the_encoder_for_what_the_server_was_told_and_the_next_one_may_ask_for_more(house):
     # RFC 7587 section 6.1, RFC 8866 section 6.4.
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     offer = read("chromium_156")
     for wishes in (OpusWishes(), OpusWishes(bitrate=16_000, ptime=40, dtx=True), OpusWishes(128_000, fec=False)):
-        lines = house.server.answer("ana", offer, wishes).split("\r\n")
+        lines = house.server.connections.answer("ana", offer, wishes).split("\r\n")
         asked = {line for line in lines if line.startswith("a=fmtp:111 ")}
         assert asked == {f"a=fmtp:111 {wishes.fmtp()}"}
         assert {line for line in lines if line.startswith("a=ptime")} == set(wishes.ptime_lines())
@@ -177,176 +166,7 @@ async def test_the_tenth_person_is_heard_though_there_are_eight_slots(house):
     assert heard == [b"ninth %d" % number for number in range(20)]
 
 
-# -- what silences people -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("flags", [MuteFlags(self_mute=True), MuteFlags(mute=True), MuteFlags(suppressed=True)])
-async def test_a_mute_is_enforced_from_the_next_packet_on(house, flags):
-    ana, ben = await joined(house, "ana", "ben")
-    await talk(ana, ben, "1", [b"before"])
-    house.server.set_flags("ana", flags)
-    for _ in range(5):
-        ana.send(b"secret")
-    await house.counted("packets_in", 6)
-    house.server.set_flags("ana", MuteFlags())
-    await talk(ana, ben, "1", [b"after"])
-    assert hear_from(ben, "1") == [b"before", b"after"]
-    first, second = ben.heard["1"]
-    assert (second.sequence - first.sequence) & 0xFFFF == 1
-
-
-async def test_who_joins_muted_is_not_heard_until_the_mute_is_lifted(house):
-    ana, ben = await joined(house, "ana", "ben")
-    house.server.set_flags("ana", MuteFlags(mute=True))
-    ana.send(b"secret")
-    await house.counted("packets_in", 1)
-    house.server.set_flags("ana", MuteFlags())
-    await talk(ana, ben, "1", [b"open"])
-    assert hear_from(ben, "1") == [b"open"]
-
-
-@pytest.mark.parametrize("flags", [MuteFlags(self_deaf=True), MuteFlags(deaf=True)])
-async def test_the_deaf_hear_nobody_and_the_others_hear_all(house, flags):
-    ana, ben, cleo = await joined(house, "ana", "ben", "cleo")
-    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"one"])
-    house.server.set_flags("ben", flags)
-    await talk(ana, cleo, slot_of(house, "cleo", "ana"), [b"two"])
-    house.server.set_flags("ben", MuteFlags())
-    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"three"])
-    assert hear_from(ben, slot_of(house, "ben", "ana")) == [b"one", b"three"]
-    assert hear_from(cleo, slot_of(house, "cleo", "ana")) == [b"one", b"two", b"three"]
-
-
-# -- moving ---------------------------------------------------------------------------------------------------------
-
-
-async def test_who_is_moved_is_heard_in_the_other_room_only_over_the_same_connection(house):
-    ana, ben = await joined(house, "ana", "ben")
-    cleo = await house.join("cleo", room="attic")
-    await talk(ana, ben, slot_of(house, "ben", "ana"), [b"one"])
-    house.server.move_participant("ana", "attic", MuteFlags())
-    await talk(ana, cleo, slot_of(house, "cleo", "ana"), [b"two"])
-    await talk(cleo, ana, slot_of(house, "ana", "cleo"), [b"three"])
-    assert hear_from(ben, "1") == [b"one"]
-    assert hear_from(cleo, slot_of(house, "cleo", "ana")) == [b"two"]
-    assert "ana" not in house.observer.slots["ben"].values()
-    assert [told for told in house.observer.told if told[0] == "media_gone"] == []
-    assert {stat["type"] for stat in house.server.statistics("ana")} >= {"transport", "inbound-rtp"}
-
-
-async def test_the_slots_of_who_is_moved_go_on_without_a_gap(house):
-    """The SSRC, the sequence and the time of a slot are the connection's, not the room's."""
-    ana, ben = await joined(house, "ana", "ben")
-    cleo = await house.join("cleo", room="attic")
-    await talk(ben, ana, slot_of(house, "ana", "ben"), words("ben"))
-    house.server.move_participant("ana", "attic", MuteFlags())
-    assert slot_of(house, "ana", "cleo") == "1"
-    await talk(cleo, ana, "1", words("cleo"))
-    heard = ana.heard["1"]
-    assert [packet.payload for packet in heard] == words("ben") + words("cleo")
-    assert len({packet.ssrc for packet in heard}) == 1
-    first = heard[0].sequence
-    assert [(packet.sequence - first) % 65536 for packet in heard] == list(range(len(heard)))
-
-
-async def test_by_which_kind_of_candidate_a_client_is_reached(house):
-    # RFC 8445 section 7.3.1.3: what no candidate names is peer-reflexive.
-    for name, kind in (("ana", "srflx"), ("ben", None)):
-        peer = house.peer()
-        address, port = peer.socket.getsockname()
-        house.server.add_participant("hall", name, MuteFlags())
-        await peer.negotiate(house.signal(name))
-        if kind:
-            house.server.add_candidate(name, f"candidate:2 1 udp 1 {address} {port} typ {kind}")
-        await peer.connect(house.signal(name))
-        await house.told("media_connected", name)
-    assert house.observer.candidate_types == {"ana": "srflx", "ben": "prflx"}
-
-
-async def test_the_candidates_of_an_offer_are_known(house):
-    peer = house.peer()
-    address, port = peer.socket.getsockname()
-    house.server.add_participant("hall", "ana", MuteFlags())
-    await peer.connect(
-        lambda sdp: house.server.answer("ana", f"{sdp}a=candidate:1 1 udp 1 {address} {port} typ relay\r\n")
-    )
-    await house.told("media_connected", "ana")
-    assert house.observer.candidate_types["ana"] == "relay"
-
-
-async def test_a_candidate_without_a_connection_is_passed_over_and_a_bad_one_is_refused(house):
-    house.server.add_participant("hall", "ana", MuteFlags())
-    house.server.add_candidate("ana", "candidate:1 1 udp 1 192.0.2.1 9 typ host")
-    with pytest.raises(BadOffer):
-        house.server.add_candidate("ana", "candidate:1 1 udp 1 192.0.2.1 99999 typ host")
-    with pytest.raises(UnknownParticipant):
-        house.server.add_candidate("ben", "candidate:1 1 udp 1 192.0.2.1 9 typ host")
-
-
-async def test_who_has_no_connection_yet_is_moved_too_and_the_last_leaves_an_empty_room(house):
-    house.server.add_participant("hall", "ana", MuteFlags())
-    house.server.move_participant("ana", "attic", MuteFlags(mute=True))
-    assert (house.server.gauges()["rooms"], house.server.gauges()["participants"]) == (1, 1)
-    with pytest.raises(UnknownParticipant):
-        house.server.move_participant("nobody", "hall", MuteFlags())
-
-
 # -- leaving --------------------------------------------------------------------------------------------------------
-
-
-async def test_who_leaves_is_told_goodbye_and_their_slot_is_free(house):
-    ana, ben = await joined(house, "ana", "ben")
-    house.server.remove_participant("ana")
-    house.server.remove_participant("ana")
-    await ana.until(lambda: ana.dtls.state == "closed")
-    await eventually(lambda: "ana" not in house.observer.slots["ben"].values())
-    assert house.server.gauges()["participants"] == 1
-    assert ("media_gone", "ana", "closed_by_peer") not in house.observer.told
-    assert ben.dtls.state == "connected"
-
-
-async def test_a_client_that_says_close_notify_is_gone_and_may_come_back(house):
-    ana, ben = await joined(house, "ana", "ben")
-    ana.close()
-    await house.told("media_gone", "ana", "closed_by_peer")
-    again = house.peer(habits=Habits(identity=Identity()))
-    await again.connect(house.signal("ana"))
-    await talk(again, ben, "1", words("ana"))
-    assert hear_from(ben, "1") == words("ana")
-
-
-async def test_each_peer_connection_is_told_from_its_offer_to_its_end_with_its_octets(house):
-    ana, ben = await joined(house, "ana", "ben")
-    await talk(ana, ben, "1", words("ana"))
-    sent, received = next(
-        (entry["bytes_sent"], entry["bytes_received"])
-        for entry in house.server.statistics("ben")
-        if entry["type"] == "transport"
-    )
-    other = house.peer(habits=Habits(identity=Identity()))
-    await other.connect(house.signal("ben"))
-    other.close()
-    await house.told("media_gone", "ben", "closed_by_peer")
-    house.server.remove_participant("ana")
-    house.server.remove_participant("ben")
-    told = [(name, what) for name, what, _ in house.observer.connections]
-    assert told == [
-        ("ana", "began"),
-        ("ben", "began"),
-        ("ben", "replaced"),
-        ("ben", "began"),
-        ("ben", "closed_by_peer"),
-        ("ana", "left"),
-    ]
-    assert house.observer.connections[2][2] == (sent, received)
-    assert sent > 0
-    assert house.observer.connections[5][2][1] > 0
-
-
-async def test_a_changed_offer_begins_no_other_connection(house):
-    ana = await house.join("ana")
-    await ana.negotiate(house.signal("ana"))
-    assert [what for _, what, _ in house.observer.connections] == ["began"]
 
 
 async def test_media_that_arrives_and_ends_is_told(house, monkeypatch):
@@ -375,7 +195,7 @@ async def test_speakers_are_told_loudest_first(house):
 async def test_a_wrong_fingerprint_gets_close_notify_and_no_audio(house):
     ben = await house.join("ben")
     eve = house.peer(Shape(fingerprint=WRONG))
-    house.server.add_participant("hall", "eve", MuteFlags())
+    house.server.participants.add("hall", "eve", MuteFlags())
     with suppress(ConnectionError):  # it may have seen close_notify already
         await eve.connect(house.signal("eve"))
     await house.told("media_gone", "eve", "dtls_failed")
@@ -384,52 +204,25 @@ async def test_a_wrong_fingerprint_gets_close_notify_and_no_audio(house):
     await house.counted("packets_in", 1)
     assert not eve.heard
     assert ("media_connected", "eve") not in house.observer.told
-    assert house.server.gauges()["endpoints"] == 1
+    assert house.server.observation.gauges()["endpoints"] == 1
 
 
 async def test_a_client_that_never_shakes_hands_is_given_up(house, monkeypatch):
     monkeypatch.setattr(dtls, "HANDSHAKE_SECONDS", 0.05)
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     ana = house.peer(habits=Habits(dtls=False))
     await ana.negotiate(house.signal("ana"))
     ana.check()
     await house.told("media_gone", "ana", "dtls_timeout")
-    assert house.server.statistics("ana") == []
+    assert house.server.observation.statistics("ana") == []
 
 
 async def test_a_client_that_never_checks_is_given_up(house):
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     ana = house.peer()
     await ana.negotiate(house.signal("ana"))
     house.clock.skip(30)
     await house.told("media_gone", "ana", "consent_expired")
-
-
-async def test_nobody_answers_for_a_stranger(house):
-    ana = house.peer()
-    with pytest.raises(UnknownParticipant):
-        await ana.negotiate(house.signal("ana"))
-    with pytest.raises(UnknownParticipant):
-        house.server.set_flags("ana", MuteFlags())
-    assert house.server.statistics("ana") == []
-
-
-async def test_a_bad_offer_leaves_everything_as_it_was(house):
-    ana, ben = await joined(house, "ana", "ben")
-    for offer in ("", "v=0\r\n", "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n"):
-        with pytest.raises(BadOffer):
-            house.server.answer("ana", offer)
-    await talk(ana, ben, "1", words("ana"))
-    assert hear_from(ben, "1") == words("ana")
-
-
-async def test_a_new_endpoint_that_cannot_be_answered_leaves_the_old_one(house):
-    ana, ben = await joined(house, "ana", "ben")
-    other = house.peer(Shape(setup="holdconn"), Habits(identity=Identity()))
-    with pytest.raises(BadOffer):
-        await other.negotiate(house.signal("ana"))
-    await talk(ana, ben, "1", words("ana"))
-    assert hear_from(ben, "1") == words("ana")
 
 
 async def test_a_taken_port_is_said(house):
@@ -442,43 +235,10 @@ async def test_a_taken_port_is_said(house):
 # -- figures --------------------------------------------------------------------------------------------------------
 
 
-async def test_statistics_have_the_names_of_the_w3c(house):
-    ana, ben = await joined(house, "ana", "ben")
-    await talk(ana, ben, "1", words("ana"))
-    await eventually(lambda: ben.reports)
-    ben.report()
-    await eventually(lambda: any(entry["type"] == "remote-inbound-rtp" for entry in house.server.statistics("ben")))
-    by_type = {entry["type"]: entry for entry in house.server.statistics("ben")}
-    assert by_type["outbound-rtp"]["packets_sent"] == 30
-    assert by_type["outbound-rtp"]["mid"] == "1"
-    assert by_type["transport"]["dtls_state"] == "connected"
-    assert by_type["transport"]["srtp_cipher"] == "SRTP_AEAD_AES_256_GCM"
-    inbound = {entry["type"]: entry for entry in house.server.statistics("ana")}["inbound-rtp"]
-    assert (inbound["packets_received"], inbound["packets_lost"]) == (30, 0)
-    assert inbound["bytes_received"] == sum(map(len, words("ana")))
-
-
-async def test_counters_never_fall_and_gauges_tell_what_is(house):
-    ana, ben = await joined(house, "ana", "ben")
-    await talk(ana, ben, "1", words("ana"))
-    before = house.server.counters()
-    assert before["packets_in"] == 30
-    assert before["packets_out"] >= 30
-    gauges = house.server.gauges()
-    assert (gauges["rooms"], gauges["participants"], gauges["endpoints"]) == (1, 2, 2)
-    assert gauges["endpoints_connected"] == 2
-    assert gauges["loop_lag_seconds"] >= 0
-    house.server.remove_participant("ana")
-    house.server.remove_participant("ben")
-    after = house.server.counters()
-    assert all(after[name] >= count for name, count in before.items())
-    assert house.server.gauges()["rooms"] == house.server.gauges()["endpoints"] == 0
-
-
 async def test_advertised_addresses_go_into_answers(house):
     assert house.server.advertised == house.server.addresses == ("127.0.0.1",)
     house.server.set_advertised(["203.0.113.5", "127.0.0.1", "203.0.113.5"])
-    house.server.add_participant("hall", "ana", MuteFlags())
+    house.server.participants.add("hall", "ana", MuteFlags())
     answer = await house.peer().negotiate(house.signal("ana"))
     port = house.server.port
     assert answer.candidates == (("203.0.113.5", port), ("127.0.0.1", port))
@@ -507,10 +267,10 @@ async def test_close_leaves_no_task_and_no_descriptor(quiet_loop):
     async with media_house() as house:
         ana, ben, _cleo = await joined(house, "ana", "ben", "cleo")
         await talk(ana, ben, slot_of(house, "ben", "ana"), words("ana"))
-        house.server.add_participant("hall", "dan", MuteFlags())
+        house.server.participants.add("hall", "dan", MuteFlags())
         await house.peer(habits=Habits(dtls=False)).negotiate(house.signal("dan"))
         await house.server.close()
-        assert not house.server.gauges()["participants"]
+        assert not house.server.observation.gauges()["participants"]
         assert house.server.port == 0
     assert resources() == before
 
@@ -527,14 +287,15 @@ async def test_joining_and_leaving_leaves_nothing_behind(house):
     before = None
     for number in range(12):
         ana = await house.join(f"ana{number}")
-        house.server.remove_participant(f"ana{number}")
+        house.server.participants.remove(f"ana{number}")
         await ana.until(lambda ana=ana: ana.dtls.state == "closed")
         ana.close()
         if number == 2:
             before = resources()
     assert resources() == before
     media = house.server
-    assert not any((media._connections, media.switchboard.names, media._rooms, media._room_of, media._deadlines))
+    assert not any((media.connections, media.connections._deadlines, media.switchboard.names))
+    assert not any((media.rooms, media.rooms.participants))
     assert not any(media.switchboard.peers)
 
 
@@ -543,7 +304,7 @@ async def test_deadlines_that_are_no_longer_true_do_nothing(house):
     for _ in range(3):
         ana.check()
         house.clock.skip(1)
-    house.server.remove_participant("ana")
+    house.server.participants.remove("ana")
     house.clock.skip(20)
     ben.check()
     await ben.until(lambda: ben.responses >= 2)
@@ -580,8 +341,8 @@ class Ledger:
 
 async def test_a_recorder_that_attaches_before_anybody_joins_misses_nothing(house):
     ledger = Ledger()
-    house.server.attach("hall", ledger)
-    assert house.server.live("hall") == []
+    house.server.rooms.attach("hall", ledger)
+    assert house.server.observation.live("hall") == []
     ana, ben = await joined(house, "ana", "ben")
     await talk(ana, ben, "1", words("ana"))
     assert ledger.payloads == words("ana")
@@ -590,45 +351,45 @@ async def test_a_recorder_that_attaches_before_anybody_joins_misses_nothing(hous
     (began,) = [event.stream for event in ledger.events if isinstance(event, StreamBegan)]
     assert (began.participant, began.payload_type, began.clock_rate) == ("ana", 111, 48_000)
     assert ClockReported(began, 7 << 32, 4800) in ledger.events
-    assert [one.participant for one in house.server.live("hall")] == ["ana", "ben"]
+    assert [one.participant for one in house.server.observation.live("hall")] == ["ana", "ben"]
     for name in ("ana", "ben"):
-        house.server.remove_participant(name)
+        house.server.participants.remove(name)
     assert ledger.events[-4:] == [
         StreamEnded(began),
         ParticipantLeft("ana"),
         ParticipantLeft("ben"),
         RoomClosed("empty"),
     ]
-    assert house.server.gauges()["rooms"] == 0
+    assert house.server.observation.gauges()["rooms"] == 0
 
 
 async def test_a_listener_that_raises_is_detached_and_counted_and_the_batch_goes_on(house, caplog):
     broken, ledger = Ledger(raise_at=words("ana")[3]), Ledger()
     ana, ben = await joined(house, "ana", "ben")
-    house.server.attach("hall", broken)
-    house.server.attach("hall", ledger)
+    house.server.rooms.attach("hall", broken)
+    house.server.rooms.attach("hall", ledger)
     await talk(ana, ben, "1", words("ana"))
     assert hear_from(ben, "1") == ledger.payloads == words("ana")
     assert broken.payloads == words("ana")[:3]
     assert house.count("listener_failures") == 1
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    house.server.detach("hall", broken)
+    house.server.rooms.detach("hall", broken)
 
 
 async def test_a_room_that_was_made_for_a_listener_ends_with_its_last_one(house):
     one, other = Ledger(), Ledger()
-    house.server.attach("hall", one)
-    house.server.attach("hall", other)
-    house.server.detach("hall", one)
-    assert house.server.gauges()["rooms"] == 1
-    house.server.detach("hall", other)
-    assert house.server.gauges()["rooms"] == 0
-    house.server.detach("hall", other)
+    house.server.rooms.attach("hall", one)
+    house.server.rooms.attach("hall", other)
+    house.server.rooms.detach("hall", one)
+    assert house.server.observation.gauges()["rooms"] == 1
+    house.server.rooms.detach("hall", other)
+    assert house.server.observation.gauges()["rooms"] == 0
+    house.server.rooms.detach("hall", other)
     assert one.events == other.events == []
 
 
 async def test_a_server_that_ends_tells_the_listeners_of_empty_rooms_too(house):
     ledger = Ledger()
-    house.server.attach("hall", ledger)
+    house.server.rooms.attach("hall", ledger)
     await house.server.close()
     assert ledger.events == [RoomClosed("shutdown")]

@@ -27,7 +27,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class FakeMedia:
-    """The surface of the media server; remembers what it was asked."""
+    """The surface of the media server, all its parts in one; remembers what it was asked."""
 
     def __init__(self) -> None:
         self.people: dict[str, MuteFlags] = {}
@@ -39,17 +39,18 @@ class FakeMedia:
         self.candidates: list[tuple[str, Candidate]] = []
         self.lag = 0.0
         self.fault: Exception | None = None
+        self.participants = self.connections = self.observation = self
 
-    def add_participant(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
+    def add(self, room_id: str, participant_id: str, flags: MuteFlags) -> None:
         if self.fault:
             raise self.fault
         self.people[participant_id] = flags
 
-    def remove_participant(self, participant_id: str) -> None:
+    def remove(self, participant_id: str) -> None:
         self.people.pop(participant_id, None)
         self.removed.append(participant_id)
 
-    def move_participant(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
+    def move(self, participant_id: str, room_id: str, flags: MuteFlags) -> None:
         self.moved.append((participant_id, room_id))
         self.people[participant_id] = flags
 
@@ -76,6 +77,9 @@ class FakeMedia:
 
     def gauges(self) -> dict[str, float]:
         return {"loop_lag_seconds": self.lag}
+
+    def counters(self) -> dict[str, int]:
+        return {}
 
 
 class FakeCarrier:

@@ -1,10 +1,12 @@
 """A real media server on loopback with recorded observations, and the peers that join it."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from bench.peer import Habits, Peer
 from bench.peer_sdp import Shape
@@ -96,12 +98,11 @@ class MediaHouse:
     def __init__(self, bind: tuple[str, ...] = ("127.0.0.1",)) -> None:
         self.observer = Recorder()
         self.clock = SkippingClock()
-        self.server = MediaServer(MediaSettings(port=0, bind=bind), self.observer)
-        self.server.now = self.clock
+        self.server = MediaServer(MediaSettings(port=0, bind=bind), self.observer, self.clock)
         self.peers: list[Peer] = []
 
     def signal(self, name: str) -> Callable[[str], str]:
-        return partial(self.server.answer, name)
+        return partial(self.server.connections.answer, name)
 
     def peer(self, shape: Shape | None = None, habits: Habits | None = None) -> Peer:
         """A peer that has not joined."""
@@ -114,7 +115,7 @@ class MediaHouse:
     ) -> Peer:
         """A peer that is connected."""
         peer = self.peer(shape, habits)
-        self.server.add_participant(room, name, MuteFlags())
+        self.server.participants.add(room, name, MuteFlags())
         await peer.connect(self.signal(name))
         await self.told("media_connected", name)
         return peer
@@ -128,7 +129,7 @@ class MediaHouse:
         await eventually(lambda: self.count(name) >= least)
 
     def count(self, name: str) -> int:
-        return self.server.counters().get(name, 0)
+        return self.server.observation.counters().get(name, 0)
 
 
 @asynccontextmanager
@@ -142,6 +143,17 @@ async def media_house(bind: tuple[str, ...] = ("127.0.0.1",)) -> AsyncIterator[M
         for peer in house.peers:
             peer.close()
         await house.server.close()
+
+
+def words(name: str, count: int = 30) -> list[bytes]:
+    """Numbered payloads of the sizes that Opus has, no two alike."""
+    chance = random.Random(name)
+    return [f"{name}-{number}-".encode() + chance.randbytes(chance.randint(1, 160)) for number in range(count)]
+
+
+async def joined(house: MediaHouse, *names: str, **options: Any) -> list[Peer]:
+    """One connected peer for each name."""
+    return [await house.join(name, **options) for name in names]
 
 
 def hear_from(peer: Peer, mid: str) -> list[bytes]:

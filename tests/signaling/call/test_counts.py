@@ -53,7 +53,7 @@ class BadDay(FakeMedia):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in ("add_participant", "remove_participant", "set_flags", "move_participant") or not self.failing:
+        if name not in ("add", "remove", "set_flags", "move") or not self.failing:
             return found
 
         def fails(*arguments: Any) -> None:

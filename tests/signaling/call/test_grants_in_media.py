@@ -113,7 +113,7 @@ async def test_a_ban_ends_the_call_for_them() -> None:
         boss = room.server.enter("boss", room_admin=True)
         await room.said_and_heard(b"ana 1", "ana", "ben")
         room.server.say(boss, "moderate", {"action": "ban", "target": pid(room.lines["ana"])})
-        assert room.media.server.gauges()["endpoints"] == 2
+        assert room.media.server.observation.gauges()["endpoints"] == 2
         room.peers["ana"].send(b"ana banned")
         await room.said_and_heard(b"cat 1", "cat", "ben")
         assert b"ana banned" not in room.heard("ben")

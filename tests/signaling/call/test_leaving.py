@@ -231,14 +231,14 @@ def test_a_call_that_is_over_keeps_nobody_whatever_goes_wrong_with_one(
     people = [pid(line) for line in server.people("ana", "ben", "cem")]
     room = server.conversation.rooms.find("lobby")
     assert room is not None
-    remove = server.media.remove_participant
+    remove = server.media.remove
 
     def fails_once(participant_id: str) -> None:
         remove(participant_id)
         if participant_id == people[0]:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(server.media, "remove_participant", fails_once)
+    monkeypatch.setattr(server.media, "remove", fails_once)
     room.policy = RoomPolicy(version=1, scheduled_end=START)
     with pytest.raises(ZeroDivisionError):
         end(server)

@@ -5,24 +5,31 @@ from unittest.mock import Mock, call
 import pytest
 from structlog.testing import capture_logs
 
+from sfu.connections import Connections
+from sfu.observation import Observation
 from sfu.observer import SlotAssignment, Speaker
+from sfu.participants import Participants
 from sfu.sdp import parse_candidate
-from sfu.server import MediaServer
 from signaling.call import media
 from signaling.call.chronicle import LoggedChronicle
 from signaling.call.media import PRESETS, MediaWatch, audio_view
 from signaling.call.rooms import RoomPolicy
-from signaling.call.state import MediaPort, Records
+from signaling.call.state import MediaConnections, MediaObservation, MediaParticipants, Records
 from signaling.storage.words import QualityPreset
 from tests.signaling.fakes import FakeMedia, FakeServer, pid
 
-ASKED = [name for name in vars(MediaPort) if not name.startswith("_")]
+PARTS = {
+    MediaParticipants: Participants,
+    MediaConnections: Connections,
+    MediaObservation: Observation,
+}
+ASKED = [(port, name) for port in PARTS for name in vars(port) if not name.startswith("_")]
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_the_media_server_and_its_stand_in_have_what_is_asked_of_them(name: str) -> None:
-    asked = list(signature(getattr(MediaPort, name)).parameters)
-    for server in (MediaServer, FakeMedia):
+@pytest.mark.parametrize(("port", "name"), ASKED)
+def test_the_media_server_and_its_stand_in_have_what_is_asked_of_them(port: type, name: str) -> None:
+    asked = list(signature(getattr(port, name)).parameters)
+    for server in (PARTS[port], FakeMedia):
         assert list(signature(getattr(server, name)).parameters) == asked
 
 
