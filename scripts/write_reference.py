@@ -28,4 +28,4 @@ if __name__ == "__main__":
     put(docs / "metrics.md", metrics.reference())
     put(docs / "permissions.md", permissions.reference())
     put(docs / "modules.md", index())
-    (docs / "openapi.json").write_text(openapi.as_text(), encoding="utf-8")
+    openapi.PATH.write_text(openapi.as_text(), encoding="utf-8")

@@ -41,12 +41,14 @@ from signaling.http.problems import problems
 from signaling.http.routes import KEPT_ANSWERS, add_routes
 from signaling.identity.jwks_source import JwksKeeper
 from signaling.identity.passwords import Passwords
+from signaling.models import unbuilt
 from signaling.operating.listening import bind_http, close_all, media_refusal
 from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
 from signaling.operating.readiness import Readiness, Watchers
 from signaling.operating.tls import CertificateWatcher, make_context
 from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.protocol.client_messages import ClientPayload
 from signaling.settings.parts import call_settings, database_settings
 from signaling.settings.settings import Settings
 from signaling.storage import webhooks
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 256 * 1024
 _PUBLIC_ADDRESS_RETRY = 30.0
+_BETWEEN_MODELS = 0.01
+"""Seconds that belong to calls and requests between two models that are built."""
 
 _log = structlog.get_logger("signaling.app")
 MediaFactory = Callable[[Settings, "MediaObserver"], Media]
@@ -105,7 +109,7 @@ def build_app(
     app.on_response_prepare.append(security_headers(settings))
     app.on_shutdown.append(_drain)
     app.cleanup_ctx.extend([_database, _keeping, _passwords, _media, _gateway])
-    app.cleanup_ctx.extend([_public_address, _webhooks, _room_keeper])
+    app.cleanup_ctx.extend([_public_address, _webhooks, _room_keeper, _models])
     _add_key_set(app, keeper)
     _add_tls(app)
     return app
@@ -176,7 +180,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _add_routes(app: web.Application) -> None:
-    app[OPENAPI] = openapi.as_text().encode()
+    app[OPENAPI] = openapi.PATH.read_bytes()
     add_routes(app, openapi.all_routes(dev=app[SETTINGS].dev))
     app.router.add_get("/ws", app[GATEWAY].handle)
     http_files.add_files(app, http_files.read_files())
@@ -314,6 +318,19 @@ async def _room_keeper(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(keeper.run(), name="room-keeper")
     yield
     await _end(task)
+
+
+async def _models(app: web.Application) -> AsyncIterator[None]:
+    """Build the models that the start has left unbuilt, one after the other beside the running server."""
+    task = asyncio.create_task(_build_models(), name="models")
+    yield
+    await _end(task)
+
+
+async def _build_models() -> None:
+    for model in list(unbuilt(ClientPayload)) + list(unbuilt()):
+        await asyncio.sleep(_BETWEEN_MODELS)
+        model.model_rebuild()
 
 
 async def _key_set(app: web.Application) -> AsyncIterator[None]:

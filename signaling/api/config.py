@@ -4,7 +4,7 @@ import secrets
 from typing import Literal, Self
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from signaling.http.app_keys import CLOCK, OPENAPI, SETTINGS, TOKENS
 from signaling.http.headers import client_of_request, is_own_page
@@ -13,25 +13,24 @@ from signaling.http.problems import read_body, refuse
 from signaling.http.routes import Route, json_answer
 from signaling.identity.grants import Grants
 from signaling.identity.names import clean_name
+from signaling.models import Model
 from signaling.version import VERSION
 
 _DEV_OPERATOR = "dev-operator"
 """One name, so that a trail reads as one person's."""
 
 
-class Config(BaseModel):
+class Config(Model):
     """What a page needs before it authenticates."""
 
-    model_config = ConfigDict(extra="forbid")
     dev: bool = Field(description="Whether the page may request a token from POST /dev/token.")
     version: str
     slots: int = Field(description="Maximum number of voices that a participant hears at once.")
 
 
-class DevTokenRequest(BaseModel):
+class DevTokenRequest(Model):
     """A request for a development token: for a participant of a room, or for an operator."""
 
-    model_config = ConfigDict(extra="forbid")
     name: str = Field("", max_length=256, description="The name shown to other participants.")
     room: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The room to join; not needed for an operator."
@@ -47,10 +46,9 @@ class DevTokenRequest(BaseModel):
         return self
 
 
-class DevToken(BaseModel):
+class DevToken(Model):
     """A token, and the WebSocket to use it on."""
 
-    model_config = ConfigDict(extra="forbid")
     token: str
     url: str
 

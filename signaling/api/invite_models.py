@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from signaling.api.token_models import IssuedToken
 from signaling.errors import ClientMistake
 from signaling.identity.issuing import TokenOrder, link_to
 from signaling.identity.names import LONGEST_IDENTITY, check_identity
+from signaling.models import Model
 from signaling.storage.invites import LIFETIME, MOST_USES, Invite, InviteOrder
 from signaling.storage.words import RoomRole
 
@@ -16,10 +17,10 @@ LONGEST = 30 * 86_400
 State = Literal["open", "used_up", "expired", "rejected", "revoked"]
 
 
-class InviteRequest(BaseModel):
+class InviteRequest(Model):
     """A request for an invite."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     role: RoomRole = "member"
     invitee: str | None = Field(
@@ -52,10 +53,8 @@ class InviteRequest(BaseModel):
         )
 
 
-class InviteView(BaseModel):
+class InviteView(Model):
     """An invite without its token."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     room_id: str
@@ -97,18 +96,17 @@ class NewInvite(InviteView):
         return cls(**view.model_dump(), token=token, link=link_to(page, token))
 
 
-class InvitePage(BaseModel):
+class InvitePage(Model):
     """The invites of a room, newest first, in any state."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[InviteView]
     next_cursor: str | None
 
 
-class InviteToken(BaseModel):
+class InviteToken(Model):
     """The token of an invite: in the body, never in a URL."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
     token: str = Field(min_length=1, max_length=256, description="The part of the link after `#invite=`.")
 
 
@@ -122,10 +120,9 @@ class InviteAcceptance(InviteToken):
     )
 
 
-class InvitePreview(BaseModel):
+class InvitePreview(Model):
     """The content of an invite. A preview does not count as a use."""
 
-    model_config = ConfigDict(extra="forbid")
     room: str
     room_name: str
     role: RoomRole
@@ -145,10 +142,9 @@ class AcceptedInvite(IssuedToken):
         return cls(**issued.model_dump(), room_name=room_name, guest=guest)
 
 
-class RejectedInvite(BaseModel):
+class RejectedInvite(Model):
     """The declined invite."""
 
-    model_config = ConfigDict(extra="forbid")
     room: str
     ended: bool = Field(description="Whether the invite has ended: only if it names this invitee.")
 

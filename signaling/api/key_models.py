@@ -3,20 +3,21 @@
 from datetime import datetime, timedelta
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from signaling.errors import ClientMistake
 from signaling.identity.names import ROOM_ID, clean_title
 from signaling.identity.permissions import known_scope
+from signaling.models import Model
 from signaling.storage.api_keys import ApiKey, KeyOrder
 
 LONGEST_TTL = 10 * 366 * 86_400
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(Model):
     """A request for an API key."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     name: str = Field(description="Display name: 1 to 64 characters.")
     scopes: list[str] = Field(
@@ -62,10 +63,8 @@ class KeyRequest(BaseModel):
         )
 
 
-class KeyView(BaseModel):
+class KeyView(Model):
     """A key without its secret."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     prefix: str = Field(description="The public part: the key is parley_(prefix)_(secret).")
@@ -103,9 +102,8 @@ class NewKey(KeyView):
         return cls(**KeyView.of(made).model_dump(), key=text)
 
 
-class KeyList(BaseModel):
+class KeyList(Model):
     """All keys, newest first, including revoked ones."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[KeyView]
     next_cursor: str | None = Field(None, description="Always null: the list has one page.")

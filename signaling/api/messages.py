@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from signaling.api.people_models import PageQuery
 from signaling.http import bearer
@@ -12,6 +12,7 @@ from signaling.http.app_keys import DATABASE
 from signaling.http.bearer import enter
 from signaling.http.problems import read_query
 from signaling.http.routes import Route, json_answer
+from signaling.models import Model
 from signaling.storage import messages
 from signaling.storage.messages import Message
 from signaling.storage.pages import PageRequest
@@ -23,10 +24,8 @@ class MessageQuery(PageQuery):
     topic: str | None = Field(None, min_length=1, max_length=64)
 
 
-class MessageView(BaseModel):
+class MessageView(Model):
     """One message; `id` is that of the signaling message. `sender` and `recipient` are identities."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     call_id: str | None
@@ -42,10 +41,9 @@ class MessageView(BaseModel):
         return cls(**{name: getattr(message, name) for name in cls.model_fields})
 
 
-class MessagesPage(BaseModel):
+class MessagesPage(Model):
     """Messages, newest first; `next_cursor` is null on the last page."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[MessageView]
     next_cursor: str | None
 

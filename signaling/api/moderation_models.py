@@ -3,22 +3,23 @@
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from signaling.api.people_models import PageQuery, TimeQuery
 from signaling.errors import ClientMistake
 from signaling.identity import deny_list
 from signaling.identity.names import LONGEST_IDENTITY, check_identity
+from signaling.models import Model
 from signaling.protocol.client_messages import LONGEST_DURATION, Moderate, ModerateAction, Reason
 from signaling.storage.bans import Ban
 from signaling.storage.moderation import ModerationEvent, ModerationFilter
 from signaling.storage.words import ActorRole
 
 
-class ModerationOrder(BaseModel):
+class ModerationOrder(Model):
     """One moderation action: as the message `moderate`, but also by identity."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     action: ModerateAction
     target: str | None = Field(None, min_length=1, max_length=64, description="The id of a participant.")
@@ -52,18 +53,17 @@ class ModerationOrder(BaseModel):
             raise ClientMistake("bad_message", error.errors(include_url=False, include_input=False)[0]["msg"]) from None
 
 
-class ModerationDone(BaseModel):
+class ModerationDone(Model):
     """The completed action and its target."""
 
-    model_config = ConfigDict(extra="forbid")
     action: ModerateAction
     identity: str
 
 
-class BanOrder(BaseModel):
+class BanOrder(Model):
     """A ban of an identity, which may be absent."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     identity: str
     duration: int | None = Field(
@@ -80,10 +80,8 @@ class BanOrder(BaseModel):
             raise ValueError(mistake.message) from None
 
 
-class BanView(BaseModel):
+class BanView(Model):
     """A ban, from a room or (`room_id` null) from the whole server."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     room_id: str | None
@@ -118,10 +116,9 @@ class BanView(BaseModel):
         )
 
 
-class BanPage(BaseModel):
+class BanPage(Model):
     """Bans, newest first."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[BanView]
     next_cursor: str | None
 
@@ -144,10 +141,8 @@ class AuditQuery(TimeQuery):
         return ModerationFilter(room_id, self.target, self.actor, self.action, self.since, self.until)
 
 
-class AuditView(BaseModel):
+class AuditView(Model):
     """One moderation action."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     action: str
@@ -169,9 +164,8 @@ class AuditView(BaseModel):
         return cls(**{name: getattr(event, name) for name in cls.model_fields})
 
 
-class AuditPage(BaseModel):
+class AuditPage(Model):
     """Moderation actions, newest first."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[AuditView]
     next_cursor: str | None

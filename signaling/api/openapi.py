@@ -1,13 +1,17 @@
-"""The OpenAPI 3.1 document, generated from the same routes as the router."""
+"""The OpenAPI 3.1 document, generated from the same routes as the router.
+
+`scripts/write_reference.py` writes it to `PATH`, and a test compares. A server serves the file: to generate the
+document it would have to build the schema of each model at every start.
+"""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from signaling.api import config as http_api
 from signaling.api import invites as invites_api
@@ -29,6 +33,10 @@ from signaling.http.routes import Route
 from signaling.protocol.plain_http import SESSION_HEADER
 from signaling.version import VERSION
 
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaMode
+
+PATH = Path(__file__).parents[1] / "schema" / "openapi.json"
 _REFERENCE = "#/components/schemas/{model}"
 MATCH, NEEDS_MATCH = "If-Match", "precondition_required"
 """The header that names a version, and the error of a route that wants it."""
@@ -67,6 +75,8 @@ def all_routes(*, dev: bool = True) -> tuple[Route, ...]:
 
 def document(endpoints: Iterable[Route] | None = None) -> dict[str, Any]:
     """The document as JSON values."""
+    from pydantic.json_schema import models_json_schema  # noqa: PLC0415 - a server does without it
+
     rows = tuple(endpoints) if endpoints is not None else all_routes()
     _, schemas = models_json_schema(list(_models(rows).items()), ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -87,12 +97,12 @@ def document(endpoints: Iterable[Route] | None = None) -> dict[str, Any]:
 
 
 def as_text(endpoints: Iterable[Route] | None = None) -> str:
-    """The document as it is committed and served."""
+    """The document as it is committed."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(document(endpoints), option=options).decode()
 
 
-def _models(rows: Iterable[Route]) -> dict[type[BaseModel], JsonSchemaMode]:
+def _models(rows: Iterable[Route]) -> "dict[type[BaseModel], JsonSchemaMode]":
     found: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
     for row in rows:
         for answer in row.answers.values():

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from sfu.offer import CandidateType
 from sfu.probe import Reading
 from signaling.call.rooms import LiveRoom, Participant
+from signaling.models import Model
 from signaling.protocol.server_messages import LeaveReason
 from signaling.storage.calls import Call, PeopleFilter, Presence
 from signaling.storage.media_sessions import MediaSession, Transport
@@ -16,10 +17,10 @@ from signaling.storage.pages import Place, decode_cursor, encode_cursor
 from signaling.storage.words import CallEnd, CallState, MediaState, PersonRole
 
 
-class PageQuery(BaseModel):
+class PageQuery(Model):
     """Which page."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, description="The `next_cursor` of the previous page.")
@@ -55,10 +56,8 @@ class HistoryQuery(TimeQuery):
         return PeopleFilter(room_id, self.call, self.identity, self.since, self.until)
 
 
-class ParticipantNow(BaseModel):
+class ParticipantNow(Model):
     """A participant who is in the room."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     identity: str
@@ -74,10 +73,9 @@ class ParticipantNow(BaseModel):
     joined_at: datetime
 
 
-class ParticipantsPage(BaseModel):
+class ParticipantsPage(Model):
     """The participants in the room, in the order of their joins, without hidden ones."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[ParticipantNow]
     next_cursor: str | None
 
@@ -99,10 +97,8 @@ class ParticipantsPage(BaseModel):
         )
 
 
-class LiveParticipant(BaseModel):
+class LiveParticipant(Model):
     """What one participant sends at this moment."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     identity: str
@@ -117,10 +113,8 @@ class LiveParticipant(BaseModel):
     )
 
 
-class LiveView(BaseModel):
+class LiveView(Model):
     """A room at this moment: its participants in the order in which they joined; hidden ones are not listed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     participants: list[LiveParticipant]
 
@@ -143,10 +137,8 @@ class LiveView(BaseModel):
         )
 
 
-class PresenceView(BaseModel):
+class PresenceView(Model):
     """One participant of a call; `left_at` is null while they are in it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     call_id: str
@@ -167,18 +159,15 @@ class PresenceView(BaseModel):
         return cls(**(fields if full else fields | {"address": None, "user_agent": None}))
 
 
-class HistoryPage(BaseModel):
+class HistoryPage(Model):
     """Past and present participants, newest first."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[PresenceView]
     next_cursor: str | None
 
 
-class MediaSessionView(BaseModel):
+class MediaSessionView(Model):
     """One peer connection: when it began, connected and ended, why, and its bytes in each direction."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     participant_id: str
@@ -202,18 +191,15 @@ class MediaSessionView(BaseModel):
         return cls(**(fields if full else fields | {"user_agent": None}))
 
 
-class MediaSessionsPage(BaseModel):
+class MediaSessionsPage(Model):
     """The peer connections of one participant, oldest first; the newest 200 if there are more."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[MediaSessionView]
     next_cursor: None = None
 
 
-class CallView(BaseModel):
+class CallView(Model):
     """One call in a room: from its first participant to its last."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     room_id: str
@@ -228,9 +214,8 @@ class CallView(BaseModel):
         return cls(**{name: getattr(call, name) for name in cls.model_fields})
 
 
-class CallsPage(BaseModel):
+class CallsPage(Model):
     """Calls, newest first."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[CallView]
     next_cursor: str | None

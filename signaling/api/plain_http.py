@@ -10,7 +10,7 @@ import weakref
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from signaling.call.sessions import check_failed_secrets
 from signaling.carriers.http_carrier import (
@@ -32,6 +32,7 @@ from signaling.http.headers import client_address
 from signaling.http.problems import read_json_text, refuse
 from signaling.http.routes import Route
 from signaling.identity.names import clean_user_agent
+from signaling.models import Model
 from signaling.protocol.client_messages import CLIENT_MESSAGES
 from signaling.protocol.envelope import MOST_BYTES
 from signaling.protocol.plain_http import (
@@ -50,20 +51,18 @@ from signaling.protocol.plain_http import (
 from signaling.protocol.server_messages import SERVER_MESSAGES, Joined, Welcome
 
 
-class JoinBody(BaseModel):
+class JoinBody(Model):
     """The payload of `join`; the path names the room."""
 
-    model_config = ConfigDict(extra="forbid")
     display_name: str = Field("", max_length=512)
     capabilities: dict[str, JsonValue] = Field(default_factory=dict, max_length=32)
     password: str | None = Field(None, max_length=1024)
     invite: str | None = Field(None, max_length=256)
 
 
-class JoinAnswer(BaseModel):
+class JoinAnswer(Model):
     """A session with its secret, and the payloads of `welcome` and `joined`."""
 
-    model_config = ConfigDict(extra="forbid")
     session: str
     secret: str
     seq: int = Field(description="The `seq` of the last message in this answer, for Last-Event-ID.")
@@ -71,19 +70,17 @@ class JoinAnswer(BaseModel):
     joined: Joined
 
 
-class MessageBody(BaseModel):
+class MessageBody(Model):
     """A message of the protocol; the payloads are in signaling/schema/parley.v1.json."""
 
-    model_config = ConfigDict(extra="forbid")
     type: str = Field(json_schema_extra={"enum": list(CLIENT_MESSAGES)})
     id: str | int | None = Field(None, description="The answer repeats it. Default: 0.")
     payload: dict[str, Any] = Field(default_factory=dict)
 
 
-class MessageAnswer(BaseModel):
+class MessageAnswer(Model):
     """A message of the server, as on the WebSocket."""
 
-    model_config = ConfigDict(extra="forbid")
     type: str = Field(json_schema_extra={"enum": list(SERVER_MESSAGES)})
     id: str | int
     seq: int

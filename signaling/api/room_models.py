@@ -6,17 +6,18 @@ What a field may hold is decided by `storage.room_record`, for every way in; her
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from signaling.identity.names import clean_title
+from signaling.models import Model
 from signaling.storage.room_record import Room
 from signaling.storage.words import DuplicatePolicy, QualityPreset, RoomType
 
 
-class RoomSettings(BaseModel):
+class RoomSettings(Model):
     """What is chosen of a room."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     name: str = Field("", description="Display name: 1 to 64 characters.")
     description: str = Field("", description="At most 1000 characters.")
@@ -100,18 +101,17 @@ class RoomView(RoomSettings):
         return f"{self.id}  {self.name}  ({self.room_type}, {self.max_participants} participants at most)"
 
 
-class RoomPage(BaseModel):
+class RoomPage(Model):
     """Rooms, newest first; `next_cursor` is null on the last page."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[RoomView]
     next_cursor: str | None
 
 
-class RoomQuery(BaseModel):
+class RoomQuery(Model):
     """Which rooms: those that fit all that is given."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     type: RoomType | None = None
     guild: str | None = None

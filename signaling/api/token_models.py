@@ -3,19 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from signaling.errors import ClientMistake
 from signaling.identity.claims import LIFETIME, LONGEST_METADATA
 from signaling.identity.grants import RANK, Grants, Role
 from signaling.identity.issuing import LONGEST, TokenOrder
 from signaling.identity.names import ROOM_ID, check_identity, clean_name
+from signaling.models import Model
 
 
-class GrantOrder(BaseModel):
+class GrantOrder(Model):
     """Grants in addition to the room, under LiveKit's names."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
     roomCreate: bool = False  # noqa: N815 - LiveKit's spelling
     roomList: bool = False  # noqa: N815
@@ -26,10 +27,10 @@ class GrantOrder(BaseModel):
     hidden: bool = False
 
 
-class ShortTokenRequest(BaseModel):
+class ShortTokenRequest(Model):
     """A token of ten minutes for one person and one room."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     identity: str = Field(description="The identity: 1 to 128 characters, stable, chosen by you.")
     name: str = Field("", max_length=512, description="The name shown to other participants.")
@@ -101,10 +102,8 @@ class TokenRequest(ShortTokenRequest):
         )
 
 
-class IssuedToken(BaseModel):
+class IssuedToken(Model):
     """A token, shown only once."""
-
-    model_config = ConfigDict(extra="forbid")
 
     token: str
     token_type: str = Field("Bearer", description="Always Bearer.")

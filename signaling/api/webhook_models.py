@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from signaling.models import Model
 from signaling.storage.deliveries import Lane
 from signaling.storage.webhook_record import Webhook, WebhookFields
 from signaling.storage.words import DisabledReason
@@ -20,10 +21,10 @@ MOST_SHOWN = 20
 _ALL = ["*"]
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(Model):
     """What is chosen of a webhook."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     url: str = Field("", description="https://..., with a public address unless webhook_allow_private is set.")
     description: str = Field("", description="At most 1000 characters.")
@@ -54,17 +55,16 @@ class WebhookOrder(WebhookSettings):
         )
 
 
-class SecretOrder(BaseModel):
+class SecretOrder(Model):
     """An additional secret to sign with."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
     secret: str | None = Field(None, description="whsec_ and base64 of 24 to 64 bytes. Default: the server makes one.")
 
 
-class FailingRoom(BaseModel):
+class FailingRoom(Model):
     """A room whose next event is not delivered yet."""
 
-    model_config = ConfigDict(extra="forbid")
     room: str | None = Field(description="The id of the room; null for events without a room.")
     attempts: int = Field(description="Failed attempts to deliver this event.")
     failing_since: datetime | None
@@ -121,18 +121,16 @@ class WebhookMade(WebhookView):
         return cls(**_told(webhook), failing=[], secret=webhook.secrets[0])
 
 
-class WebhookPage(BaseModel):
+class WebhookPage(Model):
     """All webhooks, newest first, on one page."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[WebhookView]
     next_cursor: None = None
 
 
-class TrialAnswer(BaseModel):
+class TrialAnswer(Model):
     """The result of a test."""
 
-    model_config = ConfigDict(extra="forbid")
     id: str = Field(description="The value of the header webhook-id.")
     result: Result = Field(description="refused: the server does not connect to the address of the URL.")
     status: int | None = Field(description="The HTTP status of the receiver's answer.")
@@ -148,19 +146,19 @@ class TrialAnswer(BaseModel):
         return f"{self.result}: {self.detail or f'status {self.status}'}"
 
 
-class ReplayQuery(BaseModel):
+class ReplayQuery(Model):
     """From where to tell again."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
     after: int = Field(
         ge=0, le=2**53, description="The position of the last event that arrived; 0 for all stored events."
     )
 
 
-class EventQuery(BaseModel):
+class EventQuery(Model):
     """Which events."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
     after: int = Field(0, ge=0, le=2**53, description="Return the events after this position.")
     limit: int = Field(100, ge=1, le=200)
     room: str | None = Field(
@@ -171,10 +169,9 @@ class EventQuery(BaseModel):
     event: str | None = Field(None, description="Return events of this type only: a name, or a family such as room.*.")
 
 
-class EventPage(BaseModel):
+class EventPage(Model):
     """Events in order."""
 
-    model_config = ConfigDict(extra="forbid")
     items: list[EventView]
     next_after: int = Field(description="Use this as `after` in the next request.")
     more: bool = Field(description="Whether more events are there already.")

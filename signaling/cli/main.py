@@ -3,6 +3,7 @@
 Exit codes: 0 it worked, 1 the machine was in the way, 2 the command or its settings are wrong.
 """
 
+import gc
 import json
 from datetime import UTC, datetime
 from importlib import import_module
@@ -119,13 +120,19 @@ def serve(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM."""
+    gc.disable()  # a start makes no garbage worth looking for; `_keep` ends this
     flags = {"dev": dev, "host": host, "port": port, "media_port": media_port, "data_dir": data_dir}
     settings = settings_of(flags, set_, config)
     from signaling.app import build_app, run  # noqa: PLC0415
     from signaling.operating import log  # noqa: PLC0415
 
     log.configure(settings.log_level, settings.log_format)
-    run(build_app(settings), lambda application, bound: _announce(application, bound, as_json=as_json))
+
+    def started(application: "web.Application", bound: int) -> None:
+        _announce(application, bound, as_json=as_json)
+        _keep()
+
+    run(build_app(settings), started)
 
 
 @app.command()
@@ -167,6 +174,12 @@ def _announce(application: "web.Application", bound: int, *, as_json: bool) -> N
     token = dev_token(application[app_keys.TOKENS], DEV_ROOM, datetime.now(UTC)) if settings.dev else ""
     report = start_report(settings, application[app_keys.MEDIA], bound, token=token, room=DEV_ROOM)
     print(json.dumps(report.as_json()) if as_json else report.as_text(), flush=True)
+
+
+def _keep() -> None:
+    """Take what the start has made out of all later collections: modules and classes stay for the process's life."""
+    gc.freeze()
+    gc.enable()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from aiohttp import WSCloseCode, WSMsgType, web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from signaling.carriers.websocket import close_unread
 from signaling.errors import ClientMistake, StorageUnavailable
@@ -17,30 +17,28 @@ from signaling.http.limits import lasts
 from signaling.http.problems import Handler, read_body, refuse
 from signaling.http.routes import Route, json_answer
 from signaling.limits import address_key
+from signaling.models import Model
 from signaling.operating.metrics import CONTENT_TYPE
 from signaling.operating.readiness import CHECKS, CheckState, HealthWatch
 
 
-class Live(BaseModel):
+class Live(Model):
     """The process runs. This probe checks nothing else, so that no other fault restarts the process."""
 
-    model_config = ConfigDict(extra="forbid")
     status: Literal["live"] = "live"
 
 
-class Check(BaseModel):
+class Check(Model):
     """The state of one readiness check."""
 
-    model_config = ConfigDict(extra="forbid")
     state: Literal["ok", "failing"]
     age_seconds: float = Field(description="Seconds since this state began.")
     detail: str
 
 
-class Ready(BaseModel):
+class Ready(Model):
     """All checks, and whether all of them pass."""
 
-    model_config = ConfigDict(extra="forbid")
     status: Literal["ready", "not_ready"]
     checks: dict[str, Check]
 
@@ -121,10 +119,9 @@ _MOST_BYTES = 1024
 _CLOSE_SECONDS = 2.0
 
 
-class Chosen(BaseModel):
+class Chosen(Model):
     """The checks of `/ready` to run."""
 
-    model_config = ConfigDict(extra="forbid")
     checks: Annotated[list[str], Field(min_length=1, max_length=len(CHECKS))] = Field(
         json_schema_extra={"items": {"type": "string", "enum": list(CHECKS)}}
     )

@@ -8,9 +8,10 @@ from typing import Any, NoReturn, TypeVar
 import orjson
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from signaling.errors import ERRORS, ClientMistake, StorageUnavailable
+from signaling.models import Model
 
 CONTENT_TYPE = "application/problem+json"
 _BY_STATUS = {
@@ -27,16 +28,14 @@ _SHORT_WAIT = 1
 """Seconds to wait after a 429 that knows of no longer time (RFC 6585 section 4)."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Model = TypeVar("Model", bound=BaseModel)
+Read = TypeVar("Read", bound=BaseModel)
 REQUEST_ID = web.RequestKey("request_id", str)
 
 _log = structlog.get_logger("signaling.http")
 
 
-class Problem(BaseModel):
+class Problem(Model):
     """The body of every error (RFC 9457): `code` is stable and the same one as in the WebSocket protocol."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: str = Field("about:blank", description="Always about:blank; `code` distinguishes errors.")
     title: str = Field(description="The meaning of the code, in one sentence.")
@@ -123,7 +122,7 @@ async def read_octets(request: web.Request, time_limit: float) -> bytes:
         refuse("timeout")
 
 
-async def read_body(request: web.Request, model: type[Model], time_limit: float) -> Model:
+async def read_body(request: web.Request, model: type[Read], time_limit: float) -> Read:
     """The JSON body of a request, validated. Raises ClientMistake: wrong type, too slow, or not what `model` says."""
     body = await read_json_text(request, time_limit)
     try:
@@ -132,7 +131,7 @@ async def read_body(request: web.Request, model: type[Model], time_limit: float)
         _refuse_invalid(error)
 
 
-def read_query(request: web.Request, model: type[Model]) -> Model:
+def read_query(request: web.Request, model: type[Read]) -> Read:
     """The query of a request, validated. Raises ClientMistake (`bad_message`), also for a name that stands twice."""
     if len(request.query) != len(set(request.query)):
         refuse("bad_message", "A query parameter appears twice.")

@@ -2,8 +2,10 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
+
+from signaling.models import Model
 
 Role = Literal["member", "moderator", "owner", "operator"]
 """In the order of their power. An operator runs the server; in a room it counts as an owner."""
@@ -16,7 +18,7 @@ Standing = Literal["member", "moderator", "owner", "service", "operator"]
 STANDING: dict[str, int] = {"member": 0, "moderator": 1, "owner": 2, "service": 3, "operator": 4}
 
 
-class Grants(BaseModel):
+class Grants(Model):
     """The claim `video`. Grants with names that we do not know are ignored; those that we know have exact types."""
 
     model_config = ConfigDict(

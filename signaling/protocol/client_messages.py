@@ -5,10 +5,11 @@ The models are also what the JSON Schema and the manual are drawn from.
 
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from signaling.errors import ClientMistake
 from signaling.identity.names import LONGEST_IDENTITY
+from signaling.models import Model
 from signaling.protocol.envelope import LARGEST_INTEGER, RequestId, read_envelope
 
 NO_NUL = r"^[^\x00]*$"
@@ -30,10 +31,10 @@ LASTING = frozenset({"mute", "deafen", "give_floor", "take_floor", "ban"})
 """Acts that may end by themselves."""
 
 
-class ClientPayload(BaseModel):
+class ClientPayload(Model):
     """What all payloads share: exact types, no unknown fields, no change once read."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
     type: ClassVar[str]
 
 

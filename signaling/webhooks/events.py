@@ -3,16 +3,15 @@
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from signaling.ids import RandomBytes, uuid7
+from signaling.models import Model
 from signaling.storage.outbox import TEST, OutboxEvent
 
 
-class EventView(BaseModel):
+class EventView(Model):
     """One event."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str = Field(description="The id of the event, the same at each delivery. Also in the header webhook-id.")
     type: str = Field(description="The type, such as room.created.")
