@@ -1,8 +1,8 @@
 """How one talker's packets reach one listener, by the listener's reports on the slots that carried them. Pure.
 
-A slot carries this talker now and that talker later, under one SSRC and one run of sequence numbers, and its listener
-reports on the run as a whole. `Attribution` notes at each switch which number begins the next talker's span, and so
-each number that a report covers belongs to exactly one talker. Nothing is counted per packet and listener.
+A slot carries one talker after the other under one SSRC, and its listener reports on all of its sequence numbers alike.
+`Attribution` notes at each switch which number begins the next talker's span, so that each number that a report covers
+belongs to exactly one talker. Nothing is counted per packet and listener.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from quality.send import RemoteReceiveStatistics
 from quality.sequence import MAX_CUMULATIVE_LOST, MAX_MISORDER, SEQUENCE_MODULUS, PacketCount
 
 MOST_SPANS = 64
-"""Switches of one slot that wait for a report. Reports come once in five seconds at least (RFC 3550 section 6.2)."""
+"""Spans of one slot that wait for a report; receivers report every 1 to 5 s. Older ones count as covered."""
 
 
 class SentCounter(Protocol):

@@ -95,7 +95,10 @@ def octets_of(endpoint: Endpoint) -> tuple[int, int]:
 
 
 def deliveries(participants: Iterable[MediaParticipant], now: float) -> list[DeliverySnapshot]:
-    """How each participant of a room hears each other: one reading for every pair that shared a slot, ever."""
+    """How the participants of a room hear each other: a reading for each pair whose talker had a slot of the listener.
+
+    A pair ends when either of them leaves the room.
+    """
     return [
         delivery.snapshot(talker, listener.id, now)
         for listener in participants
