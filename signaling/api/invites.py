@@ -22,7 +22,7 @@ from signaling.api.invite_models import (
     RejectedInvite,
 )
 from signaling.api.people_models import PageQuery
-from signaling.call.chronicle import AuditEvent
+from signaling.call.acts import record_access
 from signaling.call.leaving import check_admission
 from signaling.call.sessions import counting_failures
 from signaling.carriers.look_up import policy_of
@@ -155,7 +155,7 @@ def _guessing(request: web.Request, holder: _Holder) -> AbstractContextManager[N
 def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
     """The token. Raises ClientMistake: `room_closed`, and what it would be refused for at the join."""
     conversation, utc = request.app[GATEWAY].conversation, request.app[CLOCK].utc()
-    if policy_of(room, conversation.rooms.default_policy).has_ended(utc):
+    if policy_of(room, conversation.default_policy).has_ended(utc):
         refuse("room_closed")
     token = request.app[TOKENS].issue_order(order, utc)
     check_admission(conversation, request.app[TOKENS].verify(token, utc))
@@ -164,18 +164,9 @@ def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
 
 def _record(request: web.Request, asker: Asker, action: str, invite: Invite) -> None:
     """The trail. An invite is named by its id, from which nobody learns its token."""
-    request.app[GATEWAY].conversation.records.chronicle.acted(
-        AuditEvent(
-            at=request.app[CLOCK].utc(),
-            action=action,
-            room=invite.room_id,
-            actor=asker.identity,
-            actor_role=asker.role,
-            address=asker.address,
-            target=f"invite:{invite.id}",
-            until=invite.expires_at if action == "invite.create" else None,
-        )
-    )
+    until = invite.expires_at if action == "invite.create" else None
+    conversation, target = request.app[GATEWAY].conversation, f"invite:{invite.id}"
+    record_access(conversation, asker, action, target, room=invite.room_id, until=until)
 
 
 def _tell(event: str, holder: _Holder, invite: Invite, identity: str | None) -> None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from signaling.api.key_models import KeyList, KeyRequest, KeyView, NewKey
-from signaling.call.chronicle import AuditEvent
+from signaling.call.acts import record_access
 from signaling.clock import SYSTEM_CHANCE
 from signaling.http import bearer
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, SERVICE_KEYS, SETTINGS
@@ -56,18 +56,7 @@ async def _asker(request: web.Request, action: str) -> Asker:
 
 
 def _record(request: web.Request, asker: Asker, action: str, key: api_keys.ApiKey) -> None:
-    request.app[GATEWAY].conversation.records.chronicle.acted(
-        AuditEvent(
-            at=request.app[CLOCK].utc(),
-            action=action,
-            room=None,
-            actor=asker.identity,
-            actor_role=asker.role,
-            address=asker.address,
-            target=f"apikey:{key.prefix}",
-            reason=key.name,
-        )
-    )
+    record_access(request.app[GATEWAY].conversation, asker, action, f"apikey:{key.prefix}", reason=key.name)
 
 
 _ERRORS = (*bearer.ERRORS, "storage_unavailable")

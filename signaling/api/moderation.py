@@ -1,7 +1,7 @@
-"""Routes of moderation, bans and the audit trail. Handlers only: the acts are those of the WebSocket.
+"""Moderation, bans and the audit trail over HTTP. Handlers only: the acts are those of the WebSocket.
 
-An act holds at once. Its rows are written behind it; the answer waits for them a moment, so that whoever reads next
-finds them, and goes out all the same while the database is away.
+An act takes effect at once, and its rows are written afterwards. The answer waits for them, so that a read after it
+finds them, but for some seconds at most: it goes out also while the database is down.
 """
 
 import asyncio
@@ -41,32 +41,24 @@ _ROOM = "/api/v1/rooms/{id}"
 
 
 async def moderate(request: web.Request) -> web.StreamResponse:
-    """One act on one person in a room."""
+    """Act on one participant of a room."""
     await asker_of(request)
     order = await read_body(request, ModerationOrder, request.app[SETTINGS].read_timeout)
     asker, room = await enter(request, f"participant.{order.action}")
     conversation, now, room_id = request.app[GATEWAY].conversation, request.app[CLOCK].now(), request.match_info["id"]
-    if order.action == "ban" and order.identity is not None:
-        order.message(order.identity)
-        await _ban(
-            request, asker, room, BanOrder(identity=order.identity, duration=order.duration, reason=order.reason)
-        )
-        return json_answer(ModerationDone(action=order.action, identity=order.identity))
-    target = order.target or order.identity or ""
-    if order.identity is not None and order.action != "unban":
-        live = conversation.rooms.find(room_id)
-        person = None if live is None else live.with_identity(order.identity)
-        if person is None:
-            refuse("no_such_participant")
-        target = person.id
-    found = None if order.room is None else await _rules(request, order.room)
-    identity = act_in_room(conversation, asker, room_id, order.message(target), now, found)
+    wanted = order.checked()
+    if wanted.action == "ban" and wanted.identity is not None:
+        ban_order = BanOrder(identity=wanted.identity, duration=wanted.duration, reason=wanted.reason)
+        await _ban(request, asker, room, ban_order)
+        return json_answer(ModerationDone(action=order.action, identity=wanted.identity))
+    found = None if wanted.room is None else await _policy_there(request, wanted.room)
+    identity = act_in_room(conversation, asker, room_id, wanted, now, found)
     await _written(request)
     return json_answer(ModerationDone(action=order.action, identity=identity))
 
 
 async def list_bans(request: web.Request) -> web.StreamResponse:
-    """Who is banned from a room, or from the whole server."""
+    """List the bans from a room, or from the whole server."""
     await _place(request, "ban.list", "server_ban.list")
     query = read_query(request, BanQuery)
     holding_at = None if query.ended else request.app[CLOCK].utc()
@@ -77,7 +69,7 @@ async def list_bans(request: web.Request) -> web.StreamResponse:
 
 
 async def create_ban(request: web.Request) -> web.StreamResponse:
-    """Ban an identity, here or not, from a room or from the whole server."""
+    """Ban an identity, present or not, from a room or from the whole server."""
     asker, room = await _place(request, "participant.ban", "server_ban.create")
     order = await read_body(request, BanOrder, request.app[SETTINGS].read_timeout)
     return json_answer(BanView.of_new(await _ban(request, asker, room, order)), 201)
@@ -102,7 +94,7 @@ async def lift_ban(request: web.Request) -> web.StreamResponse:
 
 
 async def audit(request: web.Request) -> web.StreamResponse:
-    """Who did what to whom in a room, or in all of them and on the whole server."""
+    """Read the audit trail of a room, or of all rooms and the server."""
     await _place(request, "audit.read", "server_audit.read")
     query = read_query(request, AuditQuery)
     wanted = query.wanted(request.match_info.get("id"))
@@ -112,7 +104,7 @@ async def audit(request: web.Request) -> web.StreamResponse:
 
 
 async def _place(request: web.Request, in_room: str, on_server: str) -> tuple[Asker, Room | None]:
-    """Who asks, in the room of the path or, where it has none, on the whole server. Raises as `room_gate.enter`."""
+    """The asker, in the room of the path or, without one, on the whole server. Raises as `bearer.enter`."""
     if "id" in request.match_info:
         return await enter(request, in_room)
     asker = await asker_of(request)
@@ -130,17 +122,17 @@ async def _ban(request: web.Request, asker: Asker, room: Room | None, order: Ban
     return made
 
 
-async def _rules(request: web.Request, room_id: str) -> Entry:
-    """What the room that somebody is to be moved to asks for."""
+async def _policy_there(request: web.Request, room_id: str) -> Entry:
+    """The policy of the new room of a `move`."""
     asked_at = request.app[CLOCK].now()
     async with request.app[DATABASE].reading() as connection:
         room = await rooms.find(connection, room_id)
-    default = request.app[GATEWAY].conversation.rooms.default_policy
+    default = request.app[GATEWAY].conversation.default_policy
     return Entry(asked_at=asked_at, policy=None if room is None else policy_of(room, default))
 
 
 async def _known_role(request: web.Request, room: Room | None, identity: str) -> Role:
-    """What is known of somebody who may be away: the room is theirs, or in which role they were there last."""
+    """The role of an identity that may be absent: owner of the room, or the role of its last presence."""
     if room is not None and room.owner == identity:
         return "owner"
     try:
@@ -153,7 +145,7 @@ async def _known_role(request: web.Request, room: Room | None, identity: str) ->
 
 
 async def _written(request: web.Request) -> None:
-    """Wait until what was done is in the database; for some seconds at most."""
+    """Wait until the database has the act; at most for the statement timeout."""
     try:
         async with asyncio.timeout(request.app[SETTINGS].database_statement_timeout):
             await request.app[SPOOL].flush()

@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from signaling.api.people_models import PageQuery, TimeQuery
+from signaling.call.moderation import Order
 from signaling.errors import ClientMistake
 from signaling.identity import deny_list
 from signaling.identity.names import LONGEST_IDENTITY, check_identity
@@ -43,14 +44,21 @@ class ModerationOrder(Model):
             raise ValueError("unban needs an identity")
         return self
 
-    def message(self, target: str) -> Moderate:
-        """The message that asks for the same of `target`. Raises ClientMistake (`bad_message`)."""
+    def checked(self) -> Order:
+        """The same for `act_in_room`. Raises ClientMistake (`bad_message`) where the message `moderate` would."""
+        target = self.target or self.identity or ""
         try:
-            return Moderate(
-                action=self.action, target=target, duration=self.duration, reason=self.reason, room=self.room
-            )
+            Moderate(action=self.action, target=target, duration=self.duration, reason=self.reason, room=self.room)
         except ValidationError as error:
             raise ClientMistake("bad_message", error.errors(include_url=False, include_input=False)[0]["msg"]) from None
+        return Order(
+            action=self.action,
+            target=self.target,
+            identity=self.identity,
+            duration=self.duration,
+            reason=self.reason,
+            room=self.room,
+        )
 
 
 class ModerationDone(Model):

@@ -31,8 +31,8 @@ async def participants(request: web.Request) -> web.StreamResponse:
     """Who is in, from the live directory: no other count is kept."""
     await enter(request, "participant.list")
     room_id = request.match_info["id"]
-    room = request.app[GATEWAY].conversation.rooms.find(room_id)
-    return json_answer(ParticipantsPage.of(room, room_id, read_query(request, PageQuery)))
+    people = request.app[GATEWAY].conversation.people(room_id)
+    return json_answer(ParticipantsPage.of(people, room_id, read_query(request, PageQuery)))
 
 
 async def live(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from sfu.offer import CandidateType
 from sfu.probe import Reading
-from signaling.call.rooms import LiveRoom, Participant
+from signaling.call.rooms import Participant
 from signaling.models import Model
 from signaling.protocol.server_messages import LeaveReason
 from signaling.storage.calls import Call, PeopleFilter, Presence
@@ -80,10 +80,10 @@ class ParticipantsPage(Model):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, room: LiveRoom | None, room_id: str, query: PageQuery) -> Self:
-        """A page of a room that may be empty. Raises ClientMistake (`bad_message`) for a cursor that is none."""
+    def of(cls, people: Iterable[Participant], room_id: str, query: PageQuery) -> Self:
+        """A page of the participants of a room. Raises ClientMistake (`bad_message`) for an invalid cursor."""
         scope = f"participants now {room_id}"
-        seen = sorted((person.joined_at, person.id, person) for person in room or () if not person.hidden)
+        seen = sorted((person.joined_at, person.id, person) for person in people)
         if query.cursor is not None:
             after = decode_cursor(scope, query.cursor)
             seen = [one for one in seen if one[:2] > (after.at, after.id)]

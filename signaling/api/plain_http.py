@@ -1,6 +1,7 @@
-"""Models of signaling over plain HTTP, for the OpenAPI document. Pure.
+"""Signaling over plain HTTP: requests with one message each, and the event stream with the server's messages.
 
-What they may hold is decided by the protocol's own models, which read every message: see `protocol.http_messages`.
+A request becomes the text of a message, and `Conversation.read` parses it like any other. The models of the bodies here
+are for the OpenAPI document only.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field, JsonValue
 
-from signaling.call.sessions import check_failed_secrets
+from signaling.call.sessions import check_failed_secrets, check_room, find_session
 from signaling.carriers.http_carrier import (
     ALIVE_SECONDS,
     MOST_WAITING,
@@ -21,8 +22,6 @@ from signaling.carriers.http_carrier import (
     Answer,
     HttpCarrier,
     carrier_of,
-    check_room,
-    find_session,
     open_stream,
 )
 from signaling.errors import ERRORS, ClientMistake
@@ -48,7 +47,7 @@ from signaling.protocol.plain_http import (
     parse_credentials,
     parse_last_event_id,
 )
-from signaling.protocol.server_messages import SERVER_MESSAGES, Joined, Welcome
+from signaling.protocol.server_messages import SERVER_MESSAGES, Joined, Outgoing, Welcome
 
 
 class JoinBody(Model):
@@ -88,12 +87,12 @@ class MessageAnswer(Model):
 
 
 LOOK_SECONDS = 1.0
-"""How often a stream that has nothing to say looks whether its reader is still there."""
+"""The interval at which an idle stream checks that its connection is open."""
 
 _STREAM_HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
-    # nginx keeps an answer back until it has seen enough of it, unless told.
+    # nginx would buffer the stream.
     "X-Accel-Buffering": "no",
 }
 _LATER = {"retry_after": RETRY_SECONDS}
@@ -102,48 +101,48 @@ _turns: "weakref.WeakKeyDictionary[HttpCarrier, asyncio.Lock]" = weakref.WeakKey
 
 
 async def join(request: web.Request) -> web.StreamResponse:
-    """`auth` and `join` in one: a session, and a seat in the room; without the seat there is no session either."""
+    """`auth` and `join` in one request. If `join` fails, the session ends."""
     await claims_of(request)
     token = request.headers["Authorization"].partition(" ")[2].strip()
     text = join_message(request.match_info["id"], await _text(request) if request.can_read_body else b"")
-    line = _new_line(request)
-    welcome = await exchange(request, line, auth_message(token))
+    carrier = _new_carrier(request)
+    welcome = await exchange(request, carrier, auth_message(token))
     try:
-        joined = await exchange(request, line, text)
+        joined = await exchange(request, carrier, text)
     except BaseException:
-        request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
+        request.app[GATEWAY].conversation.lost(carrier, request.app[CLOCK].now())
         raise
-    return _answer(join_answer(welcome.payload, joined.payload, joined.seq), welcome)
+    return _answer(join_answer(welcome.message, joined.message, joined.seq), welcome.message)
 
 
 async def signal(request: web.Request) -> web.StreamResponse:
-    """One message of the protocol in, its answer out."""
+    """Handle one message of the protocol, and return its answer."""
     text = await _text(request)
     if SESSION_HEADER in request.headers:
-        answer = await exchange(request, _line(request), text)
+        answer = await exchange(request, _carrier(request), text)
     else:
         check_opening(text)
         check_failed_secrets(request.app[GATEWAY].conversation, client_address(request), request.app[CLOCK].now())
-        answer = await exchange(request, _new_line(request), text)
-    return _answer(answer.frame, answer)
+        answer = await exchange(request, _new_carrier(request), text)
+    return _answer(answer.frame(), answer.message)
 
 
 async def leave(request: web.Request) -> web.StreamResponse:
-    """`leave`, and the end of the session and of its stream."""
-    line = _line(request)
-    answer = await exchange(request, line, leave_message())
-    request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
-    line.end_stream("client_initiated")
-    return _answer(answer.frame, answer)
+    """Handle `leave`, and end the session and its stream."""
+    carrier = _carrier(request)
+    answer = await exchange(request, carrier, leave_message())
+    request.app[GATEWAY].conversation.lost(carrier, request.app[CLOCK].now())
+    carrier.end_stream("client_initiated")
+    return _answer(answer.frame(), answer.message)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """All that the server says to the session, as it comes, until either side ends it."""
+    """Stream all messages of the server to the session, until either side ends it."""
     gateway, clock = request.app[GATEWAY], request.app[CLOCK]
     gateway.check_open()
-    line = _line(request)
+    carrier = _carrier(request)
     last_event_id = parse_last_event_id(request.headers.get("Last-Event-ID"))
-    stream = open_stream(gateway.conversation, line, last_event_id, clock.now())
+    stream = open_stream(gateway.conversation, carrier, last_event_id, clock.now())
     response = web.StreamResponse(headers=_STREAM_HEADERS)
     with gateway.carrying():
         try:
@@ -153,89 +152,89 @@ async def events(request: web.Request) -> web.StreamResponse:
         except (ConnectionError, TimeoutError):
             _cut(request)
         finally:
-            line.detach(stream, clock.now())
+            carrier.detach(stream, clock.now())
     return response
 
 
-def _line(request: web.Request) -> HttpCarrier:
-    """The line of the session that the header names, in the room that the path names."""
+def _carrier(request: web.Request) -> HttpCarrier:
+    """The carrier of the session in the header, which must be in the room of the path."""
     gateway, now = request.app[GATEWAY], request.app[CLOCK].now()
     conversation = gateway.conversation
     credentials = parse_credentials(request.headers.get(SESSION_HEADER, ""))
     session = find_session(conversation, credentials, client_address(request), now)
     check_room(conversation, session, request.match_info["id"])
-    line = carrier_of(conversation, session, _make_line(request, now), now)
-    gateway.http_carriers.add(line)
-    return line
+    carrier = carrier_of(conversation, session, _make_carrier(request, now), now)
+    gateway.http_carriers.add(carrier)
+    return carrier
 
 
-def _new_line(request: web.Request) -> HttpCarrier:
-    """A line with a session that is nobody's yet."""
+def _new_carrier(request: web.Request) -> HttpCarrier:
+    """A carrier with a new session, not yet authenticated."""
     gateway, now = request.app[GATEWAY], request.app[CLOCK].now()
     gateway.check_open()
-    line = _make_line(request, now)
-    gateway.conversation.open(line, now)
-    gateway.http_carriers.add(line)
-    return line
+    carrier = _make_carrier(request, now)
+    gateway.conversation.open(carrier, now)
+    gateway.http_carriers.add(carrier)
+    return carrier
 
 
-def _make_line(request: web.Request, now: float) -> HttpCarrier:
+def _make_carrier(request: web.Request, now: float) -> HttpCarrier:
     return HttpCarrier(client_address(request), clean_user_agent(request.headers.get("User-Agent", "")), now)
 
 
 async def _text(request: web.Request) -> bytes:
-    """The body, no larger than a message is."""
+    """The body, at most as large as a message."""
     text = await read_json_text(request, request.app[SETTINGS].read_timeout)
     if len(text) > MOST_BYTES:
         refuse("too_large")
     return text
 
 
-async def exchange(request: web.Request, line: HttpCarrier, text: bytes) -> Answer:
-    """One message and its answer, after those that came before it. Raises ClientMistake for an `error`."""
+async def exchange(request: web.Request, carrier: HttpCarrier, text: bytes) -> Answer:
+    """Handle one message, after the earlier ones of its carrier. Raises ClientMistake where the answer is `error`."""
     conversation, now = request.app[GATEWAY].conversation, request.app[CLOCK].now
-    if line.waiting >= MOST_WAITING:
+    if carrier.waiting >= MOST_WAITING:
         refuse("rate_limited", "Too many requests of this session are waiting.", _LATER)
-    line.waiting += 1
+    carrier.waiting += 1
     try:
-        async with _turns.setdefault(line, asyncio.Lock()):
-            return await _act(request, line, text)
+        async with _turns.setdefault(carrier, asyncio.Lock()):
+            return await _act(request, carrier, text)
     finally:
-        line.waiting -= 1
-        line.heard(now())
-        if line.is_spent:
-            conversation.lost(line, now())
+        carrier.waiting -= 1
+        carrier.heard(now())
+        if carrier.is_spent:
+            conversation.lost(carrier, now())
 
 
-async def _act(request: web.Request, line: HttpCarrier, text: bytes) -> Answer:
-    """Read, look up, act. A mistake of ours ends this line, and no other."""
+async def _act(request: web.Request, carrier: HttpCarrier, text: bytes) -> Answer:
+    """Read, look up, act. A mistake of the server ends this carrier only."""
     gateway, now = request.app[GATEWAY], request.app[CLOCK].now
-    conversation, session = gateway.conversation, line.speaker()
-    line.collect()
-    message = conversation.read(line, text, now())
-    line.answer()
+    conversation, session = gateway.conversation, carrier.speaker()
+    carrier.collect()
+    message = conversation.read(carrier, text, now())
+    carrier.answer()
     if message is None:
-        # The flood guard drops what it has told of once.
+        # The flood guard answers the first message over the rate only.
         refuse("rate_limited", details=_LATER)
     if message.id is None:
         message = message._replace(id=UNNAMED_ID)
     try:
         message = await gateway.prepare(session, message)
-        line.speaker()
-        line.collect()
-        conversation.act(line, message, now())
+        carrier.speaker()
+        carrier.collect()
+        conversation.act(carrier, message, now())
     except ClientMistake:
         raise
     except Exception:
-        conversation.fail(line)
+        conversation.fail(carrier)
         raise
-    answer = line.answer(message.id)
+    answer = carrier.answer(message.id)
     assert answer is not None
     return answer
 
 
 async def _write(request: web.Request, response: web.StreamResponse, stream: EventStream) -> None:
-    """Write what there is, and a comment when there has long been nothing. Raises as a connection that is gone."""
+    """Write messages as they come, and a comment as heartbeat. Raises ConnectionError, TimeoutError."""
     transport, settings, gateway = request.transport, request.app[SETTINGS], request.app[GATEWAY]
     if transport is None:
         raise ConnectionResetError
@@ -259,7 +258,7 @@ async def _write(request: web.Request, response: web.StreamResponse, stream: Eve
                 async with asyncio.timeout(LOOK_SECONDS):
                     await woken.wait()
             quiet += LOOK_SECONDS
-            if woken.is_set() or quiet < gateway.conversation.settings.heartbeat_seconds:
+            if woken.is_set() or quiet < gateway.settings.heartbeat_seconds:
                 continue
             data = HEARTBEAT
         quiet = 0.0
@@ -268,9 +267,9 @@ async def _write(request: web.Request, response: web.StreamResponse, stream: Eve
 
 
 def _give_up_the_unacknowledged(transport: asyncio.Transport) -> None:
-    """Have the kernel end the connection where the other side acknowledges nothing (RFC 5482), heartbeats included.
+    """Have the kernel end a connection whose peer acknowledges no data (RFC 5482), heartbeats included.
 
-    A reader that vanished without a word would seem to be there for a quarter of an hour.
+    Without it, a client that vanishes stays connected for a quarter of an hour.
     """
     one = transport.get_extra_info("socket")
     if one is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -282,11 +281,11 @@ def _cut(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _answer(body: bytes, answer: Answer) -> web.Response:
-    """JSON that nobody keeps; after a `welcome`, with the header as it has to be sent from now on."""
+def _answer(body: bytes, message: Outgoing) -> web.Response:
+    """The HTTP answer, not to be cached. With a `welcome`, its header is that of the client's next requests."""
     headers = {"Cache-Control": "no-store"}
-    if answer.type == "welcome":
-        headers[SESSION_HEADER] = str(Credentials(answer.payload["session"], answer.payload["secret"]))
+    if message.type == "welcome":
+        headers[SESSION_HEADER] = str(Credentials(message.payload["session"], message.payload["secret"]))
     return web.Response(body=body, content_type="application/json", headers=headers)
 
 
@@ -295,7 +294,7 @@ _SESSION = ("unauthenticated", "session_taken", "not_in_room", "rate_limited", "
 _BODY = ("timeout", "too_large", "unsupported_media_type")
 _NOT_OF_MESSAGES = frozenset({"already_exists", "stale", "precondition_required", "method_not_allowed"})
 _MESSAGES = tuple(code for code in ERRORS if code not in _NOT_OF_MESSAGES)
-"""What a message can be refused with; a row for each message would say the same."""
+"""The error codes of all messages together."""
 
 ROUTES = (
     Route(

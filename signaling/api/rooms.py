@@ -104,7 +104,7 @@ async def _room_for(request: web.Request, asker: Asker, action: str) -> Room:
 def _adopt(request: web.Request, room: Room) -> None:
     """Its rules hold at once for whoever is there: also where nobody kept the room until now."""
     conversation = request.app[GATEWAY].conversation
-    adopt(conversation, room.id, policy_of(room, conversation.rooms.default_policy))
+    adopt(conversation, room.id, policy_of(room, conversation.default_policy))
 
 
 def _check_owner(wanted: RoomChanges, asker: Asker) -> None:

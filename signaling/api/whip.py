@@ -1,6 +1,6 @@
-"""WHIP (RFC 9725) and WHEP: handlers to publish into a room, and to listen to it, with one offer over HTTP.
+"""WHIP (RFC 9725) and WHEP: a client publishes into a room, or listens to it, with one offer over HTTP.
 
-It is a carrier like the others: what a request asks for is said to the conversation in messages of the protocol.
+Requests become messages of the protocol, which the conversation handles like those of any carrier. Handlers only.
 """
 
 from functools import partial
@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 
 from signaling.api.plain_http import exchange
 from signaling.carriers.whip_carrier import WhipCarrier, part
+from signaling.clock import SYSTEM_CHANCE
 from signaling.http.app_keys import CLOCK, GATEWAY, SETTINGS
 from signaling.http.bearer import ERRORS as BEARER_ERRORS
 from signaling.http.bearer import claims_of
@@ -39,7 +40,7 @@ from signaling.protocol.whip import (
 
 
 async def begin(way: Way, request: web.Request) -> web.StreamResponse:
-    """An offer: its answer, and the resource that stands for the session (RFC 9725 section 4.2)."""
+    """Answer an offer, and create the resource of the session (RFC 9725 section 4.2)."""
     claims = await claims_of(request)
     if not may(claims, way.action, room=request.match_info["id"]):
         refuse("forbidden", "The token does not allow this in this room.")
@@ -48,76 +49,75 @@ async def begin(way: Way, request: web.Request) -> web.StreamResponse:
     offer = one_way_offer(await read_octets(request, request.app[SETTINGS].read_timeout), way)
     gateway, now = request.app[GATEWAY], request.app[CLOCK].now
     gateway.check_open()
-    line = WhipCarrier(client_address(request), clean_user_agent(request.headers.get("User-Agent", "")), now())
-    line.open_as(
-        new_secret(gateway.conversation.random), request.match_info["id"], way, claims.identity, _bearer(request)
-    )
+    carrier = WhipCarrier(client_address(request), clean_user_agent(request.headers.get("User-Agent", "")), now())
+    carrier.open_as(new_secret(SYSTEM_CHANCE), request.match_info["id"], way, claims.identity, _bearer(request))
     try:
-        answer = await _enter(request, line, offer)
+        answer = await _enter(request, carrier, offer)
     except BaseException:
-        part(gateway.conversation, line, "join_failure", now())
+        part(gateway.conversation, carrier, "join_failure", now())
         raise
-    gateway.whip_resources.add(line)
-    headers = CIMultiDict({"Location": f"{request.path}/{line.id}", "ETag": line.tag, "Accept-Patch": FRAGMENT_TYPE})
-    headers.extend(("Link", link) for link in link_headers(gateway.conversation.settings.ice_servers))
+    gateway.whip_resources.add(carrier)
+    location = f"{request.path}/{carrier.id}"
+    headers = CIMultiDict({"Location": location, "ETag": carrier.tag, "Accept-Patch": FRAGMENT_TYPE})
+    headers.extend(("Link", link) for link in link_headers(gateway.settings.ice_servers))
     return _answer(201, SDP_TYPE, finished(answer, offer), headers)
 
 
 async def change(way: Way, request: web.Request) -> web.StreamResponse:
-    """Candidates, which are kept for diagnosis; or an ICE restart (RFC 9725 section 4.3)."""
-    line = await _resource(way, request)
+    """Add candidates, which are kept for diagnosis, or restart ICE (RFC 9725 section 4.3)."""
+    carrier = await _resource(way, request)
     if request.content_type != FRAGMENT_TYPE:
         return _other_type(request, "Accept-Patch", FRAGMENT_TYPE)
-    check_match(request.headers.get("If-Match"), line.tag)
+    check_match(request.headers.get("If-Match"), carrier.tag)
     fragment = parse_fragment(await read_octets(request, request.app[SETTINGS].read_timeout))
-    if fragment.ice is None or not fragment.restarts(line.client_username):
+    if fragment.ice is None or not fragment.restarts(carrier.client_username):
         for candidate in fragment.candidates:
-            await exchange(request, line, message_text("ice-candidate", {"candidate": candidate}))
+            await exchange(request, carrier, message_text("ice-candidate", {"candidate": candidate}))
         return web.Response(status=204)
-    offer = restarted(line.offer, fragment.ice)
-    answer = (await exchange(request, line, _offer_message(offer))).payload["sdp"]
-    line.began(offer, answer)
+    offer = restarted(carrier.offer, fragment.ice)
+    answer = (await exchange(request, carrier, _offer_message(offer))).message.payload["sdp"]
+    carrier.began(offer, answer)
     return _answer(200, FRAGMENT_TYPE, fragment_of(answer), CIMultiDict({"ETag": entity_tag(answer)}))
 
 
 async def end(way: Way, request: web.Request) -> web.StreamResponse:
-    """The session ends (RFC 9725 section 4.2); an If-Match means nothing here."""
-    line = await _resource(way, request)
-    await exchange(request, line, leave_message())
-    request.app[GATEWAY].conversation.lost(line, request.app[CLOCK].now())
+    """End the session (RFC 9725 section 4.2); If-Match is ignored."""
+    carrier = await _resource(way, request)
+    await exchange(request, carrier, leave_message())
+    request.app[GATEWAY].conversation.lost(carrier, request.app[CLOCK].now())
     return web.Response()
 
 
 async def look(way: Way, request: web.Request) -> web.StreamResponse:
-    """A resource has nothing to show, only that it is there (RFC 9725 section 4.1)."""
+    """Say that the resource exists; it has no content (RFC 9725 section 4.1)."""
     await _resource(way, request)
     return web.Response(status=204)
 
 
 async def describe(way: Way, request: web.Request) -> web.StreamResponse:
-    """An endpoint has nothing to show either; that of WHEP says by its type what it is, for players that wonder."""
+    """Say that the endpoint exists; that of WHEP names its media type, by which players recognise it."""
     if way is WHIP:
         return web.Response(status=204)
     return web.Response(content_type=SDP_TYPE)
 
 
 async def options(request: web.Request) -> web.StreamResponse:
-    """What may be sent here; who may call from a web page is said with every answer (RFC 9725 section 4.2)."""
+    """List the methods and media types (RFC 9725 section 4.2); every answer has the CORS headers."""
     if "resource" in request.match_info:
         return web.Response(headers={"Allow": "DELETE, GET, HEAD, OPTIONS, PATCH", "Accept-Patch": FRAGMENT_TYPE})
     return web.Response(headers={"Allow": "GET, HEAD, OPTIONS, POST", "Accept-Post": SDP_TYPE})
 
 
-async def _enter(request: web.Request, line: WhipCarrier, offer: str) -> str:
-    """`auth`, `join`, the offer, and word to the others that this person only speaks, or only listens."""
-    line.collect()
-    request.app[GATEWAY].conversation.open(line, request.app[CLOCK].now(), _bearer(request))
-    line.seat = line.session
-    line.answer()
-    await exchange(request, line, join_message(line.room_id, b""))
-    answer: str = (await exchange(request, line, _offer_message(offer))).payload["sdp"]
-    await exchange(request, line, message_text(line.way.hush, {}))
-    line.began(offer, answer)
+async def _enter(request: web.Request, carrier: WhipCarrier, offer: str) -> str:
+    """Authenticate, join and offer; then deafen a publisher, or mute a listener, so that the others see it."""
+    carrier.collect()
+    request.app[GATEWAY].conversation.open(carrier, request.app[CLOCK].now(), _bearer(request))
+    carrier.opened = carrier.session
+    carrier.answer()
+    await exchange(request, carrier, join_message(carrier.room_id, b""))
+    answer: str = (await exchange(request, carrier, _offer_message(offer))).message.payload["sdp"]
+    await exchange(request, carrier, message_text(carrier.way.hush, {}))
+    carrier.began(offer, answer)
     return answer
 
 
@@ -129,15 +129,15 @@ def _offer_message(offer: str) -> bytes:
 
 
 async def _resource(way: Way, request: web.Request) -> WhipCarrier:
-    """The resource that the path names, for whoever opened it: with the same token, or with a good one of theirs.
+    """The resource of the path, for the token that opened it or a valid one of the same identity.
 
-    A token admits, and the session then lives on its own: its end can be said with a token whose time has passed.
+    The token that opened a resource may have expired: the session outlives it, and must be ended with it.
     """
     gateway, path = request.app[GATEWAY], request.match_info
-    line = gateway.whip_resources.find(way, path["id"], path["resource"], request.app[CLOCK].now())
-    if not line.was_opened_with(_bearer(request)) and (await claims_of(request)).identity != line.identity:
+    carrier = gateway.whip_resources.find(way, path["id"], path["resource"], request.app[CLOCK].now())
+    if not carrier.was_opened_with(_bearer(request)) and (await claims_of(request)).identity != carrier.identity:
         refuse("forbidden", "This resource belongs to another identity.")
-    return line
+    return carrier
 
 
 def _bearer(request: web.Request) -> str:
@@ -145,7 +145,7 @@ def _bearer(request: web.Request) -> str:
 
 
 def _other_type(request: web.Request, header: str, wanted: str) -> web.Response:
-    """RFC 5789 section 2.2: what would have been taken stands in a header."""
+    """415, with the accepted type in a header (RFC 5789 section 2.2)."""
     answer = problem(request, "unsupported_media_type", f"The body must be {wanted}.")
     answer.headers[header] = wanted
     return answer
@@ -169,7 +169,7 @@ _END = (*_OF_RESOURCE, *_OF_MESSAGES)
 
 
 def _routes(way: Way, does: str) -> tuple[Route, ...]:
-    """The rows of one way."""
+    """The routes of WHIP or of WHEP."""
     path = f"/api/v1/rooms/{{id}}/{way.name}"
     one, upper = f"{path}/{{resource}}", way.name.upper()
     nothing = {204: ""} if way is WHIP else {200: SDP_TYPE}

@@ -1,9 +1,10 @@
-"""A moderation action as a value and as a line of the log; `chronicle` stores it. Pure, but for that line."""
+"""A moderator's act as a value, its permission, its notice to the target, and its entry in the audit trail. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from signaling.call.chronicle import AuditEvent
+from signaling.call.chronicle import AuditEvent, log_act
 from signaling.call.state import State
 from signaling.errors import ClientMistake
 from signaling.identity.grants import Role
@@ -13,10 +14,10 @@ from signaling.protocol.server_messages import Outgoing, rfc3339
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One act. `permission` is its row in the table, `action` its word in messages.
+    """One act. `permission` is its row in the table of permissions, `action` its word in messages.
 
-    `room_id` is None for the whole server; `seconds` is how long it lasts, None until it is undone; `to_room` is where
-    a move goes.
+    `room_id` is None for the whole server. `seconds` is the duration, None for an act that does not end by itself.
+    `to_room` is the new room of a move.
     """
 
     actor: Asker
@@ -28,44 +29,81 @@ class Act:
     to_room: str | None = None
 
     def until(self, utc: datetime) -> datetime | None:
-        """When it ends by itself, if it is done at `utc`."""
+        """The time at which the act ends by itself, if it begins at `utc`."""
         return None if self.seconds is None else utc + timedelta(seconds=self.seconds)
 
 
 def check(act: Act, target_role: Role | None = None) -> None:
-    """Whether the table allows it, to somebody of that role. Raises ClientMistake (`forbidden`)."""
+    """Raise ClientMistake (`forbidden`) unless the actor may do this to a target of `target_role`."""
     if not may(act.actor.holder, act.permission, target_role, room=act.room_id):
         raise ClientMistake("forbidden", "this needs a moderator with a higher role than the target")
 
 
 def notice(state: State, act: Act) -> Outgoing:
-    """What the person is told. Who is hidden, or not in the room, is not named."""
-    told: dict[str, object] = {
+    """`moderated` for the target of an act. It does not name an actor who is hidden, or not in the room."""
+    payload: dict[str, object] = {
         "action": act.action,
         "by": None if act.actor.hidden else act.actor.participant_id,
         "reason": act.reason,
     }
     until = act.until(state.utc())
     if until is not None:
-        told["until"] = rfc3339(until)
-    return Outgoing("moderated", told)
+        payload["until"] = rfc3339(until)
+    return Outgoing("moderated", payload)
+
+
+def notify(state: State, act: Act, participant_id: str) -> None:
+    """Send the notice of an act to its target."""
+    session = state.audience.session(participant_id)
+    if session is not None:
+        session.send(notice(state, act))
 
 
 def record(state: State, act: Act, target: str) -> None:
-    """The trail of an act that was done; `target` is an identity."""
-    utc = state.utc()
-    state.records.chronicle.acted(
+    """Write an act to the audit trail; `target` is an identity."""
+    utc, actor = state.utc(), act.actor
+    until = act.until(utc)
+    write_trail(
+        state,
         AuditEvent(
             at=utc,
             action=act.permission,
             room=act.room_id,
-            actor=act.actor.identity,
-            actor_role=act.actor.role,
-            address=act.actor.address,
+            actor=actor.identity,
+            actor_role=actor.role,
+            address=actor.address,
             target=target,
             reason=act.reason,
-            until=act.until(utc),
+            until=until,
             to_room=act.to_room,
-            actor_hidden=act.actor.hidden,
-        )
+            actor_hidden=actor.hidden,
+        ),
     )
+
+
+def record_access(
+    state: State, asker: Asker, action: str, target: str, *, room: str | None = None, **fields: Any
+) -> None:
+    """Write the creation or revocation of an invite or an API key to the audit trail.
+
+    `target` names it by a part of it that opens nothing. `fields` are further ones of `AuditEvent`.
+    """
+    write_trail(
+        state,
+        AuditEvent(
+            at=state.utc(),
+            action=action,
+            room=room,
+            actor=asker.identity,
+            actor_role=asker.role,
+            address=asker.address,
+            target=target,
+            **fields,
+        ),
+    )
+
+
+def write_trail(state: State, event: AuditEvent) -> None:
+    """Write an event to the log and to the history."""
+    log_act(event)
+    state.records.chronicle.acted(event)

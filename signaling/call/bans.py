@@ -1,6 +1,6 @@
-"""Bans an identity from one room or from the whole server, and lifts bans. Pure."""
+"""Bans of an identity from one room or from the whole server, and their end. The identity need not be present. Pure."""
 
-from signaling.call.acts import Act, check, notice, record
+from signaling.call.acts import Act, check, notify, record
 from signaling.call.leaving import expel, expel_denied
 from signaling.call.rooms import Participant
 from signaling.call.state import State
@@ -18,10 +18,10 @@ def ban_act(actor: Asker, room_id: str | None, seconds: int | None = None, reaso
 
 
 def ban(state: State, act: Act, identity: str, now: float, known_role: Role = "member") -> Ban:
-    """Keep an identity out, and send away whoever is here by it; they are told. An earlier ban is replaced.
+    """Ban an identity, and remove its participants after a notice. An earlier ban is replaced.
 
-    `known_role` is what is known of somebody who may be absent, such as the owner of the room.
-    Raises ClientMistake: `forbidden`, also where the earlier ban is another's to lift: it would end with the new one.
+    `known_role` is the role of an absent identity, such as the owner of the room. Raises ClientMistake (`forbidden`),
+    also where the actor may not lift the earlier ban, which would end with the new one.
     """
     people = _people(state, act.room_id, identity)
     roles: list[Role] = [known_role, *(person.role for person in people)]
@@ -41,7 +41,7 @@ def ban(state: State, act: Act, identity: str, now: float, known_role: Role = "m
     )
     state.records.deny_list.ban(made)
     for person in people:
-        state.audience.tell(person.id, notice(state, act))
+        notify(state, act, person.id)
         session = state.audience.session(person.id)
         assert session is not None
         assert session.claims is not None
@@ -59,9 +59,9 @@ def lift_act(actor: Asker, room_id: str | None, reason: str | None = None) -> Ac
 
 
 def lift(state: State, act: Act, identity: str) -> None:
-    """Lift the ban of an identity. A token that was withdrawn stays so.
+    """Lift the ban of an identity. Revoked tokens stay revoked.
 
-    Raises ClientMistake: `forbidden`, `no_such_participant` where nobody of this identity is banned here.
+    Raises ClientMistake: `forbidden`, `no_such_participant` where the identity is not banned from this room.
     """
     check(act)
     found = state.records.deny_list.find_ban(identity, act.room_id, state.utc())

@@ -1,12 +1,12 @@
-"""The port through which calls are recorded: participants, peer connections, moderation actions. Pure.
+"""The port through which calls are recorded: joins, peer connections, stored messages, moderators' acts. Pure.
 
-Each call of a `Chronicle` is one transaction: the change, and the event that tells others of it. Hidden participants
-are in the history, which only those read who may; of them, and of a call where nobody else is, no event tells.
+Each method of a `Chronicle` is one transaction: the change of the history, and the event that reports it. The history
+includes hidden participants; no event reports them, or a call that only they are in.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -14,7 +14,6 @@ from sfu.offer import CandidateType
 from signaling.call.rooms import LiveCall, Participant
 from signaling.identity.grants import Standing
 from signaling.protocol.server_messages import LeaveReason
-from signaling.storage.messages import Message
 
 _log = structlog.get_logger("signaling.call.acts")
 
@@ -23,9 +22,9 @@ _log = structlog.get_logger("signaling.call.acts")
 class AuditEvent:
     """One moderation action. `action` is one of `permissions.ACTIONS`; times are aware UTC.
 
-    `actor` and `target` are identities; `room` is None for the whole server; `until` is when the act ends by itself,
-    None where it does not; `to_room` is where a move went. `actor_hidden` says that the others in the room do not see
-    who it was.
+    `actor` and `target` are identities. `room` is None for the whole server. `until` is the time at which the act ends
+    by itself, if it does. `to_room` is the new room of a move. `actor_hidden` says that the others in the room do not
+    see the actor.
     """
 
     at: datetime
@@ -41,8 +40,24 @@ class AuditEvent:
     actor_hidden: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """A message to a room that stores its messages. `sender` and `recipient` are identities; None is the room.
+
+    `sent_at` is aware UTC.
+    """
+
+    id: str
+    room_id: str
+    sender: str
+    recipient: str | None
+    topic: str
+    body: Any
+    sent_at: datetime
+
+
 def log_act(event: AuditEvent) -> None:
-    """The act as a line of the server's log."""
+    """Log an act."""
     _log.info(
         "audit",
         action=event.action,
@@ -58,32 +73,32 @@ def log_act(event: AuditEvent) -> None:
 
 
 class Chronicle(Protocol):
-    """Takes what happens, as it happens. It does not wait, and it does not raise. Times are aware UTC."""
+    """Records what happens. Its methods do not wait, and raise only where it is stated. Times are aware UTC."""
 
     def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
-        """Somebody has come into the call of its room, from this address and with this software."""
+        """A participant has joined the call of its room, from this address and with this software."""
 
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
-        """Somebody has left; nothing for who is not in. After `migration` the same participant may join again."""
+        """A participant has left; an unknown id is ignored. After `migration` the same participant may join again."""
 
     def media_began(self, participant_id: str, utc: datetime) -> None:
-        """An offer of this person has begun a new peer connection."""
+        """An offer of the participant has begun a new peer connection."""
 
     def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
-        """It stands, and the client is reached by this kind of candidate."""
+        """The peer connection is up; `candidate_type` is that of the client's selected candidate."""
 
     def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
-        """It is over, and so many bytes went each way."""
+        """The peer connection has ended; `sent_received` counts the octets of each direction."""
 
-    def message_kept(self, message: Message) -> None:
-        """Something was said in a room that keeps its messages."""
+    def message_sent(self, message: SentMessage) -> None:
+        """Store a message. Raises ClientMistake (`bad_message`) for one that the history cannot store."""
 
     def acted(self, event: AuditEvent) -> None:
-        """Somebody has done something to somebody."""
+        """A moderator has acted."""
 
 
-class LoggedChronicle:
-    """Keeps nothing. Acts are lines of the server's log, as with every chronicle."""
+class SilentChronicle:
+    """Stores nothing."""
 
     def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
         """See `Chronicle`."""
@@ -100,9 +115,8 @@ class LoggedChronicle:
     def media_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int], utc: datetime) -> None:
         """See `Chronicle`."""
 
-    def message_kept(self, message: Message) -> None:
+    def message_sent(self, message: SentMessage) -> None:
         """See `Chronicle`."""
 
     def acted(self, event: AuditEvent) -> None:
         """See `Chronicle`."""
-        log_act(event)

@@ -1,4 +1,4 @@
-"""The dispatcher: a table from message type to its handler. Pure."""
+"""The entry of carriers to signaling, and the table from message types to handlers. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -16,9 +16,9 @@ from signaling.protocol.server_messages import OK, Outgoing
 from signaling.protocol.session import Carrier, Session
 
 Handler = Callable[[State, Session, Request, float], Outgoing | None]
-"""Does what a request asks at `now`, and gives back its answer; None where it has answered itself.
+"""Handles a request at `now` and returns its answer; None where it has sent the answer itself.
 
-Raises ClientMistake before it has changed anything.
+Raises ClientMistake before it changes anything.
 """
 
 HANDLERS: Mapping[str, Handler] = {
@@ -44,15 +44,13 @@ HANDLERS: Mapping[str, Handler] = {
 
 
 class Conversation(State):
-    """Everything that signaling knows, and what may be done to it.
+    """The state of signaling with the dispatch of messages. Carriers call its methods.
 
-    `counters` only grow. Times are monotonic seconds (`now`); `utc` is read for tokens and for times that people see.
+    `now` is monotonic seconds; `utc` is read for tokens and for the times in messages.
     """
 
-    # What carriers call.
-
     def open(self, carrier: Carrier, now: float, token: str | None = None) -> None:
-        """A new line, with the token that came with its opening, if one did."""
+        """Begin a session on a new carrier; `token` is the one sent with the opening of the connection, if any."""
         settings = self.settings
         guard = FloodGuard(settings.messages_per_second, settings.message_burst, now)
         session = Session(carrier, now, guard, self.random)
@@ -72,9 +70,9 @@ class Conversation(State):
             session.send(welcome)
 
     def read(self, carrier: Carrier, text: str | bytes, now: float) -> Request | None:
-        """One message of a client, checked; None where it was refused, and answered.
+        """Parse and count one message of a client; None where it was refused, and answered.
 
-        What has to be looked up for it is looked up between this and `act`: see `entry.Entry`.
+        The carrier looks up what the request needs between `read` and `act`: see `joining.Entry`.
         """
         session = carrier.session
         if session is None:
@@ -91,7 +89,7 @@ class Conversation(State):
         return None
 
     def act(self, carrier: Carrier, request: Request, now: float) -> None:
-        """Do what a message asks, and answer it. Raises only what is our mistake."""
+        """Handle a request and answer it. Raises only for a mistake of the server."""
         session = carrier.session
         if session is None:
             return
@@ -101,7 +99,7 @@ class Conversation(State):
             self.refuse(session, mistake, request.id)
 
     def lost(self, carrier: Carrier, now: float) -> None:
-        """A line has ended. A seat in a room is kept; a session without one ends."""
+        """A carrier has ended. A session in a room waits for `resume`; any other session ends."""
         session, carrier.session = carrier.session, None
         if session is None:
             return
@@ -115,7 +113,7 @@ class Conversation(State):
             announce_update(self, person)
 
     def fail(self, carrier: Carrier) -> None:
-        """We have made a mistake on this line: say so, and close it. Nobody else is touched."""
+        """Answer a mistake of the server with `internal`, and close this carrier. No other session is affected."""
         session = carrier.session
         if session is not None:
             self.refuse(session, ClosingMistake("internal"))
@@ -123,7 +121,7 @@ class Conversation(State):
             carrier.close("internal")
 
     def due(self, now: float) -> Iterator[Session]:
-        """The sessions for which `expire` has something to do."""
+        """The sessions that need a call of `expire`."""
         for session in list(self.sessions.values()):
             deadline, refresh_at = session.deadline(), session.refresh_at
             if (deadline is not None and deadline <= now) or (
@@ -132,7 +130,7 @@ class Conversation(State):
                 yield session
 
     def expire(self, session: Session, now: float) -> None:
-        """Do what is due for a session: end it, or hand it a fresh token."""
+        """End a session whose time is over, or send it a fresh token."""
         deadline = session.deadline()
         if deadline is None or deadline > now:
             self._refresh_token(session, now)
@@ -146,7 +144,7 @@ class Conversation(State):
                 depart(self, person, "connection_timeout", now)
 
     def shut_down(self) -> None:
-        """Tell everybody that the server goes down, and close all lines. All calls end here."""
+        """End all calls, announce the shutdown, and close all carriers."""
         for room in self.rooms:
             end_call(self, room, "server_shutdown")
             for person in room:
@@ -158,8 +156,8 @@ class Conversation(State):
                 session.carrier.close("server_shutdown")
 
     def clear_up(self, now: float) -> None:
-        """Undo what was for a time, let go of limits of the quiet and of bans that have ended, look at the load; and
-        send away whom another server keeps out.
+        """Lift expired mutes and floors, drop idle rate limiters and expired bans, read the load of the event loop, and
+        remove participants who are banned on another node.
         """
         look_at_load(self)
         if self.records.deny_list.take_news():
@@ -173,10 +171,8 @@ class Conversation(State):
         self.failed_auths.forget_idle(now)
         self.join_limit.forget_idle(now)
 
-    # Inside.
-
     def _dispatch(self, session: Session, request: Request, now: float) -> None:
-        """The table of states, then the handler, then the answer. The state moves only where the handler succeeded."""
+        """Check the session's state, call the handler, send the answer. The state changes only on success."""
         before = session.state
         session.check(request.type)
         if request.type != "resume":
@@ -188,7 +184,7 @@ class Conversation(State):
             session.send(reply, request.id)
 
     def _refresh_token(self, session: Session, now: float) -> None:
-        """Hand over a fresh token when four fifths of the old one's time have passed, to whom it would admit."""
+        """Send a fresh token once `refresh_at` has come, unless the bearer is banned or the token revoked."""
         if session.claims is None or session.refresh_at is None or session.refresh_at > now:
             return
         if not is_admitted(self, session.claims):

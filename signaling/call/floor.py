@@ -1,4 +1,4 @@
-"""The floor: which participants the rules of a room suppress, and what moderators give and take. Pure."""
+"""The floor of a moderated room, and changes of a room's policy while participants are in it. Pure."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from signaling.protocol.server_messages import Outgoing
 
 
 def set_floor(state: State, room: LiveRoom, identity: str, given: bool | None, ends: float | None = None) -> None:
-    """Give somebody the floor, or take it (None: as the room's rules have it); in the media path at once.
+    """Give an identity the floor or take it; None restores the policy. It takes effect with the next packet.
 
-    It holds for the identity while the call goes on, so that leaving and coming back changes nothing, or until `ends`.
+    It lasts until `ends` (monotonic seconds) or the end of the call, also if the participant leaves and returns.
     """
     room.set_floor(identity, given, ends)
     person = room.with_identity(identity)
@@ -19,7 +19,7 @@ def set_floor(state: State, room: LiveRoom, identity: str, given: bool | None, e
 
 
 def lift_due(state: State, now: float) -> None:
-    """What was given or taken for a time is as the rules of the room have it again; the person is told."""
+    """Restore the policy for participants whose time with or without the floor is over, and notify them."""
     for room in state.rooms:
         for identity in room.floor_due(now):
             person = room.with_identity(identity)
@@ -27,14 +27,14 @@ def lift_due(state: State, now: float) -> None:
             set_floor(state, room, identity, None)
             if person is not None and person.flags.suppressed != was_suppressed:
                 action = "give_floor" if was_suppressed else "take_floor"
-                state.audience.tell(person.id, Outgoing("moderated", {"action": action, "by": None, "reason": None}))
+                state.audience.send(person.id, Outgoing("moderated", {"action": action, "by": None, "reason": None}))
 
 
 def adopt(state: State, room_id: str, policy: RoomPolicy) -> None:
-    """The rules of a room are others now: they hold at once for whoever is there. Older ones change nothing.
+    """Apply a changed policy to the participants of a room. An older `version` is ignored.
 
-    Nobody is sent away by them: who is in a room that has become private, or smaller, stays. Whoever owns it now is an
-    owner from here on, and whoever did is what their token says.
+    Nobody is removed: participants stay in a room that has become private or smaller. The new owner has the role at
+    once; the former one gets the role of their token.
     """
     room = state.rooms.find(room_id)
     if room is None or policy.version <= room.policy.version:
@@ -58,7 +58,7 @@ def _review_role(state: State, policy: RoomPolicy, person: Participant) -> None:
 
 
 def review(state: State, room: LiveRoom, person: Participant) -> None:
-    """Let the rules of the room say anew whether somebody is suppressed; whoever sees it is told of a change."""
+    """Recompute whether the policy suppresses a participant, and announce a change."""
     if person.change_flags(suppressed=room.suppresses(person)):
         state.media.participants.set_flags(person.id, person.media_flags)
         announce_update(state, person, to_self=True)

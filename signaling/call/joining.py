@@ -1,4 +1,4 @@
-"""Joins: the load check, the rules of the room, and the new participant. Pure."""
+"""`join`: admission, the room's requirements, and the answer with the state of the room. Pure."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -22,10 +22,10 @@ from signaling.protocol.session import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What was found for a join that was asked for at `asked_at` (monotonic seconds).
+    """The look-up for a join that arrived at `asked_at` (monotonic seconds).
 
-    `policy` is None where the room is not kept. `password` says that the right one was shown, `invited_as` the role of
-    an invite that was shown and is good. `refusal` is why it did not come to that.
+    `policy` is None for a room that is not stored. `password` says that the client sent the right one, `invited_as` is
+    the role of a valid invite that it sent. `refusal` is the error of a look-up that failed.
     """
 
     asked_at: float
@@ -36,9 +36,9 @@ class Entry:
 
 
 def knock(state: State, claims: Claims, room_id: str, now: float) -> None:
-    """Whether it is worth while to look anything up for this join, which counts as one from here on.
+    """Check a join before the look-up, and count it against the rate.
 
-    Raises ClientMistake: `forbidden`, `banned`, `token_invalid` (withdrawn), `overloaded`, `rate_limited`.
+    Raises ClientMistake: `forbidden`, `banned`, `token_invalid` (revoked), `overloaded`, `rate_limited`.
     """
     check_admission(state, claims)
     if not claims.grants.room_join or claims.grants.room != room_id:
@@ -50,7 +50,7 @@ def knock(state: State, claims: Claims, room_id: str, now: float) -> None:
 
 
 def check_entry(policy: RoomPolicy, claims: Claims, entry: Entry) -> Role:
-    """The role in which somebody comes in. Raises ClientMistake: `password_required`, `invite_required`."""
+    """The role in the room. Raises ClientMistake: `password_required`, `invite_required`."""
     role = policy.role_of(claims.identity, claims.role, entry.invited_as)
     shown = entry.password or claims.invited or entry.invited_as is not None
     if not policy.needs_key or shown or RANK[role] >= RANK["moderator"]:
@@ -59,10 +59,10 @@ def check_entry(policy: RoomPolicy, claims: Claims, entry: Entry) -> Role:
 
 
 def join(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """Enter a room; the answer is `joined`, and the others hear of it.
+    """Handle `join`: enter a room, announce it to the others, and answer with `joined`.
 
-    Raises ClientMistake: as `knock` and `check_entry`, `not_found` (deleted meanwhile, or rooms have to be made first),
-    `room_closed`, `room_full`, `duplicate_identity`, and whatever the look-up was refused for.
+    Raises ClientMistake: as `knock` and `check_entry`; `not_found` for a room deleted after the look-up, or one that
+    must be created first; `room_closed`, `room_full`, `duplicate_identity`, and the refusal of the look-up.
     """
     payload, claims = cast(Join, request.payload), session.claims
     assert claims is not None
@@ -80,13 +80,13 @@ def join(state: State, session: "Session", request: Request, now: float) -> Outg
     try:
         state.media.participants.add(room.id, person.id, person.media_flags)
         session.standing = standing
-        state.audience.seat(person.id, session)
+        state.audience.attach(person.id, session)
         return_mutes(state, person, now)
         _record(state, session, person, room)
         state.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
         return joined(state, person)
     except BaseException:
-        # Whatever went wrong here: who is not told that they are in is counted nowhere.
+        # A client without `joined` must not count as a participant, whatever has failed.
         depart(state, person, "join_failure", now)
         raise
 
@@ -98,7 +98,7 @@ def _record(state: State, session: "Session", person: Participant, room: LiveRoo
 
 
 def joined(state: State, person: Participant) -> Outgoing:
-    """The whole state of the room, as `person` sees it."""
+    """`joined`: the state of the room as `person` sees it."""
     room = state.rooms.find(person.room_id)
     assert room is not None
     return Outgoing(
@@ -116,15 +116,15 @@ def joined(state: State, person: Participant) -> Outgoing:
 
 
 def _limits(state: State, policy: RoomPolicy) -> dict[str, int]:
-    """Whoever comes in is told where messages are kept."""
+    """The limits of a room, with the days for which it stores messages, if it does."""
     limits = {"slots": state.settings.slots, "max_participants": policy.max_participants}
     return limits if policy.message_days is None else {**limits, "message_days": policy.message_days}
 
 
 def _check_load(state: State) -> None:
-    """Those who are here go before those who come. Raises ClientMistake (`overloaded`).
+    """Shed joins while the event loop is late. Raises ClientMistake (`overloaded`).
 
-    It is no use of the join limit: whoever is sent away comes again as often as told.
+    A join that is shed does not count against the rate, because its client retries as told.
     """
     if not look_at_load(state):
         state.counters["joins_shed"] += 1
@@ -142,20 +142,20 @@ def _found(state: State, claims: Claims, request: Request, now: float) -> Entry:
 
 
 def _policy(state: State, claims: Claims, room_id: str, entry: Entry) -> RoomPolicy:
-    """The rules that hold: those that are kept, or those of rooms that nobody keeps, where there may be such."""
+    """The policy of a stored room, or the default policy where rooms need not be created first."""
     if state.rooms.closed_since(room_id, entry.asked_at):
         raise ClientMistake("not_found", "the room was deleted")
     if entry.policy is None:
         if not state.settings.auto_create_rooms and not may(claims, "room.create"):
             raise ClientMistake("not_found", "there is no such room")
-        return state.rooms.default_policy
+        return state.default_policy
     if entry.policy.has_ended(state.utc()):
         raise ClientMistake("room_closed")
     return entry.policy
 
 
 def _newcomer(state: State, standing: Claims, payload: Join) -> Participant:
-    """The token's name goes before the one that the client gives; without either, the identity."""
+    """Named by the token, else by the client's `display_name`, else by the identity."""
     utc = state.utc()
     return Participant(
         id=uuid7(utc, state.random),
@@ -171,7 +171,7 @@ def _newcomer(state: State, standing: Claims, payload: Join) -> Participant:
 
 
 def _make_way(state: State, older: Participant, now: float) -> None:
-    """The same identity comes in from elsewhere: its older self goes, and its client is told not to come back."""
+    """Remove the older participant of the same identity; its client is told not to reconnect."""
     session = state.audience.session(older.id)
     depart(state, older, "duplicate_identity", now)
     if session is not None:

@@ -1,4 +1,4 @@
-"""The port to the media server, negotiation, and the handlers of its events."""
+"""Offers and candidates, the reports of the media server, and quality presets."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,11 +25,11 @@ PRESETS: Mapping[str, OpusWishes] = {
     "high": OpusWishes(bitrate=64_000),
     "music": OpusWishes(bitrate=128_000, fec=False, stereo=True),
 }
-"""By the names that rooms have. `low` spares headers too: half as many packets. In-band FEC is of speech only."""
+"""Opus settings by the name of a room's quality preset. `low` halves the packets; FEC works for speech only."""
 
 
 def audio_view(preset: str) -> dict[str, object]:
-    """What a client is told of it: bits a second, milliseconds of a packet, and what to switch on."""
+    """A preset as in `joined`: bits a second, milliseconds of a packet, DTX, FEC, stereo."""
     wishes = PRESETS[preset]
     return {
         "preset": preset,
@@ -41,8 +41,8 @@ def audio_view(preset: str) -> dict[str, object]:
     }
 
 
-def offer(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """A first offer, a changed one or an ICE restart; the answer is `answer`.
+def offer(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `offer`: a first offer, a changed one or an ICE restart; the answer is `answer`.
 
     Raises ClientMistake: `bad_sdp`, `no_audio`, `no_codec`, with the finer code of the parser in the details.
     """
@@ -54,7 +54,7 @@ def offer(state: State, session: "Session", request: Request, now: float) -> Out
 
 
 def _wishes(state: State, person: Participant) -> OpusWishes:
-    """What the room asks of the encoder, by its quality preset; a change reaches who is there with their next offer."""
+    """The preset of the room. Participants get a changed preset with their next offer."""
     room = state.rooms.find(person.room_id)
     assert room is not None
     return PRESETS[room.policy.quality_preset]
@@ -63,17 +63,13 @@ def _wishes(state: State, person: Participant) -> OpusWishes:
 def live(state: State, room_id: str) -> list[tuple[Participant, Reading]]:
     """The participants of a room in the order in which they joined, and what each sends; hidden ones are left out."""
     readings = {reading.participant: reading for reading in state.media.observation.live(room_id)}
-    return [
-        (person, readings[person.id])
-        for person in state.rooms.find(room_id) or ()
-        if person.id in readings and not person.hidden
-    ]
+    return [(person, readings[person.id]) for person in state.people(room_id) if person.id in readings]
 
 
-def ice_candidate(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """A candidate of the client's, kept for diagnosis: the server learns addresses from the checks (RFC 8445).
+def ice_candidate(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `ice-candidate`, kept for diagnosis: the server learns addresses from the checks (RFC 8445).
 
-    Raises ClientMistake: `bad_sdp`. An empty one says that there are no more (RFC 8838).
+    An empty candidate ends the candidates (RFC 8838). Raises ClientMistake: `bad_sdp`.
     """
     del now
     person = state.person(session)
@@ -86,7 +82,7 @@ def ice_candidate(state: State, session: "Session", request: Request, now: float
 
 @contextmanager
 def _clients_mistake() -> Iterator[None]:
-    """What the media server cannot take is the client's mistake; the finer code of the parser is in the details."""
+    """Turn a BadOffer into a ClientMistake, with the finer code of the parser in its details."""
     try:
         yield
     except BadOffer as error:
@@ -94,17 +90,17 @@ def _clients_mistake() -> Iterator[None]:
 
 
 def connection_began(state: State, participant_id: str) -> None:
-    """A peer connection begins: that is history."""
+    """Record a new peer connection."""
     state.records.chronicle.media_began(participant_id, state.utc())
 
 
 def connection_ended(state: State, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
-    """It is over, and so many octets went each way."""
+    """Record the end of a peer connection, and the octets of each direction."""
     state.records.chronicle.media_ended(participant_id, reason, sent_received, state.utc())
 
 
 def connected(state: State, participant_id: str, candidate_type: CandidateType | None, now: float) -> None:
-    """The peer connection stands: the participant is active, unless its signaling line is lost."""
+    """The peer connection is up: the participant is active, unless its carrier is lost."""
     person, session = state.rooms.participant(participant_id), state.audience.session(participant_id)
     if person is None or session is None:
         return
@@ -116,7 +112,7 @@ def connected(state: State, participant_id: str, candidate_type: CandidateType |
 
 
 def gone(state: State, participant_id: str, reason: str, now: float) -> None:
-    """The peer connection has ended: its client is to open a new one; the others see it reconnecting."""
+    """The peer connection has ended: tell the client to open a new one, and announce that it is reconnecting."""
     person, session = state.rooms.participant(participant_id), state.audience.session(participant_id)
     if person is None or session is None:
         return
@@ -129,29 +125,30 @@ def gone(state: State, participant_id: str, reason: str, now: float) -> None:
 
 
 def arrives(state: State, participant_id: str, arriving: bool) -> None:
-    """Audio of this person arrives, or does not."""
-    state.audience.tell(participant_id, Outgoing("media", {"arriving": arriving}))
+    """Tell a participant whether its audio arrives."""
+    state.audience.send(participant_id, Outgoing("media", {"arriving": arriving}))
 
 
 def slots_changed(state: State, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
-    """Who is in which slot of this listener now; kept, for a client that has missed too much."""
+    """Send `slots`, and store it for a client that has missed more than is kept for `resume`."""
     session = state.audience.session(participant_id)
     if session is not None:
         listed = [{"mid": slot.mid, "participant": slot.participant, "gain": slot.gain} for slot in slots]
-        session.slots = Outgoing("slots", {"slots": listed})
-        session.send(session.slots)
+        message = Outgoing("slots", {"slots": listed})
+        session.slots = message.without_payload()
+        session.send(message)
 
 
 def speakers_changed(state: State, room_id: str, speakers: Sequence[Speaker]) -> None:
-    """Who speaks, to everybody in the room."""
+    """Send `speakers` to the room."""
     room = state.rooms.find(room_id)
     if room is not None:
         listed = [{"participant": speaker.participant, "level": round(speaker.level, 4)} for speaker in speakers]
-        state.audience.tell_room(room, Outgoing("speakers", {"speakers": listed}))
+        state.audience.send_room(room, Outgoing("speakers", {"speakers": listed}))
 
 
 def flooding(state: State, participant_id: str) -> None:
-    """This person sends too many packets: say so."""
+    """Tell a participant that it sends too many packets."""
     session = state.audience.session(participant_id)
     if session is not None:
         state.refuse(session, ClientMistake("rate_limited", "too many packets; the server drops the excess"))
@@ -161,7 +158,7 @@ _log = structlog.get_logger("signaling.media")
 
 
 class MediaWatch:
-    """A `MediaObserver` over a conversation that may begin later; `now` gives monotonic seconds."""
+    """A `MediaObserver` that passes reports to the conversation, which may start later; `now` is monotonic seconds."""
 
     def __init__(self, state: Callable[[], State], now: Callable[[], float]) -> None:
         self._state = state
@@ -169,42 +166,42 @@ class MediaWatch:
 
     def media_connected(self, participant_id: str, candidate_type: CandidateType | None) -> None:
         """The peer connection is up."""
-        self._tell(connected, participant_id, candidate_type, self._now())
+        self._report(connected, participant_id, candidate_type, self._now())
 
     def media_gone(self, participant_id: str, reason: str) -> None:
         """The peer connection has ended."""
-        self._tell(gone, participant_id, reason, self._now())
+        self._report(gone, participant_id, reason, self._now())
 
     def connection_began(self, participant_id: str) -> None:
         """An offer has begun a peer connection."""
-        self._tell(connection_began, participant_id)
+        self._report(connection_began, participant_id)
 
     def connection_ended(self, participant_id: str, reason: str, sent_received: tuple[int, int]) -> None:
-        """A peer connection is over, whatever the reason."""
-        self._tell(connection_ended, participant_id, reason, sent_received)
+        """A peer connection has ended."""
+        self._report(connection_ended, participant_id, reason, sent_received)
 
     def media_arriving(self, participant_id: str, arriving: bool) -> None:
-        """RTP from this person has started or stopped to arrive."""
-        self._tell(arrives, participant_id, arriving)
+        """RTP of a participant has started or stopped to arrive."""
+        self._report(arrives, participant_id, arriving)
 
     def slots_changed(self, participant_id: str, slots: Sequence[SlotAssignment]) -> None:
-        """Somebody else is in one of this listener's slots."""
-        self._tell(slots_changed, participant_id, slots)
+        """The slots of a listener have changed."""
+        self._report(slots_changed, participant_id, slots)
 
     def speakers_changed(self, room_id: str, speakers: Sequence[Speaker]) -> None:
-        """Who speaks in the room."""
-        self._tell(speakers_changed, room_id, speakers)
+        """The speakers of a room have changed."""
+        self._report(speakers_changed, room_id, speakers)
 
     def tone(self, participant_id: str, tone: str, duration: float) -> None:
-        """This person has pressed a key."""
-        self._tell(talk.heard, participant_id, tone, duration)
+        """A participant has sent a DTMF tone of `duration` seconds."""
+        self._report(talk.heard, participant_id, tone, duration)
 
     def flooding(self, participant_id: str) -> None:
-        """This person sends more packets than audio needs."""
-        self._tell(flooding, participant_id)
+        """A participant sends more packets than audio needs."""
+        self._report(flooding, participant_id)
 
-    def _tell(self, handler: Callable[..., None], *arguments: object) -> None:
-        """An observer must not raise: what goes wrong here is logged, and the media goes on."""
+    def _report(self, handler: Callable[..., None], *arguments: object) -> None:
+        """Call a handler. An observer must not raise: failures are logged."""
         try:
             handler(self._state(), *arguments)
         except Exception:

@@ -1,11 +1,12 @@
-"""Moderation: mute, deafen, give the floor, move, kick, ban, from inside or outside the room. Pure.
+"""Moderators' acts on one participant: mute, deafen, floor, move, kick, ban; over the WebSocket and over REST. Pure.
 
-Who may do it to whom is the table's matter (`identity/permissions.py`); here is what it does.
+The table in `identity/permissions.py` says who may act on whom.
 """
 
+from dataclasses import dataclass
 from typing import cast
 
-from signaling.call.acts import Act, check, notice, record
+from signaling.call.acts import Act, check, notify, record
 from signaling.call.bans import ban, ban_act, lift, lift_act
 from signaling.call.floor import set_floor
 from signaling.call.joining import Entry
@@ -29,44 +30,102 @@ _FLAGS: dict[str, tuple[TimedFlag, bool]] = {
 _FLOOR = {"give_floor": True, "take_floor": False}
 
 
-def moderate(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """One act on one participant of the same room, by another one. Raises as `act_in_room`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request for one act. The target is a participant, by id or by identity; of `unban` it is an identity.
+
+    `duration` is seconds. `room` is the new room of a `move`.
+    """
+
+    action: str
+    target: str | None = None
+    identity: str | None = None
+    duration: int | None = None
+    reason: str | None = None
+    room: str | None = None
+
+
+def moderate(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `moderate`: an act of one participant on another in the same room. Raises as `act_in_room`."""
     person = state.person(session)
     assert session.standing is not None
     address = "" if session.carrier is None else session.carrier.address
     actor = Asker(holder=session.standing, address=address, participant_id=person.id, hidden=person.hidden)
-    found = cast(Entry | None, request.found)
-    act_in_room(state, actor, person.room_id, cast(Moderate, request.payload), now, found)
+    payload = cast(Moderate, request.payload)
+    to_identity = payload.action == "unban"
+    order = Order(
+        action=payload.action,
+        target=None if to_identity else payload.target,
+        identity=payload.target if to_identity else None,
+        duration=payload.duration,
+        reason=payload.reason,
+        room=payload.room,
+    )
+    act_in_room(state, actor, person.room_id, order, now, cast(Entry | None, request.found))
     return OK
 
 
-def act_in_room(
-    state: State, actor: Asker, room_id: str, order: Moderate, now: float, found: Entry | None = None
-) -> str:
-    """One act of whoever asks, on one participant of a room; the identity that it was done to.
+def act_in_room(state: State, actor: Asker, room_id: str, order: Order, now: float, found: Entry | None = None) -> str:
+    """Act on one participant of a room, notify the target, and announce the change; returns the target's identity.
 
-    The person is told, and everybody sees what has changed. A moderator's unmute lifts the moderator's mute only, never
-    the person's own. `unban` names an identity. `found` is what was looked up of the room that a `move` goes to.
-    Raises ClientMistake: `forbidden`, `no_such_participant`, and as `moving.move`; `not_found` where that room was
-    deleted meanwhile.
+    A moderator's unmute lifts the moderator's mute only, never the participant's own. `found` is the look-up of the new
+    room of a `move`. Raises ClientMistake: `forbidden`, `no_such_participant`, and as `moving.move`; `not_found` where
+    the new room was deleted after the look-up.
     """
     if order.action == "unban":
-        lift(state, lift_act(actor, room_id, order.reason), order.target)
-        return order.target
-    target = _target(state, actor, room_id, order)
+        assert order.identity is not None
+        lift(state, lift_act(actor, room_id, order.reason), order.identity)
+        return order.identity
+    act = _act(actor, room_id, order)
+    target = _target(state, act, order)
     if order.action == "ban":
         ban(state, ban_act(actor, room_id, order.duration, order.reason), target.identity, now)
         return target.identity
-    act = _act(actor, room_id, order)
     if order.action == "move":
         assert order.room is not None
-        move(state, act, target, order.room, _rules_there(state, order.room, found), now)
+        move(state, act, target, order.room, _policy_there(state, order.room, found), now)
     else:
         check(act, target.role)
-        state.audience.tell(target.id, notice(state, act))
+        notify(state, act, target.id)
         _do(state, act, target, now)
     record(state, act, target.identity)
     return target.identity
+
+
+def lift_expired(state: State, now: float) -> None:
+    """Lift mutes and deafens whose time is over, notify the participants, and announce the change."""
+    for participant_id, flag in state.timed_flags.take_due(now):
+        person = state.rooms.participant(participant_id)
+        if person is not None and person.change_flags(**{flag: False}):
+            state.media.participants.set_flags(person.id, person.media_flags)
+            action = "unmute" if flag == "mute" else "undeafen"
+            state.audience.send(person.id, Outgoing("moderated", {"action": action, "by": None, "reason": None}))
+            announce_update(state, person, to_self=True)
+
+
+def _act(actor: Asker, room_id: str, order: Order) -> Act:
+    return Act(
+        actor=actor,
+        permission=f"participant.{order.action}",
+        action=order.action,
+        room_id=room_id,
+        seconds=order.duration,
+        reason=order.reason,
+        to_room=order.room,
+    )
+
+
+def _target(state: State, act: Act, order: Order) -> Participant:
+    """The participant to act on. An actor outside the room without the permission does not learn who is in it."""
+    room = state.rooms.find(act.room_id or "")
+    target = None
+    if room is not None:
+        target = room.with_identity(order.identity) if order.identity is not None else room.find(order.target or "")
+    if target is None:
+        if act.actor.participant_id is None:
+            check(act)
+        raise ClientMistake("no_such_participant")
+    return target
 
 
 def _do(state: State, act: Act, target: Participant, now: float) -> None:
@@ -81,7 +140,7 @@ def _do(state: State, act: Act, target: Participant, now: float) -> None:
         _set_flag(state, act, target, now)
 
 
-def _rules_there(state: State, room_id: str, found: Entry | None) -> RoomPolicy | None:
+def _policy_there(state: State, room_id: str, found: Entry | None) -> RoomPolicy | None:
     if found is None:
         return None
     if found.refusal is not None:
@@ -89,39 +148,6 @@ def _rules_there(state: State, room_id: str, found: Entry | None) -> RoomPolicy 
     if state.rooms.closed_since(room_id, found.asked_at):
         raise ClientMistake("not_found", "the room was deleted")
     return found.policy
-
-
-def lift_expired(state: State, now: float) -> None:
-    """Undo the mutes and deafens whose time is over; the person is told, and everybody sees it."""
-    for participant_id, flag in state.timed_flags.take_due(now):
-        person = state.rooms.participant(participant_id)
-        if person is not None and person.change_flags(**{flag: False}):
-            state.media.participants.set_flags(person.id, person.media_flags)
-            action = "unmute" if flag == "mute" else "undeafen"
-            state.audience.tell(person.id, Outgoing("moderated", {"action": action, "by": None, "reason": None}))
-            announce_update(state, person, to_self=True)
-
-
-def _act(actor: Asker, room_id: str, order: Moderate) -> Act:
-    return Act(
-        actor=actor,
-        permission=f"participant.{order.action}",
-        action=order.action,
-        room_id=room_id,
-        seconds=order.duration,
-        reason=order.reason,
-        to_room=order.room,
-    )
-
-
-def _target(state: State, actor: Asker, room_id: str, order: Moderate) -> Participant:
-    """Who it is done to. Who may do it to nobody does not learn who is there, if they are not there themselves."""
-    if actor.participant_id is None:
-        check(_act(actor, room_id, order))
-    room = state.rooms.find(room_id)
-    if room is None:
-        raise ClientMistake("no_such_participant")
-    return room.get(order.target)
 
 
 def _set_flag(state: State, act: Act, target: Participant, now: float) -> None:
@@ -133,7 +159,7 @@ def _set_flag(state: State, act: Act, target: Participant, now: float) -> None:
 
 
 def _kick(state: State, target: Participant, now: float) -> None:
-    """Out of the room: the token is withdrawn, and whoever else is here by it goes too."""
+    """Revoke the target's token, and remove every participant who joined with it."""
     session = state.audience.session(target.id)
     assert session is not None
     assert session.claims is not None

@@ -1,8 +1,8 @@
-"""Moves a participant to another room of this node, with the same peer connection. Pure."""
+"""Moves of a participant to another room of this node, with the same peer connection. Pure."""
 
 from dataclasses import replace
 
-from signaling.call.acts import Act, check, notice
+from signaling.call.acts import Act, check, notify
 from signaling.call.floor import adopt, review
 from signaling.call.leaving import is_admitted, remember_mutes, return_mutes
 from signaling.call.rooms import LiveRoom, Participant, RoomPolicy
@@ -31,14 +31,14 @@ def move(state: State, act: Act, target: Participant, room_id: str, policy: Room
     if room_id == former.id:
         raise ClientMistake("bad_message", "the participant is in that room already")
     _check_destination(state, act, former.policy, room_id, policy)
-    rules = policy or state.rooms.default_policy
+    rules = policy or state.default_policy
     claims = _claims_there(session, room_id)
     if not is_admitted(state, claims):
         raise ClientMistake("banned", "the identity is banned from that room")
     adopt(state, room_id, rules)
     if state.rooms.prospect(room_id, rules).check_place(target.identity) is not None:
         raise ClientMistake("duplicate_identity", "the identity is in that room with another session")
-    state.audience.tell(target.id, notice(state, act))
+    notify(state, act, target.id)
     _leave(state, former, target)
     remember_mutes(state, target)
     room = state.rooms.transfer(target, room_id, rules, state.utc())
@@ -67,7 +67,7 @@ def _belong_together(one: RoomPolicy, other: RoomPolicy) -> bool:
     return same_owner or (one.guild_id is not None and one.guild_id == other.guild_id)
 
 
-def _claims_there(session: "Session", room_id: str) -> Claims:
+def _claims_there(session: Session, room_id: str) -> Claims:
     """The claims of somebody in the new room: those that they came with, if it is that room again; else a member's."""
     home = session.home or session.claims
     assert home is not None
@@ -85,7 +85,7 @@ def _leave(state: State, room: LiveRoom, person: Participant) -> None:
     state.records.chronicle.left(person.id, "migration", state.utc())
 
 
-def _enter(state: State, session: "Session", person: Participant, room: LiveRoom) -> None:
+def _enter(state: State, session: Session, person: Participant, room: LiveRoom) -> None:
     """As a join, for somebody whose seat and connection go on; a fresh token opens the new room to them."""
     assert session.standing is not None
     person.role = session.standing.role

@@ -1,4 +1,4 @@
-"""Timed mutes and deafens, and those of absent identities. Pure; `now` is monotonic seconds."""
+"""Moderators' mutes and deafens: those with a duration, and those of absent identities. Pure; monotonic seconds."""
 
 import heapq
 from collections.abc import Iterator, Mapping
@@ -7,11 +7,11 @@ from typing import Literal
 TimedFlag = Literal["mute", "deaf"]
 TIMED_FLAGS: tuple[TimedFlag, ...] = ("mute", "deaf")
 _SPARE = 64
-"""Entries of the order that may be out of date before it is written anew."""
+"""Outdated entries of the heap before it is rebuilt."""
 
 
 class TimedFlags:
-    """When which flag of which participant is to be lifted. What was set again, or lifted, forgets the former time."""
+    """The ends of participants' flags. Setting a flag again replaces its end."""
 
     def __init__(self) -> None:
         self._at: dict[tuple[str, TimedFlag], float] = {}
@@ -21,7 +21,7 @@ class TimedFlags:
         return len(self._at)
 
     def set(self, participant_id: str, flag: TimedFlag, at: float | None) -> None:
-        """From now on the flag ends at `at`; never by itself where that is None."""
+        """Set the end of a flag; None for one that does not end by itself."""
         if at is None:
             self._at.pop((participant_id, flag), None)
             return
@@ -31,16 +31,16 @@ class TimedFlags:
             self._order = sorted((at, *key) for key, at in self._at.items())
 
     def ends(self, participant_id: str, flag: TimedFlag) -> float | None:
-        """When the flag ends by itself; None where it does not."""
+        """The end of a flag; None where it does not end by itself."""
         return self._at.get((participant_id, flag))
 
     def forget(self, participant_id: str) -> None:
-        """Somebody has left: nothing of theirs is due any more."""
+        """Drop the flags of a participant who has left."""
         for flag in TIMED_FLAGS:
             self._at.pop((participant_id, flag), None)
 
     def take_due(self, now: float) -> Iterator[tuple[str, TimedFlag]]:
-        """What is to be lifted at `now`, each once."""
+        """Remove and yield the flags that end by `now`."""
         while self._order and self._order[0][0] <= now:
             at, participant_id, flag = heapq.heappop(self._order)
             if self._at.get((participant_id, flag)) == at:
@@ -49,14 +49,14 @@ class TimedFlags:
 
 
 MOST = 10_000
-"""People whose mutes are remembered; past that, whoever left first is let go."""
+"""Identities whose mutes are stored; past that the one that left first is dropped."""
 
 Ends = Mapping[TimedFlag, float | None]
-"""The flags that are set, and when each ends by itself."""
+"""The set flags with their ends; None for one that does not end by itself."""
 
 
 class MuteMemory:
-    """Flags of the absent."""
+    """The flags of identities that have left a room."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -66,7 +66,7 @@ class MuteMemory:
         return len(self._kept)
 
     def keep(self, room_id: str, identity: str, ends: Ends) -> None:
-        """Somebody leaves with these flags; without any there is nothing to keep."""
+        """Store the flags of an identity that leaves, if any are set."""
         self._kept.pop((room_id, identity), None)
         if ends:
             self._kept[room_id, identity] = ends
@@ -74,11 +74,11 @@ class MuteMemory:
             del self._kept[next(iter(self._kept))]
 
     def take(self, room_id: str, identity: str, now: float) -> Ends:
-        """Somebody comes back: what is still to be set, and when it ends. It is kept here no longer."""
+        """Remove and return the flags of an identity that returns, without expired ones."""
         return _left_of(self._kept.pop((room_id, identity), {}), now)
 
     def call_ended(self, room_id: str) -> None:
-        """Nobody is in the room any more: what has no end of its own ends here."""
+        """The room is empty: drop the flags that do not end by themselves."""
         for key in [key for key in self._kept if key[0] == room_id]:
             timed = {flag: at for flag, at in self._kept[key].items() if at is not None}
             if timed:
@@ -87,7 +87,7 @@ class MuteMemory:
                 del self._kept[key]
 
     def forget_expired(self, now: float) -> None:
-        """Let go of what has ended."""
+        """Drop expired flags."""
         for key in [key for key, ends in self._kept.items() if not _left_of(ends, now)]:
             del self._kept[key]
 

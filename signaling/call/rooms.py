@@ -1,4 +1,4 @@
-"""Live rooms: policy, live call, participants, and the directory of all rooms. Pure."""
+"""Rooms with participants in them, their policies, their live calls, and the directory of them. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,10 +18,10 @@ DuplicatePolicy = Literal["kick_old", "reject_new"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomPolicy:
-    """The rules of one room: `version` counts those of one that is kept in the database; 0 are those of any other.
+    """The rules of one room. `version` is that of a stored room, 0 for any other.
 
-    `duplicate_identity` says what becomes of an identity that comes a second time. `scheduled_end` is aware UTC.
-    `message_days` is for how long messages are kept, None where they are not.
+    `duplicate_identity` says which session of an identity stays when a second one joins. `scheduled_end` is aware UTC.
+    `message_days` are the days for which the room stores messages, None where it does not.
     """
 
     version: int = 0
@@ -39,31 +39,31 @@ class RoomPolicy:
 
     @property
     def needs_key(self) -> bool:
-        """Whether a token alone does not let a member in: it takes the password, an invite, or a higher role."""
+        """Whether a member needs the password, an invite or a higher role besides the token."""
         return self.is_private or self.has_password
 
     @property
     def needs_floor(self) -> bool:
-        """Whether members arrive suppressed, until somebody gives them the floor; `global` rooms are announcements."""
+        """Whether members are suppressed until a moderator gives them the floor. `global` rooms are announcements."""
         return self.is_moderated or self.room_type == "global"
 
     def has_ended(self, utc: datetime) -> bool:
-        """Whether the time that was set for its end has come."""
+        """Whether its scheduled end has come."""
         return self.scheduled_end is not None and self.scheduled_end <= utc
 
     def gives_floor(self, role: Role) -> bool:
-        """Whether somebody of this role may speak on arrival."""
+        """Whether a participant of this role may speak without being given the floor."""
         return not self.needs_floor or RANK[role] >= RANK["moderator"]
 
     def role_of(self, identity: str, role: Role, invited_as: Role | None = None) -> Role:
-        """The role of somebody here: the highest of the token's, the invite's, and that of the room's owner."""
+        """The role in the room: the highest of the token's, the invite's, and `owner` for the room's owner."""
         roles: list[Role] = [role, invited_as or "member", "owner" if identity == self.owner else "member"]
         return max(roles, key=RANK.__getitem__)
 
 
 @dataclass(slots=True)
 class LiveCall:
-    """`id` is the one that history has; times are aware UTC. A call that ends as its last leaves needs no `reason`."""
+    """The call of a room. `id` is that of the history; times are aware UTC. `reason` is set if it ends early."""
 
     id: str
     started_at: datetime
@@ -71,14 +71,14 @@ class LiveCall:
     reason: EarlyEnd | None = None
 
     def end(self, reason: EarlyEnd, utc: datetime) -> bool:
-        """End it for all who are in it; whether it was on until now."""
+        """End the call early; whether it was active until now."""
         if self.ended_at is not None:
             return False
         self.ended_at, self.reason = utc, reason
         return True
 
     def view(self) -> LiveCallView:
-        """What those who are in the room are told."""
+        """The call as in `joined` and `call-state-changed`."""
         view: LiveCallView = {"id": self.id, "state": "active", "started_at": rfc3339(self.started_at)}
         if self.ended_at is not None and self.reason is not None:
             view |= {"state": "ended", "ended_at": rfc3339(self.ended_at), "reason": self.reason}
@@ -87,10 +87,10 @@ class LiveCall:
 
 @dataclass(slots=True)
 class Participant:
-    """One person in one room. `id` is new with each join, `identity` is the token's.
+    """One participant of one room. `id` is new with each join, `identity` is the token's.
 
-    `media_up` says whether the peer connection stands. `may_publish`, `may_hear` and `hidden` come from the token; who
-    may not be heard by it is suppressed, whatever the room says.
+    `media_up` says whether the peer connection is up. `may_publish`, `may_hear` and `hidden` come from the token. A
+    participant who may not publish is suppressed, whatever the room's policy says.
     """
 
     id: str
@@ -107,24 +107,24 @@ class Participant:
     media_up: bool = False
 
     def step(self, event: str) -> bool:
-        """Move on by the table of states; whether the state is another one now."""
+        """Change the state by the table of states; whether it has changed."""
         before = self.state
         self.state = step_participant(before, event)
         return self.state != before
 
     def change_flags(self, **flags: bool) -> bool:
-        """Set some of the flags; whether any is another one now."""
+        """Set some of the flags; whether any has changed."""
         before = self.flags
         self.flags = replace(before, **flags)
         return self.flags != before
 
     @property
     def media_flags(self) -> MuteFlags:
-        """What the media path enforces: the flags, and deafness where the token does not let this person hear."""
+        """The flags for the media server: as set, and deaf where the token does not allow to hear."""
         return self.flags if self.may_hear else replace(self.flags, deaf=True)
 
     def view(self) -> ParticipantView:
-        """What others see."""
+        """The participant as the others see it."""
         flags = self.flags
         return {
             "id": self.id,
@@ -143,7 +143,7 @@ class Participant:
 
 
 class LiveRoom:
-    """The people in one room, in the order in which they came, and the rules that hold there."""
+    """A room with participants in it, in the order of their joins, with its policy, its call and its floor."""
 
     def __init__(self, room_id: str, policy: RoomPolicy) -> None:
         self.id = room_id
@@ -161,29 +161,33 @@ class LiveRoom:
 
     @property
     def call(self) -> LiveCall:
-        """The call that is on here. Only of a room that somebody has entered."""
+        """The current call. Only for a room that a participant has entered."""
         assert self._call is not None
         return self._call
 
     def enter(self, person: Participant, random: RandomBytes) -> None:
-        """Somebody is here, since its `joined_at`; where no call is on, one begins with them."""
+        """Add a participant. Begins a call, at its `joined_at`, where none is active."""
         if self._call is None or self._call.ended_at is not None:
             self._call = LiveCall(uuid7(person.joined_at, random), person.joined_at)
         self._people[person.id] = person
 
     def get(self, participant_id: str) -> Participant:
-        """The participant. Raises ClientMistake (`no_such_participant`)."""
+        """The participant with this id. Raises ClientMistake (`no_such_participant`)."""
         try:
             return self._people[participant_id]
         except KeyError:
             raise ClientMistake("no_such_participant") from None
 
+    def find(self, participant_id: str) -> Participant | None:
+        """The participant with this id, if it is in the room."""
+        return self._people.get(participant_id)
+
     def with_identity(self, identity: str) -> Participant | None:
-        """Whoever has this identity here."""
+        """The participant with this identity, if it is in the room."""
         return next((person for person in self if person.identity == identity), None)
 
     def check_place(self, identity: str) -> Participant | None:
-        """Whether `identity` may come in, and who must make room for it first: its own older self, or nobody.
+        """The older participant of the same identity, which must leave first; None if there is none.
 
         Raises ClientMistake: `duplicate_identity` under `reject_new`, `room_full`.
         """
@@ -196,7 +200,7 @@ class LiveRoom:
         return older
 
     def set_floor(self, identity: str, given: bool | None, ends: float | None = None) -> None:
-        """Give the floor or take it, until `ends` (None: while anybody is here). `given` None: as the rules have it."""
+        """Give or take the floor until `ends`, None for the end of the call. `given` None restores the policy."""
         self._floor_ends.pop(identity, None)
         if given is None:
             self._floor.pop(identity, None)
@@ -206,26 +210,26 @@ class LiveRoom:
             self._floor_ends[identity] = ends
 
     def floor_due(self, now: float) -> list[str]:
-        """Whose floor, or lack of it, has come to its end."""
+        """The identities whose time with or without the floor is over."""
         return [identity for identity, ends in self._floor_ends.items() if ends <= now]
 
     def suppresses(self, person: Participant) -> bool:
-        """Whether a rule silences somebody: the token does, or the floor was not given, or was taken."""
+        """Whether the token, the policy or a moderator denies a participant the floor."""
         has_floor = self._floor.get(person.identity, self.policy.gives_floor(person.role))
         return not (person.may_publish and has_floor)
 
     def views(self, viewer: Participant) -> list[ParticipantView]:
-        """Everybody, as `viewer` may see them: the hidden only see themselves."""
+        """All participants as `viewer` sees them: hidden ones are seen by themselves only."""
         return [person.view() for person in self if not person.hidden or person is viewer]
 
 
 CLOSED_SECONDS = 60.0
-"""How long the deletion of a room is remembered, for joins that were on their way: longer than any look-up."""
+"""A deleted room is remembered for this time, which is longer than any look-up of a join."""
 
 
 class RoomDirectory:
-    """The rooms of this server where somebody is. One comes into being with its first participant, and ends with its
-    last, and so does its call. `default_policy` is that of rooms that nobody keeps.
+    """The rooms of this server with participants in them. A room and its call last from its first participant to its
+    last. `default_policy` is that of rooms that are not stored.
     """
 
     def __init__(self, default_policy: RoomPolicy | None = None, random: RandomBytes = SYSTEM_CHANCE) -> None:
@@ -247,19 +251,19 @@ class RoomDirectory:
         return len(self._people)
 
     def find(self, room_id: str) -> LiveRoom | None:
-        """The room, if anybody is in it."""
+        """The room, if it has participants."""
         return self._rooms.get(room_id)
 
     def participant(self, participant_id: str) -> Participant | None:
-        """A participant of any room."""
+        """The participant with this id, of any room."""
         return self._people.get(participant_id)
 
     def prospect(self, room_id: str, policy: RoomPolicy | None = None) -> LiveRoom:
-        """The room, or one under these rules that would be made by the first to enter it; nothing is changed."""
+        """The room, or a new one with this policy, which is not added."""
         return self._rooms.get(room_id) or LiveRoom(room_id, policy or self.default_policy)
 
     def admit(self, participant: Participant, policy: RoomPolicy | None = None) -> LiveRoom:
-        """Put a participant in its room. Raises ClientMistake as `check_place` does, also for an older self."""
+        """Add a participant to its room. Raises ClientMistake as `check_place`, and for an older participant."""
         room = self.prospect(participant.room_id, policy)
         if room.check_place(participant.identity) is not None:
             raise ClientMistake("duplicate_identity")
@@ -271,7 +275,7 @@ class RoomDirectory:
         return room
 
     def transfer(self, participant: Participant, room_id: str, policy: RoomPolicy, utc: datetime) -> LiveRoom:
-        """Take somebody from one room to another, at `utc`; an empty one ends. Raises ClientMistake as `admit`."""
+        """Move a participant to another room at `utc`; an empty room ends. Raises ClientMistake as `admit`."""
         room = self.prospect(room_id, policy)
         if room.check_place(participant.identity) is not None:
             raise ClientMistake("duplicate_identity")
@@ -285,7 +289,7 @@ class RoomDirectory:
         return room
 
     def remove(self, participant: Participant) -> None:
-        """Take somebody out; an empty room ends. Does nothing for who is not in."""
+        """Remove a participant; an empty room ends. Does nothing for one who is not in a room."""
         if self._people.pop(participant.id, None) is None:
             return
         participant.step("left")
@@ -295,13 +299,13 @@ class RoomDirectory:
             del self._rooms[room.id]
 
     def close(self, room_id: str, now: float) -> None:
-        """Remember that the room was deleted just now."""
+        """Remember that the room was deleted at `now`."""
         self._closed[room_id] = now
 
     def closed_since(self, room_id: str, asked_at: float) -> bool:
-        """Whether the room was deleted after somebody had asked for it."""
+        """Whether the room was deleted at `asked_at` or later."""
         return self._closed.get(room_id, float("-inf")) >= asked_at
 
     def forget_closed(self, now: float) -> None:
-        """Let go of deletions that nobody can have overlooked."""
+        """Drop deletions older than `CLOSED_SECONDS`."""
         self._closed = {room_id: at for room_id, at in self._closed.items() if at > now - CLOSED_SECONDS}

@@ -1,4 +1,4 @@
-"""Limits and times of signaling, frozen. Pure; the settings of the server are read elsewhere."""
+"""The limits and times of signaling, frozen. Pure; `settings.parts` fills them from the server's settings."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from signaling.protocol.envelope import MOST_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettings:
-    """What a gateway needs to know. Times are seconds, sizes bytes.
+    """Limits and times of signaling. Times are seconds, sizes bytes.
 
-    `slots` and `ice_servers` are told to clients in `joined`. `auto_create_rooms` lets tokens enter rooms that nobody
-    keeps. New joins are refused when the event loop is later than `overload_lag_seconds`, until it is no later than
-    half of that. `close_grace_seconds` is how long a closing connection may take before it is cut.
+    `joined` carries `slots` and `ice_servers`. `auto_create_rooms` lets tokens enter rooms that are not stored. Joins
+    are shed while the lag of the event loop is above `overload_lag_seconds`, until it is half of that. A closing
+    connection is cut after `close_grace_seconds`.
     """
 
     slots: int = 8

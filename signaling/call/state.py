@@ -1,7 +1,7 @@
-"""The state of signaling: rooms, sessions, limits and records, with the media server as a port. Sans-I/O.
+"""The state of signaling: rooms, sessions, limits, records, and the port to the media server. Sans-I/O.
 
-Handlers change it; `conversation.Conversation` hands messages to handlers. `now` is monotonic seconds; `utc` is the
-time of tokens and of records.
+Handlers change the state; `conversation.Conversation` passes messages to handlers. `now` is monotonic seconds; `utc` is
+the time of tokens and records.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from sfu.dtmf import Keys
 from sfu.opus import USUAL, OpusWishes
 from sfu.probe import Reading
 from sfu.selection import MuteFlags
-from signaling.call.chronicle import Chronicle, LoggedChronicle
+from signaling.call.chronicle import Chronicle, SilentChronicle
 from signaling.call.mutes import MuteMemory, TimedFlags
 from signaling.call.rooms import LiveRoom, Participant, RoomDirectory, RoomPolicy
 from signaling.call.settings import CallSettings
@@ -42,17 +42,17 @@ class MediaParticipants(Protocol):
         """A participant goes to another room, with the same peer connection."""
 
     def set_flags(self, participant_id: str, flags: MuteFlags) -> None:
-        """Silence or unsilence, from the next packet on."""
+        """Set the mute flags, from the next packet on."""
 
     def press_keys(self, participant_id: str, keys: Keys) -> bool:
-        """Send DTMF tones as this participant; False where too many wait already."""
+        """Send DTMF tones as this participant; False where too many are queued."""
 
 
 class MediaConnections(Protocol):
     """The part of `sfu.connections.Connections` that a conversation uses."""
 
     def answer(self, participant_id: str, offer_sdp: str, opus: OpusWishes = USUAL) -> str:
-        """The answer to a first offer, a changed one or an ICE restart; `opus` is asked of the client's encoder.
+        """The answer to a first offer, a changed one or an ICE restart. `opus` goes into the answer's fmtp.
 
         Raises sfu.errors.BadOffer.
         """
@@ -65,7 +65,7 @@ class MediaObservation(Protocol):
     """The part of `sfu.observation.Observation` that signaling uses."""
 
     def live(self, room_id: str) -> Sequence[Reading]:
-        """Who is in a room, who speaks, and what each participant sends at this moment."""
+        """The participants of a room: who speaks, and what each one sends at this moment."""
 
     def gauges(self) -> dict[str, float]:
         """Readings, among them `loop_lag_seconds`."""
@@ -75,11 +75,11 @@ class MediaObservation(Protocol):
 
 
 class MediaPort(Protocol):
-    """The part of `sfu.server.MediaServer` that a conversation uses. None of it waits."""
+    """The part of `sfu.server.MediaServer` that signaling uses. Its methods do not wait."""
 
     @property
     def participants(self) -> MediaParticipants:
-        """Who is in which room, and under which flags."""
+        """Participants, by room, with their flags."""
 
     @property
     def connections(self) -> MediaConnections:
@@ -92,25 +92,25 @@ class MediaPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """In memory and in the log, unless others are given."""
+    """The deny list and the history. By default one is in memory, the other in the log."""
 
     deny_list: DenyList = field(default_factory=MemoryDenyList)
-    chronicle: Chronicle = field(default_factory=LoggedChronicle)
+    chronicle: Chronicle = field(default_factory=SilentChronicle)
 
 
 class Audience:
-    """Which session speaks for which participant, and the ways of telling one or many."""
+    """The sessions of participants, and how messages reach one participant or a room."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
 
-    def seat(self, participant_id: str, session: Session) -> None:
-        """From now on this session speaks for this participant."""
+    def attach(self, participant_id: str, session: Session) -> None:
+        """Make this the session of a participant."""
         self._sessions[participant_id] = session
         session.participant_id = participant_id
 
-    def vacate(self, participant_id: str) -> None:
-        """Nobody speaks for this participant any more."""
+    def detach(self, participant_id: str) -> None:
+        """Clear the session of a participant who has left."""
         session = self._sessions.pop(participant_id, None)
         if session is not None:
             session.participant_id = None
@@ -118,30 +118,35 @@ class Audience:
             session.slots = None
 
     def session(self, participant_id: str) -> Session | None:
-        """Who speaks for this participant."""
+        """The session of a participant."""
         return self._sessions.get(participant_id)
 
-    def tell(self, participant_id: str, message: Outgoing) -> None:
-        """Send to one."""
+    def sessions(self, room: LiveRoom, *, but: Participant | None = None) -> list[Session]:
+        """The sessions of all participants in a room `but` one."""
+        sessions = self._sessions
+        return [session for person in room if person is not but and (session := sessions.get(person.id)) is not None]
+
+    def send(self, participant_id: str, message: Outgoing) -> None:
+        """Send to one participant."""
         session = self._sessions.get(participant_id)
         if session is not None:
             session.send(message)
 
-    def tell_room(self, room: LiveRoom, message: Outgoing, *, but: Participant | None = None) -> None:
-        """Send to everybody in the room, `but` one; the payload is serialised once."""
+    def send_room(self, room: LiveRoom, message: Outgoing, *, but: Participant | None = None) -> None:
+        """Send to all participants in a room `but` one; the payload is serialised once."""
         sessions = self._sessions
         for person in room:
             if person is not but and (session := sessions.get(person.id)) is not None:
                 session.send(message)
 
     def announce(self, room: LiveRoom, person: Participant, message: Outgoing) -> None:
-        """Tell the others something about `person`, unless it is hidden from them."""
+        """Send a message about `person` to the others in the room, unless `person` is hidden."""
         if not person.hidden:
-            self.tell_room(room, message, but=person)
+            self.send_room(room, message, but=person)
 
 
 class State:
-    """Everything that signaling knows. `counters` only grow."""
+    """All rooms, sessions, limits and records. `counters` only grow."""
 
     def __init__(
         self,
@@ -160,27 +165,47 @@ class State:
         self.records = records or Records()
         self.timed_flags = TimedFlags()
         self.mutes_of_absent = MuteMemory()
-        self.rooms = RoomDirectory(
-            RoomPolicy(max_participants=settings.max_participants, duplicate_identity=settings.duplicate_identity),
-            random,
+        self.default_policy = RoomPolicy(
+            max_participants=settings.max_participants, duplicate_identity=settings.duplicate_identity
         )
+        self.rooms = RoomDirectory(self.default_policy, random)
         self.audience = Audience()
         self.sessions: dict[str, Session] = {}
         self.failed_auths = KeyedLimit(settings.failed_auths_per_minute)
         self.join_limit = KeyedLimit(settings.joins_per_minute)
-        self.lines = ConcurrencyLimit(settings.sockets_per_identity)
+        self.connections = ConcurrencyLimit(settings.sockets_per_identity)
         self.join_gate = JoinGate(settings.overload_lag_seconds)
         self.counters: Counter[str] = Counter()
 
+    def gauges(self) -> dict[str, float]:
+        """The current numbers of sessions, participants and rooms."""
+        return {
+            "sessions": float(len(self.sessions)),
+            "participants": float(self.rooms.population),
+            "rooms": float(len(self.rooms)),
+        }
+
+    def has_session(self, session_id: str) -> bool:
+        """Whether a session with this id exists."""
+        return session_id in self.sessions
+
+    def is_empty(self, room_id: str) -> bool:
+        """Whether no participant is in the room, hidden ones included."""
+        return self.rooms.find(room_id) is None
+
+    def people(self, room_id: str) -> list[Participant]:
+        """The participants in a room, in the order of their joins, without hidden ones."""
+        return [person for person in self.rooms.find(room_id) or () if not person.hidden]
+
     def person(self, session: Session) -> Participant:
-        """The participant that a session speaks for. Raises ClientMistake (`not_in_room`)."""
+        """The participant of a session. Raises ClientMistake (`not_in_room`)."""
         person = self.rooms.participant(session.participant_id or "")
         if person is None:
             raise ClientMistake("not_in_room")
         return person
 
     def refuse(self, session: Session, mistake: ClientMistake, request_id: RequestId = None) -> None:
-        """Answer a mistake; a ClosingMistake also ends the line."""
+        """Answer a mistake with `error`; a ClosingMistake also closes the carrier."""
         self.counters[f"errors_{mistake.code}"] += 1
         problem: dict[str, object] = {"code": mistake.code, "message": mistake.message}
         if mistake.details:
@@ -190,7 +215,7 @@ class State:
             session.carrier.close(mistake.code)
 
     def end(self, session: Session, event: str, code: str | None = None) -> Carrier | None:
-        """A session is over; its line, if it has one, is closed for the reason `code`, or else given back."""
+        """End a session. Its carrier is closed with `code`; without one it stays open and is returned."""
         if session.carrier is not None:
             release_connection(self, session)
         carrier = session.end(event)
@@ -203,35 +228,40 @@ class State:
 
 
 def announce_update(state: State, person: Participant, *, to_self: bool = False) -> Outgoing:
-    """Tell the others how somebody stands now; the message is given back for the person's own answer."""
-    message = Outgoing("participant-updated", {"participant": person.view()})
+    """Send `participant-updated` to the others, and `to_self`; returns the message, for an answer."""
     room = state.rooms.find(person.room_id)
     assert room is not None
-    state.audience.announce(room, person, message)
-    if to_self:
-        state.audience.tell(person.id, message)
+    sessions = [] if person.hidden else state.audience.sessions(room, but=person)
+    own = state.audience.session(person.id)
+    if to_self and own is not None:
+        sessions.append(own)
+    message = Outgoing("participant-updated", {"participant": person.view()})
+    for session in sessions:
+        session.send(message)
     return message
 
 
 def count_connection(state: State, identity: str) -> None:
-    """Count a line of an identity. Raises ClosingMistake (`rate_limited`)."""
-    if not state.lines.acquire(identity):
+    """Count a connection of an identity. Raises ClosingMistake (`rate_limited`)."""
+    if not state.connections.acquire(identity):
         most = state.settings.sockets_per_identity
         raise ClosingMistake("rate_limited", f"an identity may have at most {most} connections")
 
 
 def release_connection(state: State, session: Session) -> None:
-    """Count it no longer."""
+    """Stop counting the connection of a session."""
     if session.claims is not None:
-        state.lines.release(session.claims.identity)
+        state.connections.release(session.claims.identity)
 
 
 def within_rate(state: State, carrier: Carrier, now: float) -> bool:
-    """Count one; whether it is within the limit. The first that is not is told, and a flood ends the line."""
+    """Count a message; whether it is within the rate. The first one over it is answered, a flood closes the carrier."""
     session = carrier.session
     if session is None:
         return False
     verdict = session.guard.check(now)
+    if verdict == "pass":
+        return True
     settings = state.settings
     details: dict[str, object] = {
         "messages_per_second": settings.messages_per_second,
@@ -241,4 +271,4 @@ def within_rate(state: State, carrier: Carrier, now: float) -> bool:
         state.refuse(session, ClientMistake("rate_limited", details=details))
     elif verdict == "close":
         state.refuse(session, ClosingMistake("rate_limited", details=details))
-    return verdict == "pass"
+    return False

@@ -1,8 +1,9 @@
-"""Handlers of message, signal, ping, own flags and DTMF tones. Pure."""
+"""Handlers of `message`, `signal`, `ping`, DTMF, and the flags that participants set for themselves. Pure."""
 
 from typing import cast
 
 from sfu.dtmf import Keys
+from signaling.call.chronicle import SentMessage
 from signaling.call.rooms import LiveRoom, Participant
 from signaling.call.state import State, announce_update
 from signaling.errors import ClientMistake
@@ -11,22 +12,19 @@ from signaling.ids import uuid7
 from signaling.protocol.client_messages import Dtmf, Ping, Request, SendMessage, Signal
 from signaling.protocol.server_messages import OK, Outgoing, rfc3339
 from signaling.protocol.session import Session
-from signaling.storage.messages import Message as KeptMessage
-from signaling.storage.messages import check_message
 
 
-def message(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """Chat or application data to the room, or to one; the sender gets the same message back as its answer.
+def message(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `message`: send it to the room or to one participant, and answer the sender with the same message.
 
-    Raises ClientMistake: `forbidden`, `no_such_participant`; in a room that keeps its messages also `bad_message`, for
-    one that cannot be kept.
+    Raises ClientMistake: `forbidden`, `no_such_participant`; `bad_message` for one that the room cannot store.
     """
     del now
     payload = cast(SendMessage, request.payload)
     person, room = _speaker(state, session, "message.send")
     target = None if payload.to is None else room.get(payload.to)
     utc = state.utc()
-    told = {
+    fields = {
         "from": person.id,
         "to": payload.to,
         "topic": payload.topic,
@@ -34,7 +32,7 @@ def message(state: State, session: "Session", request: Request, now: float) -> O
         "sent_at": rfc3339(utc),
     }
     if room.policy.message_days is not None:
-        kept = KeptMessage(
+        stored = SentMessage(
             id=uuid7(utc, state.random),
             room_id=room.id,
             sender=person.identity,
@@ -43,36 +41,36 @@ def message(state: State, session: "Session", request: Request, now: float) -> O
             body=payload.body,
             sent_at=utc,
         )
-        state.records.chronicle.message_kept(check_message(kept))
-        told["id"] = kept.id
-    sent = Outgoing("message", told)
+        state.records.chronicle.message_sent(stored)
+        fields["id"] = stored.id
+    sent = Outgoing("message", fields)
     if target is None:
-        state.audience.tell_room(room, sent, but=person)
+        state.audience.send_room(room, sent, but=person)
     elif target is not person:
-        state.audience.tell(target.id, sent)
+        state.audience.send(target.id, sent)
     return sent
 
 
-def signal(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """Relay the clients' own fields to one participant of the same room, with who it is from."""
+def signal(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `signal`: relay the client's fields to one participant of the room, with the sender's id."""
     del now
     payload = cast(Signal, request.payload)
     person, room = _speaker(state, session, "signal.send")
     target = room.get(payload.to)
-    state.audience.tell(target.id, Outgoing("signal", {**(payload.model_extra or {}), "from": person.id}))
+    state.audience.send(target.id, Outgoing("signal", {**(payload.model_extra or {}), "from": person.id}))
     return OK
 
 
-def ping(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """A sign of life; what is acknowledged need not be kept any longer."""
+def ping(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `ping`: drop the acknowledged messages, and answer `pong`."""
     del state, now
     seq_ack = cast(Ping, request.payload).seq_ack
     session.heard(seq_ack)
     return Outgoing("pong", {"seq_ack": seq_ack})
 
 
-def _speaker(state: State, session: "Session", action: str) -> tuple[Participant, LiveRoom]:
-    """Who speaks, and where. Raises ClientMistake (`forbidden`)."""
+def _speaker(state: State, session: Session, action: str) -> tuple[Participant, LiveRoom]:
+    """The sender and its room. Raises ClientMistake (`forbidden`)."""
     person = state.person(session)
     assert session.standing is not None
     if not may(session.standing, action, room=person.room_id):
@@ -92,11 +90,8 @@ _FLAGS: dict[str, dict[str, bool]] = {
 }
 
 
-def set_own_flag(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """Set what the type of the request names; the answer is one's own `participant-updated`.
-
-    The others are told only of a change.
-    """
+def set_own_flag(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Set the flag that the request's type names, and answer `participant-updated`. Only a change is announced."""
     del now
     person = state.person(session)
     if not person.change_flags(**_FLAGS[request.type]):
@@ -105,10 +100,10 @@ def set_own_flag(state: State, session: "Session", request: Request, now: float)
     return announce_update(state, person)
 
 
-def press(state: State, session: "Session", request: Request, now: float) -> Outgoing:
-    """Tones to the room, as RTP events to whoever has negotiated them; they follow those that are still to be sent.
+def press(state: State, session: Session, request: Request, now: float) -> Outgoing:
+    """Handle `dtmf`: queue tones for the room, as RTP events to clients that have negotiated them.
 
-    Raises ClientMistake: `muted` for who may not be heard now, `rate_limited` where too many tones wait already.
+    Raises ClientMistake: `muted` for a participant who may not speak, `rate_limited` where too many tones are queued.
     """
     del now
     person, payload = state.person(session), cast(Dtmf, request.payload)
@@ -121,7 +116,7 @@ def press(state: State, session: "Session", request: Request, now: float) -> Out
 
 
 def heard(state: State, participant_id: str, tone: str, duration: float) -> None:
-    """Somebody has pressed a key, by RTP or by message: the others who may hear them are told, once for each tone."""
+    """Send `dtmf` for a tone, which came by RTP or by message, to the others who may hear its sender."""
     person = state.rooms.participant(participant_id)
     room = None if person is None else state.rooms.find(person.room_id)
     if person is None or room is None or person.hidden:
@@ -129,4 +124,4 @@ def heard(state: State, participant_id: str, tone: str, duration: float) -> None
     message = Outgoing("dtmf", {"from": person.id, "tone": tone, "duration_ms": round(duration * 1000)})
     for other in room:
         if other is not person and other.media_flags.may_hear:
-            state.audience.tell(other.id, message)
+            state.audience.send(other.id, message)

@@ -1,1 +1,1 @@
-"""Carriers of messages between clients and rooms, and their look-ups in the database."""
+"""The carriers of messages between clients and the conversation, and their look-ups in the database."""

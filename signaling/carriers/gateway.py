@@ -1,4 +1,4 @@
-"""The entry to signaling for the composition root: accepts WebSockets and enforces time limits."""
+"""The tasks of signaling: accepts WebSockets, runs the time limits, and closes all carriers at shutdown."""
 
 import asyncio
 import contextlib
@@ -23,22 +23,24 @@ from signaling.protocol.session import Session
 __all__ = ["CallSettings", "Gateway"]
 
 TICK_SECONDS = 0.5
-"""How often time limits are looked at."""
+"""The interval at which time limits are checked."""
 
 _log = structlog.get_logger("signaling.carriers.gateway")
 
 
 def peer_address(request: web.Request) -> str:
-    """The address at the other end of the connection, whatever headers say."""
+    """The address of the connection's peer, without regard to headers."""
     return request.remote or ""
 
 
 class Gateway:
-    """Signaling as a whole. `observer` is for the media server, so this is made first and told of the media in `start`.
+    """Signaling as one object. `observer` is for the media server, which is created after the gateway.
 
-    `client_address` says where a request really comes from; it knows of trusted proxies. `look_up` is awaited with each
-    message before the conversation acts on it: it finds what the database, or another issuer, has to say.
+    `conversation` exists from `start` on. `client_address` is the address of a request, behind trusted proxies that of
+    the client. `look_up` is awaited for each message before it is handled.
     """
+
+    conversation: Conversation
 
     def __init__(
         self,
@@ -50,94 +52,83 @@ class Gateway:
         records: Records | None = None,
         look_up: LookUp | None = None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._tokens = tokens
         self._clock = clock
         self._client_address = client_address
         self._records = records
         self.look_up = look_up
-        self._conversation: Conversation | None = None
-        self._lines: set[asyncio.Task[object]] = set()
+        self._carrying: set[asyncio.Task[object]] = set()
         self.http_carriers = HttpCarriers()
         self.whip_resources = WhipResources()
-        self._keeper: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
         self._closing = False
         self.observer = MediaWatch(lambda: self.conversation, clock.now)
 
     def start(self, media: MediaPort) -> None:
-        """Begin with this media server. Needs a running event loop."""
-        self._conversation = Conversation(self._settings, self._tokens, media, self._clock.utc, records=self._records)
-        self._keeper = asyncio.create_task(self._keep_time(), name="signaling time limits")
+        """Create the conversation with this media server, and start the time limits. Needs a running event loop."""
+        self.conversation = Conversation(self.settings, self._tokens, media, self._clock.utc, records=self._records)
+        self._timer = asyncio.create_task(self._keep_time(), name="signaling time limits")
 
     async def close(self) -> None:
-        """Tell everybody that the server goes down, close all lines with 1001, and wait until they have ended."""
+        """Announce the shutdown, close all carriers with 1001, and wait for their tasks."""
         self._closing = True
-        if self._keeper is None:
+        if self._timer is None:
             return
-        self._keeper.cancel()
-        await asyncio.wait((self._keeper,))
+        self._timer.cancel()
+        await asyncio.wait((self._timer,))
         self.conversation.shut_down()
-        if self._lines:
-            _, late = await asyncio.wait(self._lines, timeout=self._settings.close_grace_seconds)
-            for line in late:
-                line.cancel()
+        if self._carrying:
+            _, late = await asyncio.wait(self._carrying, timeout=self.settings.close_grace_seconds)
+            for task in late:
+                task.cancel()
             if late:
                 await asyncio.wait(late)
 
-    @property
-    def conversation(self) -> Conversation:
-        """Rooms, sessions and what may be done to them. Only after `start`."""
-        if self._conversation is None:
-            raise RuntimeError("the gateway has not started")
-        return self._conversation
-
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        """One WebSocket, from its opening to its end. Raises ClientMistake before the opening only."""
+        """Carry one WebSocket until it ends. Raises ClientMistake before it is open only."""
         self.check_open()
         conversation = self.conversation
-        carrier = WebSocketCarrier(request, self._client_address(request), self._settings, conversation.counters)
+        carrier = WebSocketCarrier(request, self._client_address(request), self.settings, conversation.counters)
         with self.carrying():
             return await carrier.run(conversation, self._clock.now, self.look_up)
 
     def check_open(self) -> None:
-        """Whether new lines are taken. Raises ClientMistake (`server_shutdown`)."""
+        """Raise ClientMistake (`server_shutdown`) while the server shuts down."""
         if self._closing:
             raise ClientMistake("server_shutdown")
 
     @contextlib.contextmanager
     def carrying(self) -> Iterator[None]:
-        """This task carries messages for as long as the context lasts; closing waits for it."""
+        """A context in which the current task carries messages; `close` waits for its end."""
         task = asyncio.current_task()
         assert task is not None
-        self._lines.add(task)
+        self._carrying.add(task)
         try:
             yield
         finally:
-            self._lines.discard(task)
+            self._carrying.discard(task)
 
     async def prepare(self, session: Session, request: Request) -> Request:
-        """The same message, with what was looked up for it; between `read` and `act` of whatever carries messages."""
+        """The request with the results of its look-ups. Carriers call this between `read` and `act`."""
         if self.look_up is None:
             return request
         return await self.look_up.prepare(self.conversation, session, request)
 
     def counters(self) -> dict[str, int]:
-        """What has happened since the start; every value only grows."""
+        """Counts since the start; they only grow."""
         return dict(self.conversation.counters)
 
     def gauges(self) -> dict[str, float]:
-        """How many there are now."""
-        conversation = self.conversation
+        """The current numbers of carriers, sessions, participants and rooms."""
         return {
-            "sockets": float(len(self._lines)),
+            "sockets": float(len(self._carrying)),
             "http_carriers": float(len(self.http_carriers)),
-            "sessions": float(len(conversation.sessions)),
-            "participants": float(conversation.rooms.population),
-            "rooms": float(len(conversation.rooms)),
+            **self.conversation.gauges(),
         }
 
     def advance(self, now: float) -> None:
-        """Do what is due at `now`; what goes wrong with one session touches no other."""
+        """Apply the time limits at `now`. A failure with one session does not affect the others."""
         conversation = self.conversation
         for session in conversation.due(now):
             try:
@@ -146,10 +137,10 @@ class Gateway:
                 _log.exception("session_failed", session_id=session.id)
                 if session.carrier is not None:
                     conversation.fail(session.carrier)
-        for line in self.http_carriers.take_over(now):
-            if line.ended is not None:
-                conversation.counters[f"closed_{line.ended}"] += 1
-            conversation.lost(line, now)
+        for carrier in self.http_carriers.take_over(now):
+            if carrier.ended is not None:
+                conversation.counters[f"closed_{carrier.ended}"] += 1
+            conversation.lost(carrier, now)
         self.whip_resources.advance(conversation, now)
         conversation.clear_up(now)
 
@@ -159,5 +150,5 @@ class Gateway:
             try:
                 self.advance(self._clock.now())
             except Exception:
-                # Without it nobody's time would ever be up again.
+                # The task must go on: no time limit would be applied without it.
                 _log.exception("time_limits_failed")

@@ -1,6 +1,6 @@
-"""Look-ups in the database that a message needs before it is handled: a token's key, the room of a join.
+"""The look-ups of `auth`, `join` and `move`: the key of a token's issuer, the stored room, its password, an invite.
 
-Shell: it waits for the database and for argon2, and decides nothing but in which order. The rules are in `call.entry`.
+It waits for the database and argon2, and sets only their order. The rules are in `call.joining`.
 """
 
 from dataclasses import replace
@@ -22,10 +22,7 @@ from signaling.storage.room_record import Room, message_days
 
 
 class DatabaseLookUp:
-    """Looks up what `auth`, `join` and a move to another room need.
-
-    `key_set` is None where the server alone issues tokens.
-    """
+    """The look-ups in the database. `key_set` is None where the server is the only issuer of tokens."""
 
     def __init__(
         self, database: Database, passwords: Passwords, key_set: JwksKeeper | None = None, clock: Clock = SYSTEM_CLOCK
@@ -36,12 +33,12 @@ class DatabaseLookUp:
         self._clock = clock
 
     async def token(self, token: str) -> None:
-        """Have the key at hand that may have signed this token."""
+        """Read the issuer's key set if it may have signed this token."""
         if self._key_set is not None:
             await self._key_set.prepare(token)
 
     async def prepare(self, state: State, session: Session, request: Request) -> Request:
-        """The request, with what was found for it. Raises nothing that a client can cause."""
+        """The request with the results of its look-ups; a failed one is in `Entry.refusal`."""
         if isinstance(request.payload, Auth) and session.state == "opened":
             await self.token(request.payload.token)
         elif isinstance(request.payload, Join) and session.state == "authenticated":
@@ -51,15 +48,15 @@ class DatabaseLookUp:
         return request
 
     async def room(self, state: State, room_id: str) -> Entry:
-        """The rules of a room that somebody is to be moved to."""
+        """The policy of the new room of a `move`."""
         entry = Entry(asked_at=self._clock.now())
         try:
-            kept = await self._kept(room_id)
+            room = await self._stored(room_id)
         except StorageUnavailable as outage:
             return replace(entry, refusal=ClientMistake(outage.code))
-        return entry if kept is None else replace(entry, policy=policy_of(kept, state.rooms.default_policy))
+        return entry if room is None else replace(entry, policy=policy_of(room, state.default_policy))
 
-    async def _kept(self, room_id: str) -> Room | None:
+    async def _stored(self, room_id: str) -> Room | None:
         async with self._database.reading() as connection:
             return await rooms.find(connection, room_id)
 
@@ -72,10 +69,10 @@ class DatabaseLookUp:
             if join.invite is not None:
                 role = await self._use_invite(state, session, join.invite, join.room)
                 entry = replace(entry, invited_as=role)
-            room = await self._kept(join.room)
+            room = await self._stored(join.room)
             if room is None:
                 return entry
-            entry = replace(entry, policy=policy_of(room, state.rooms.default_policy))
+            entry = replace(entry, policy=policy_of(room, state.default_policy))
             if join.password is not None and room.password_hash is not None:
                 await self._check_password(state, session, join.password, room.password_hash)
                 entry = replace(entry, password=True)
@@ -85,19 +82,19 @@ class DatabaseLookUp:
             return replace(entry, refusal=ClientMistake(outage.code))
         return entry
 
-    async def _check_password(self, state: State, session: Session, password: str, kept: str) -> None:
+    async def _check_password(self, state: State, session: Session, password: str, stored: str) -> None:
         """Raises ClientMistake: `password_wrong`, `rate_limited` once too many were, from this address."""
         address = _address(session)
         with counting_failures(state, address, self._clock.now, "password_wrong"):
-            right = await self._passwords.verify(password, kept)
-            # Of those that are tried at once, no more are answered than one after the other would be.
+            right = await self._passwords.verify(password, stored)
+            # Again: concurrent attempts must not get more answers than attempts one after the other.
             check_failed_secrets(state, address, self._clock.now())
             if not right:
                 state.counters["wrong_passwords"] += 1
                 raise ClientMistake("password_wrong")
 
     async def _use_invite(self, state: State, session: Session, token: str, room_id: str) -> Role:
-        """The role that an invite gives; whoever has used it before may again.
+        """The role of an invite. An identity that has used it before may use it again.
 
         Raises ClientMistake: `invite_invalid`, also for one of another room, and `rate_limited`, as for passwords.
         """
@@ -115,7 +112,7 @@ def _address(session: Session) -> str:
 
 
 def policy_of(room: Room, default: RoomPolicy) -> RoomPolicy:
-    """The rules of a room that is kept, with those of the server where it leaves something to it."""
+    """The policy of a stored room; `default` fills the fields that the room leaves to the server."""
     return RoomPolicy(
         version=room.version,
         room_type=room.room_type,

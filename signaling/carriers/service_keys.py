@@ -1,7 +1,6 @@
-"""A short cache of verified API keys, so that not every request costs a query. Pure; `now` is monotonic seconds.
+"""Verification of API keys, with a cache, so that not every request costs a query. `now` is monotonic seconds.
 
-A key that is withdrawn by another process opens doors for as long as it is remembered here; one that is withdrawn here
-is forgotten at once.
+A key that another process revokes stays valid here for the lifetime of the cache, a key revoked here ends at once.
 """
 
 from collections import OrderedDict
@@ -19,14 +18,14 @@ from signaling.storage.database import Database
 REMEMBERED = 5.0
 """Seconds."""
 NOTED_EVERY = 60.0
-"""Seconds between two times that a use of one key is written."""
+"""Seconds between two writes of the last use of one key."""
 MOST = 10_000
 
 
 class RecentKeys:
-    """Keys by the hash of their text, and when a use of each was last written. Bounded: the oldest go first.
+    """The cache: keys by the hash of their text, and the last write of each key's use. Bounded: the oldest go first.
 
-    `withdrawals` counts the keys that were forgotten because they are good for nothing any more.
+    `withdrawals` counts the keys that were revoked here.
     """
 
     def __init__(self) -> None:
@@ -35,25 +34,25 @@ class RecentKeys:
         self._noted: OrderedDict[str, float] = OrderedDict()
 
     def find(self, text: str, now: float) -> "ApiKey | None":
-        """The key of a text that was found good less than 5 s ago."""
+        """The key of this text, if it was verified less than `REMEMBERED` seconds ago."""
         key, at = self._found.get(hash_of(text), (None, 0.0))
         return key if now - at < REMEMBERED else None
 
     def keep(self, text: str, key: "ApiKey", now: float) -> None:
-        """Remember that this text opens what the key opens."""
+        """Cache a verified key."""
         self._found[hash_of(text)] = (key, now)
         self._found.move_to_end(hash_of(text))
         if len(self._found) > MOST:
             self._found.popitem(last=False)
 
     def forget(self, key_id: str) -> None:
-        """The key was withdrawn."""
+        """Drop a revoked key."""
         self.withdrawals += 1
         for text_hash in [text_hash for text_hash, (key, _) in self._found.items() if key.id == key_id]:
             del self._found[text_hash]
 
     def is_to_be_noted(self, key_id: str, now: float) -> bool:
-        """Whether this use is to be written: the first one, and then one a minute."""
+        """Whether to write this use: the first one, and then one in `NOTED_EVERY` seconds."""
         noted = self._noted.get(key_id)
         if noted is not None and now - noted < NOTED_EVERY:
             return False
@@ -68,7 +67,7 @@ _log = structlog.get_logger("signaling.carriers.service_keys")
 
 
 class ServiceKeys:
-    """What a key opens."""
+    """Verifies API keys."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -76,14 +75,14 @@ class ServiceKeys:
         self._recent = RecentKeys()
 
     async def verify(self, text: str) -> Service:
-        """The service behind a key. Raises ClientMistake (`token_invalid`), StorageUnavailable."""
+        """The service with this key. Raises ClientMistake (`token_invalid`), StorageUnavailable."""
         now, utc = self._clock.now(), self._clock.utc()
         key = self._recent.find(text, now)
         if key is None or not key.holds(utc):
             withdrawals = self._recent.withdrawals
             async with self._database.reading() as connection:
                 key = await api_keys.verify(connection, text, utc)
-            # What was read before a key was withdrawn must not be remembered after it.
+            # A key read before a revocation must not be cached after it.
             if withdrawals == self._recent.withdrawals:
                 self._recent.keep(text, key, now)
         if self._recent.is_to_be_noted(key.id, now):
@@ -92,11 +91,11 @@ class ServiceKeys:
         return Service(frozenset(key.scopes), rooms, key.prefix)
 
     def forget(self, key_id: str) -> None:
-        """A key was withdrawn: it opens nothing from now on."""
+        """Drop a revoked key from the cache."""
         self._recent.forget(key_id)
 
     async def _note_use(self, key: ApiKey) -> None:
-        """That it was used is worth a line in the table, and no refusal where it cannot be written."""
+        """Write the use of a key. A failure does not refuse the request."""
         try:
             async with self._database.transaction() as connection:
                 await api_keys.note_use(connection, key.id, self._clock.utc())

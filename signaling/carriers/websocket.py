@@ -1,6 +1,6 @@
 """The WebSocket carrier (RFC 6455) on aiohttp: one reader, one writer, and a bounded queue for a slow client.
 
-The rules are in the conversation; here are only bytes and the ways in which a connection ends.
+The conversation has the rules. This module reads and writes frames, and closes connections.
 """
 
 import asyncio
@@ -19,17 +19,19 @@ from signaling.call.state import State, within_rate
 from signaling.errors import ERRORS, ClientMistake
 from signaling.identity.names import clean_user_agent
 from signaling.protocol.client_messages import Request
+from signaling.protocol.envelope import RequestId
+from signaling.protocol.server_messages import Outgoing, frame
 from signaling.protocol.session import Session
 
 
 class LookUp(Protocol):
-    """What has to be found out before a message can be judged; see `doorkeeper.DatabaseLookUp`."""
+    """Look-ups that a message needs before it is handled; see `look_up.DatabaseLookUp`."""
 
     async def token(self, token: str) -> None:
-        """For a token that came with the opening."""
+        """Prepare the check of a token that came with the opening of the connection."""
 
     async def prepare(self, conversation: State, session: Session, request: Request) -> Request:
-        """For a message; the same one is given back, with what was found."""
+        """The request with the results of its look-ups."""
 
 
 SUBPROTOCOL = "parley.v1"
@@ -37,15 +39,15 @@ TOKEN_PREFIX = "parley.token."  # noqa: S105 - the name of an entry, not a token
 
 _CLOSE_TIMEOUT = 2.0
 _UNREAD_SECONDS = 1.0
-"""How long whoever floods has for reading why they are closed."""
+"""The time a flooding client has to read the close frame."""
 _UNNAMED_CLOSE = 1011
-"""RFC 6455 section 7.4.1, for a reason that should not have ended a connection."""
+"""RFC 6455 section 7.4.1, for an error code without a close code."""
 
 _log = structlog.get_logger("signaling.carriers.websocket")
 
 
 def requested_token(request: web.Request) -> str | None:
-    """The token among the offered subprotocols (RFC 6455 section 1.9), None where it is to come as a message.
+    """The token among the offered subprotocols (RFC 6455 section 1.9), None if the client sends it as a message.
 
     Raises ClientMistake (`bad_message`) where `parley.v1` is not offered, or more than one token is.
     """
@@ -61,9 +63,9 @@ def requested_token(request: web.Request) -> str | None:
 
 
 async def close_unread(request: web.Request, ws: web.WebSocketResponse, code: int, reason: str) -> None:
-    """End the connection of whoever floods: say why, and read no more, so that the flood stays in the network.
+    """Close a flooding connection without reading further frames.
 
-    To close as others are closed means to read all that comes, thousands of tiny frames before anybody else's turn.
+    A normal close would read on until the client's close frame: thousands of tiny frames, while other clients wait.
     """
     with contextlib.suppress(ConnectionError):
         await ws.send_frame(struct.pack("!H", code) + reason.encode(), WSMsgType.CLOSE)
@@ -75,9 +77,9 @@ async def close_unread(request: web.Request, ws: web.WebSocketResponse, code: in
 class WebSocketCarrier:
     """One client's WebSocket.
 
-    The queue takes `queue_messages` messages or `queue_bytes` bytes; past that the client is a slow consumer: the queue
-    is dropped and the connection closed with 1013. Whatever the reason, a connection that is not closed within
-    `close_grace_seconds` is cut, so that nobody who has stopped reading can hold anything here.
+    The queue holds `queue_messages` messages or `queue_bytes` bytes. Past that the client is a slow consumer: the queue
+    is dropped and the connection closed with 1013. A connection that is not closed within `close_grace_seconds` is cut,
+    so that a client that has stopped reading holds no resources.
     """
 
     __slots__ = (
@@ -110,7 +112,7 @@ class WebSocketCarrier:
             compress=False,
             heartbeat=settings.heartbeat_seconds,
             timeout=_CLOSE_TIMEOUT,
-            # Pings count as messages do: aiohttp would answer as many as come.
+            # Pings count against the rate, so aiohttp must not answer them by itself.
             autoping=False,
         )
         self._queue: deque[bytes] = deque()
@@ -121,18 +123,19 @@ class WebSocketCarrier:
         self._frames = 0
         self._cut: asyncio.TimerHandle | None = None
 
-    def deliver(self, frame: bytes) -> None:
-        """Queue one message; too much queued, and the connection closes as that of a slow consumer."""
+    def deliver(self, message: Outgoing, seq: int, request_id: RequestId) -> None:
+        """Queue one message; a queue that is full closes the connection as that of a slow consumer."""
         if self._closing is not None:
             return
-        self._queued_bytes += len(frame)
-        self._queue.append(frame)
+        text = frame(message, seq, request_id)
+        self._queued_bytes += len(text)
+        self._queue.append(text)
         if len(self._queue) > self._settings.queue_messages or self._queued_bytes > self._settings.queue_bytes:
             self._queue.clear()
             self._queued_bytes = 0
             self.close("slow_consumer")
-        else:
-            self._rouse()
+        elif self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     def close(self, code: str) -> None:
         """Send what is queued, then close. Later calls do nothing."""
@@ -147,11 +150,9 @@ class WebSocketCarrier:
     async def run(
         self, conversation: Conversation, now: Callable[[], float], look_up: LookUp | None = None
     ) -> web.WebSocketResponse:
-        """Carry messages until the connection ends. Nothing that goes wrong later leaves, but cancellation.
+        """Carry messages until the connection ends. `look_up` is awaited for each token and message.
 
-        `look_up` is awaited with each token and message before the conversation acts on it.
-
-        Raises ClientMistake for a request that cannot become a WebSocket of this protocol.
+        Raises ClientMistake for a request that is no WebSocket of this protocol; once it is open, only CancelledError.
         """
         token = requested_token(self._request)
         await self._ws.prepare(self._request)
@@ -174,7 +175,7 @@ class WebSocketCarrier:
     async def _talk(
         self, conversation: Conversation, now: Callable[[], float], token: str | None, look_up: LookUp | None
     ) -> None:
-        """Open the session and read. The root of whatever a client can cause: it ends this line, and no other."""
+        """Open the session and read. A failure ends this connection only."""
         try:
             if look_up is not None and token is not None:
                 await look_up.token(token)
@@ -189,15 +190,17 @@ class WebSocketCarrier:
             pass
 
     async def _take_one(self, conversation: Conversation, now: Callable[[], float], look_up: LookUp | None) -> bool:
-        """Read one frame and act on it; whether more may come. Whoever waits for the next holds nothing of this one:
-        the offer of an idle client would be five kilobytes of text, and as much read.
+        """Read one frame and handle it; whether to read another one.
+
+        A call of its own for each frame, so that an idle connection holds no reference to its last message: the offer
+        of an idle client would be five kilobytes of text, and as much parsed.
         """
         self._reading = True
         message = await self._ws.receive()
         self._reading = False
         self._frames += 1
         if message.type in (WSMsgType.PING, WSMsgType.PONG):
-            # RFC 6455 section 5.5.2; heartbeats are aiohttp's, and know of every frame that comes.
+            # RFC 6455 section 5.5.2. Every frame that arrives restarts aiohttp's heartbeat.
             if within_rate(conversation, self, now()) and message.type is WSMsgType.PING:
                 await self._ws.pong(message.data)
             return True
@@ -213,13 +216,13 @@ class WebSocketCarrier:
         return True
 
     async def _write(self) -> None:
-        """Send the queue as it fills; once `close` was called, send the rest and close."""
+        """Send the queue; once `close` is called, send the rest and close."""
         try:
             while self._closing is None or self._queue:
                 while self._queue:
-                    frame = self._queue.popleft()
-                    self._queued_bytes -= len(frame)
-                    await self._ws.send_frame(frame, WSMsgType.TEXT)
+                    text = self._queue.popleft()
+                    self._queued_bytes -= len(text)
+                    await self._ws.send_frame(text, WSMsgType.TEXT)
                     self._counters["messages_out"] += 1
                 if self._closing is None:
                     self._wake = asyncio.get_running_loop().create_future()
@@ -233,8 +236,8 @@ class WebSocketCarrier:
             self._cut_off()
 
     async def _close_connection(self) -> None:
-        """Say why. The reader calls this where it was the first to know: aiohttp then reads on until the client's close
-        frame, so that data still on its way does not reset the connection before the client has read the reason.
+        """Send the close frame. The reader calls this when it notices the close first: aiohttp then reads on until the
+        client's close frame, so that data in flight does not reset the connection before the client reads the reason.
         """
         assert self._closing is not None
         code = ERRORS[self._closing].close_code
@@ -245,13 +248,13 @@ class WebSocketCarrier:
             self._wake.set_result(None)
 
     def _cut_off(self) -> None:
-        """End the connection without a word; what is unsent is dropped."""
+        """Abort the connection; unsent data is dropped."""
         transport = self._request.transport
         if transport is not None:
             transport.abort()
 
     def _settle(self) -> None:
-        """Leave the cut running only where the kernel has not yet taken all that was sent."""
+        """Cancel the cut unless data still waits in the transport."""
         transport = self._request.transport
         if self._cut is not None and (transport is None or not transport.get_write_buffer_size()):
             self._cut.cancel()

@@ -6,17 +6,17 @@ of a call in which nobody else is.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sfu.offer import CandidateType
-from signaling.call.chronicle import AuditEvent, log_act
+from signaling.call.chronicle import AuditEvent, SentMessage
 from signaling.call.rooms import LiveCall, Participant
 from signaling.history import events
 from signaling.ids import RandomBytes, uuid7
 from signaling.protocol.server_messages import LeaveReason
-from signaling.storage.messages import Message
+from signaling.storage.messages import Message, check_message
 from signaling.storage.pages import values_of
 from signaling.storage.spool import Change
 
@@ -136,14 +136,13 @@ class KeptChronicle:
             values = {"session_id": session_id, "utc": utc, "reason": reason, "sent_received": list(sent_received)}
             self._put([Change("media.end", values)])
 
-    def message_kept(self, message: Message) -> None:
-        """See `Chronicle`. No event tells of it."""
-        kept = replace(message, call_id=self._call_id(message.room_id))
-        self._put([Change("message.keep", values_of(kept))])
+    def message_sent(self, message: SentMessage) -> None:
+        """See `Chronicle`. No event reports it."""
+        stored = Message(**values_of(message), call_id=self._call_id(message.room_id))
+        self._put([Change("message.keep", values_of(check_message(stored)))])
 
     def acted(self, event: AuditEvent) -> None:
         """See `Chronicle`."""
-        log_act(event)
         act_id = self._new_id(event.at)
         seat = self._seat_of(event.room, event.target)
         call_id = self._call_id(event.room or "")

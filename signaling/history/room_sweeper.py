@@ -56,7 +56,7 @@ class RoomSweeper:
         async with self._database.reading() as connection:
             due = await rooms.abandoned(connection, self._clock.utc())
         conversation = self._gateway.conversation
-        return sum([await self._delete(room) for room in due if conversation.rooms.find(room.id) is None])
+        return sum([await self._delete(room) for room in due if conversation.is_empty(room.id)])
 
     async def forget_messages(self) -> int:
         """Delete messages that are older than their rooms keep them; how many. Raises StorageUnavailable."""

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from signaling.call.leaving import check_admission
-from signaling.call.sessions import counting_failures
+from signaling.call.sessions import check_failed_secrets, counting_failures, verify_token
 from signaling.errors import SignalingError, StorageUnavailable
-from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, KEY_SET, SERVICE_KEYS, TOKENS
+from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, KEY_SET, SERVICE_KEYS
 from signaling.http.headers import client_address
 from signaling.http.problems import refuse
 from signaling.identity.bearer_secrets import API_KEY_BEGIN
 from signaling.identity.claims import Claims
 from signaling.identity.names import ROOM_ID
-from signaling.identity.permissions import Asker, Holder, in_room, may
+from signaling.identity.permissions import Asker, in_room, may
 from signaling.storage import rooms
 from signaling.storage.room_record import Room
 
@@ -85,20 +84,14 @@ def _bearer(request: web.Request) -> str:
 
 
 async def _authenticate(request: web.Request, text: str) -> Asker:
-    conversation, address = request.app[GATEWAY].conversation, client_address(request)
-    with counting_failures(conversation, address, request.app[CLOCK].now, "token_invalid"):
-        holder = await _holder(request, text)
-    if isinstance(holder, Claims):
-        check_admission(conversation, holder)
-    return Asker(holder=holder, address=address)
-
-
-async def _holder(request: web.Request, text: str) -> Holder:
+    conversation, now, address = request.app[GATEWAY].conversation, request.app[CLOCK].now, client_address(request)
     if text.startswith(API_KEY_BEGIN):
-        return await request.app[SERVICE_KEYS].verify(text)
+        with counting_failures(conversation, address, now, "token_invalid"):
+            return Asker(holder=await request.app[SERVICE_KEYS].verify(text), address=address)
     if KEY_SET in request.app:
+        check_failed_secrets(conversation, address, now())
         await request.app[KEY_SET].prepare(text)
-    return request.app[TOKENS].verify(text, request.app[CLOCK].utc())
+    return Asker(holder=verify_token(conversation, text, address, now()), address=address)
 
 
 async def enter(request: web.Request, action: str) -> tuple[Asker, Room | None]:

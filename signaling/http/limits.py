@@ -55,7 +55,7 @@ def _names_a_session(request: web.Request) -> bool:
     named = request.headers.get(SESSION_HEADER)
     if named is None or not _OF_SESSIONS.fullmatch(request.path):
         return False
-    return named.partition(".")[0] in request.app[GATEWAY].conversation.sessions
+    return request.app[GATEWAY].conversation.has_session(named.partition(".")[0])
 
 
 def limit_route(handler: Handler, per_minute: int) -> Handler:

@@ -145,7 +145,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(
         max_msg_size=_MOST_BYTES,
         compress=False,
-        heartbeat=request.app[GATEWAY].conversation.settings.heartbeat_seconds,
+        heartbeat=request.app[GATEWAY].settings.heartbeat_seconds,
         timeout=_CLOSE_SECONDS,
         autoping=False,
     )

@@ -5,14 +5,15 @@ A request becomes the text of a message and goes the way of all messages: there 
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, NoReturn
 
 import orjson
 
 from signaling.errors import ClientMistake
 from signaling.protocol.client_messages import parse_client_message
-from signaling.protocol.envelope import LARGEST_INTEGER, MOST_BYTES, read_envelope
+from signaling.protocol.envelope import LARGEST_INTEGER, MOST_BYTES, RequestId, read_envelope
+from signaling.protocol.server_messages import Outgoing, frame
 
 SESSION_HEADER = "Parley-Session"
 
@@ -71,10 +72,11 @@ def leave_message() -> bytes:
     return message_text("leave", {})
 
 
-def join_answer(welcome: Mapping[str, object], joined: Mapping[str, object], seq: int) -> bytes:
-    """What the two answers say, as one. `seq` is the number of the last message that is in it."""
-    known = {"session": welcome["session"], "secret": welcome["secret"], "seq": seq}
-    return orjson.dumps({**known, "welcome": welcome, "joined": joined})
+def join_answer(welcome: Outgoing, joined: Outgoing, seq: int) -> bytes:
+    """The two answers in one object. `seq` is the number of the last message in it."""
+    known = {"session": welcome.payload["session"], "secret": welcome.payload["secret"], "seq": seq}
+    bodies = {"welcome": orjson.Fragment(welcome.body), "joined": orjson.Fragment(joined.body)}
+    return orjson.dumps(known | bodies)
 
 
 def check_opening(text: bytes) -> None:
@@ -98,14 +100,10 @@ HEARTBEAT = b":\n\n"
 RETRY_MILLISECONDS = 1000
 """How long an EventSource waits before it comes again."""
 
-_ENVELOPE = re.compile(rb'\{"type":"([a-z-]+)",(?:"id":(?:"(?:[^"\\]|\\.)*"|\d+),)?"seq":(\d+),')
 
-
-def event_block(frame: bytes) -> bytes:
-    """One message of the server, as `server_messages.frame` made it, as an event."""
-    head = _ENVELOPE.match(frame)
-    assert head is not None
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (head[2], head[1], frame)
+def event_block(message: Outgoing, seq: int, request_id: RequestId) -> bytes:
+    """One message of the server as a server-sent event; `seq` is its id."""
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (seq, message.type.encode(), frame(message, seq, request_id))
 
 
 def parse_last_event_id(text: str | None) -> int:
@@ -126,9 +124,12 @@ class EventStream:
 
     __slots__ = ("_bytes", "_limits", "_queue", "_rouse", "ended")
 
-    def __init__(self, most_messages: int, most_bytes: int, missed: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self, most_messages: int, most_bytes: int, missed: Iterable[tuple[int, Outgoing, RequestId]] = ()
+    ) -> None:
         self.ended: str | None = None
-        self._queue: deque[bytes] = deque((b"retry: %d\n\n" % RETRY_MILLISECONDS, *map(event_block, missed)))
+        blocks = [event_block(message, seq, request_id) for seq, message, request_id in missed]
+        self._queue: deque[bytes] = deque((b"retry: %d\n\n" % RETRY_MILLISECONDS, *blocks))
         self._bytes = sum(map(len, self._queue))
         # What was missed has its bound where it was kept.
         self._limits = (most_messages + len(self._queue), most_bytes + self._bytes)
@@ -138,11 +139,11 @@ class EventStream:
         """Call this whenever there is something to do."""
         self._rouse = rouse
 
-    def put(self, frame: bytes) -> None:
-        """One more message."""
+    def put(self, message: Outgoing, seq: int, request_id: RequestId) -> None:
+        """Queue one message."""
         if self.ended is not None:
             return
-        block = event_block(frame)
+        block = event_block(message, seq, request_id)
         self._queue.append(block)
         self._bytes += len(block)
         most_messages, most_bytes = self._limits

@@ -319,15 +319,27 @@ VOLATILE = frozenset({"welcome", "resume-lost", "reconnect", "speakers", "pong"}
 
 
 class Outgoing:
-    """A message whose payload is serialised, not yet addressed: any number of sessions can send it."""
+    """A message before it is numbered for a session. Any number of sessions can send it; `body` is serialised once.
 
-    __slots__ = ("body", "type", "volatile")
+    `payload` is what the body was made from. A session stores the body only, so a message that `resume` sends again has
+    an empty one.
+    """
 
-    def __init__(self, kind: str, payload: Mapping[str, Any]) -> None:
+    __slots__ = ("body", "payload", "type", "volatile")
+
+    def __init__(self, kind: str, payload: Mapping[str, Any], body: bytes | None = None) -> None:
         self.type = kind
-        # Copied, because orjson leaves its buffer of kilobytes behind the text, and bodies are kept for a resume.
-        self.body = bytes(memoryview(orjson.dumps(payload)))
+        self.payload = payload
+        # Copied, because orjson leaves its buffer of kilobytes behind the text, and sessions store bodies.
+        self.body = bytes(memoryview(orjson.dumps(payload))) if body is None else body
         self.volatile = kind in VOLATILE
+
+    def without_payload(self) -> "Outgoing":
+        """The same message for storage: the body alone."""
+        return Outgoing(self.type, _EMPTY, self.body)
+
+
+_EMPTY: Mapping[str, Any] = {}
 
 
 OK = Outgoing("ok", {})

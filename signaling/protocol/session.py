@@ -8,7 +8,7 @@ from signaling.errors import ClientMistake
 from signaling.ids import RandomBytes, new_secret
 from signaling.limits import FloodGuard
 from signaling.protocol.envelope import RequestId
-from signaling.protocol.server_messages import Outgoing, frame
+from signaling.protocol.server_messages import Outgoing
 from signaling.protocol.states import step_session
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Replay:
     __slots__ = ("_bytes", "_kept", "_lost")
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[int, Outgoing, RequestId]] | None = None
+        self._kept: deque[tuple[int, str, bytes, RequestId]] | None = None
         self._bytes = 0
         self._lost = 0
 
@@ -39,7 +39,7 @@ class Replay:
         """Keep a message that has been sent under `seq`; the oldest fall out at the bounds."""
         if self._kept is None:
             self._kept = deque()
-        self._kept.append((seq, message, request_id))
+        self._kept.append((seq, message.type, message.body, request_id))
         self._bytes += len(message.body)
         while len(self._kept) > MOST_MESSAGES or self._bytes > MOST_BYTES:
             self._lost = self._kept[0][0]
@@ -52,12 +52,14 @@ class Replay:
 
     def after(self, seq: int) -> list[tuple[int, Outgoing, RequestId]] | None:
         """Everything after `seq` in order, numbered; None where some of it is no longer kept. Changes nothing."""
-        return None if seq < self._lost else [one for one in self._kept or () if one[0] > seq]
+        if seq < self._lost:
+            return None
+        return [(kept[0], Outgoing(kept[1], {}, kept[2]), kept[3]) for kept in self._kept or () if kept[0] > seq]
 
     def take_after(self, seq: int) -> list[tuple[Outgoing, RequestId]] | None:
         """Everything after `seq` in order, and nothing is left behind; None where some of it is no longer kept."""
         self.acknowledge(seq)
-        missed = [(message, request_id) for _, message, request_id in self._kept or ()]
+        missed = [(Outgoing(kind, {}, body), request_id) for _, kind, body, request_id in self._kept or ()]
         complete = seq >= self._lost
         self._kept = None
         self._bytes = 0
@@ -66,7 +68,7 @@ class Replay:
 
     def _drop_first(self) -> None:
         assert self._kept
-        self._bytes -= len(self._kept.popleft()[1].body)
+        self._bytes -= len(self._kept.popleft()[2])
 
 
 class Carrier(Protocol):
@@ -81,8 +83,8 @@ class Carrier(Protocol):
     address: str
     user_agent: str
 
-    def deliver(self, frame: bytes) -> None:
-        """Queue one message (UTF-8 JSON). A line whose queue is full drops the message and closes itself."""
+    def deliver(self, message: Outgoing, seq: int, request_id: RequestId) -> None:
+        """Queue one message. A carrier whose queue is full drops the message and closes itself."""
 
     def close(self, code: str) -> None:
         """Send what is queued, then close for the reason `code`, a key of `ERRORS`. Later calls do nothing."""
@@ -164,7 +166,7 @@ class Session:
         if not message.volatile:
             self.replay.keep(seq, message, request_id)
         if self._carrier is not None:
-            self._carrier.deliver(frame(message, seq, request_id))
+            self._carrier.deliver(message, seq, request_id)
 
     def heard(self, seq_ack: int | None = None) -> None:
         """A message came: the client has the newest secret, and everything up to `seq_ack`.

@@ -1,6 +1,7 @@
-"""Stand-ins for the conversation's neighbours: a media server, a line, a clock, a source of chance."""
+"""Stand-ins for the conversation's neighbours: a media server, a carrier, a clock, a source of randomness."""
 
 import itertools
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,14 +14,16 @@ from sfu.opus import USUAL, OpusWishes
 from sfu.probe import Reading
 from sfu.sdp import parse_candidate
 from sfu.selection import MuteFlags
-from signaling.call.chronicle import AuditEvent, LoggedChronicle
+from signaling.call.chronicle import AuditEvent, SentMessage, SilentChronicle
 from signaling.call.conversation import Conversation
 from signaling.call.settings import CallSettings
 from signaling.call.state import Records
 from signaling.identity.grants import Grants, Role
 from signaling.identity.tokens import Tokens
+from signaling.protocol.envelope import RequestId
+from signaling.protocol.server_messages import Outgoing, frame
 from signaling.protocol.session import Carrier, Session
-from signaling.storage.messages import Message
+from signaling.storage.messages import Message, check_message
 
 SECRET = "a2V5cyBmb3IgdGVzdHMgb25seSwgbm8gcmVhbCBvbmU"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,9 +95,9 @@ class FakeCarrier:
         self.frames: list[dict[str, Any]] = []
         self.closed: str | None = None
 
-    def deliver(self, frame: bytes) -> None:
+    def deliver(self, message: Outgoing, seq: int, request_id: RequestId) -> None:
         assert self.closed is None, "nothing is delivered after close"
-        self.frames.append(orjson.loads(frame))
+        self.frames.append(orjson.loads(frame(message, seq, request_id)))
 
     def close(self, code: str) -> None:
         self.closed = self.closed or code
@@ -112,14 +115,15 @@ class FakeCarrier:
         return [frame["type"] for frame in self.frames]
 
 
-class FakeChronicle(LoggedChronicle):
-    """A trail that is kept for the test."""
+class FakeChronicle(SilentChronicle):
+    """Keeps acts and stored messages for the test; refuses messages as the real one does."""
 
     def __init__(self) -> None:
         self.events: list[AuditEvent] = []
-        self.kept: list[Message] = []
+        self.kept: list[SentMessage] = []
 
-    def message_kept(self, message: Message) -> None:
+    def message_sent(self, message: SentMessage) -> None:
+        check_message(Message(**asdict(message)))
         self.kept.append(message)
 
     def acted(self, event: AuditEvent) -> None:

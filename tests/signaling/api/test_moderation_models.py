@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from signaling.api.moderation_models import AuditQuery, BanOrder, BanView, ModerationOrder
+from signaling.call.moderation import Order
 from signaling.errors import ClientMistake
 from signaling.identity import deny_list
 from tests.signaling.fakes import START
@@ -26,10 +27,9 @@ def test_what_cannot_be_asked_for(wrong: dict[str, object]) -> None:
         ModerationOrder.model_validate(wrong)
 
 
-def test_an_order_is_the_message_of_the_websocket_with_its_rules() -> None:
+def test_an_order_follows_the_rules_of_the_message_moderate() -> None:
     order = ModerationOrder(action="mute", identity="ana", duration=5, reason="noise")
-    message = order.message("p1")
-    assert (message.action, message.target, message.duration, message.reason) == ("mute", "p1", 5, "noise")
+    assert order.checked() == Order(action="mute", identity="ana", duration=5, reason="noise")
     for wrong in (
         ModerationOrder(action="kick", target="p", duration=5),
         ModerationOrder(action="kick", target="p", room="den"),
@@ -37,7 +37,7 @@ def test_an_order_is_the_message_of_the_websocket_with_its_rules() -> None:
         ModerationOrder(action="move", target="p", room="a b"),
     ):
         with pytest.raises(ClientMistake) as caught:
-            wrong.message("p")
+            wrong.checked()
         assert caught.value.code == "bad_message"
 
 

@@ -163,7 +163,7 @@ async def test_joins_that_are_refused_leave_nothing_behind(tmp_path: Path) -> No
         assert (await ana.post(f"{ROOM}/join", None, Authorization=f"Bearer {ana.token}"))[0] == 200
         assert (await ben.join())[1]["code"] == "room_full"
         conversation = server.app[GATEWAY].conversation
-        assert (len(conversation.sessions), len(conversation.lines)) == (1, 1)
+        assert (len(conversation.sessions), len(conversation.connections)) == (1, 1)
 
 
 async def test_only_the_secret_opens_a_session_and_guesses_are_slowed_down(tmp_path: Path) -> None:

@@ -107,7 +107,9 @@ def test_what_is_for_a_time_says_until_when() -> None:
 
 def test_the_trail_has_who_from_where_and_what() -> None:
     server = FakeServer()
-    record(server.conversation, act(reason="noise", seconds=60), "ana")
+    with capture_logs() as lines:
+        record(server.conversation, act(reason="noise", seconds=60), "ana")
+    assert [line["event"] for line in lines] == ["audit"]
     (event,) = server.audit.events
     assert (event.actor, event.actor_role, event.address) == ("apikey:abc", "service", "192.0.2.9")
     assert (event.action, event.room, event.target, event.reason) == ("participant.mute", "lobby", "ana", "noise")

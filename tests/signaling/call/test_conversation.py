@@ -93,7 +93,7 @@ def test_a_line_lost_before_the_room_leaves_nothing() -> None:
     line = server.line(server.token("ana"))
     server.conversation.lost(line, server.now)
     server.conversation.lost(line, server.now)
-    assert (len(server.conversation.sessions), len(server.conversation.lines)) == (0, 0)
+    assert (len(server.conversation.sessions), len(server.conversation.connections)) == (0, 0)
 
 
 def test_a_superseded_line_is_not_looked_at() -> None:
@@ -277,7 +277,7 @@ class Abuse(RuleBasedStateMachine):
     @invariant()
     def lines_are_counted_right(self) -> None:
         held = [s for s in self.server.conversation.sessions.values() if s.claims is not None and s.carrier is not None]
-        assert sum(self.server.conversation.lines._held.values()) == len(held)
+        assert sum(self.server.conversation.connections._held.values()) == len(held)
         assert all(s.carrier is None or s.carrier.session is s for s in self.server.conversation.sessions.values())
 
 

@@ -18,14 +18,13 @@ from signaling.call import media
 from signaling.call.bans import ban, ban_act, lift, lift_act
 from signaling.call.joining import Entry
 from signaling.call.leaving import empty_room
-from signaling.call.moderation import act_in_room
+from signaling.call.moderation import Order, act_in_room
 from signaling.call.rooms import RoomPolicy
 from signaling.call.state import Records
 from signaling.errors import ClientMistake
 from signaling.history import writer
 from signaling.history.chronicle import KeptChronicle
 from signaling.identity.permissions import Asker, Service
-from signaling.protocol.client_messages import Moderate
 from signaling.protocol.session import Session
 from signaling.storage import calls, changes
 from signaling.storage.database import Database, choose_database
@@ -171,7 +170,7 @@ class Day:
         server, person = self.server.conversation, self.server.conversation.rooms.participant(who)
         assert person is not None
         found = Entry(asked_at=self.server.now, policy=RoomPolicy(max_participants=3)) if more else None
-        order = Moderate.model_validate({"action": action, "target": who, **more})
+        order = Order(action=action, target=who, **more)
         act_in_room(server, self.operator, person.room_id, order, self.server.now, found)
 
     def keep_out(self) -> None:

@@ -4,7 +4,7 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from signaling.call.chronicle import LoggedChronicle
+from signaling.call.chronicle import SilentChronicle
 from signaling.call.leaving import check_admission, close_ended, depart, empty_room, expel, expel_denied, is_admitted
 from signaling.call.rooms import RoomPolicy
 from signaling.call.state import Records
@@ -38,7 +38,7 @@ def test_a_mute_for_a_time_is_forgotten_with_whoever_it_was_for() -> None:
 
 def test_coming_and_going_is_written_down() -> None:
     server = FakeServer()
-    book = Mock(spec=LoggedChronicle)
+    book = Mock(spec=SilentChronicle)
     server.conversation.records = Records(chronicle=book)
     ana = server.enter("ana")
     who = pid(ana)
@@ -54,7 +54,7 @@ def test_coming_and_going_is_written_down() -> None:
 def test_a_server_that_goes_down_writes_that_everybody_has_left() -> None:
     server = FakeServer()
     ana, ben = server.people("ana", "ben")
-    book = Mock(spec=LoggedChronicle)
+    book = Mock(spec=SilentChronicle)
     server.conversation.records = Records(chronicle=book)
     server.conversation.shut_down()
     utc = server.utc()

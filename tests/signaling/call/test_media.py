@@ -11,7 +11,7 @@ from sfu.observer import SlotAssignment, Speaker
 from sfu.participants import Participants
 from sfu.sdp import parse_candidate
 from signaling.call import media
-from signaling.call.chronicle import LoggedChronicle
+from signaling.call.chronicle import SilentChronicle
 from signaling.call.media import PRESETS, MediaWatch, audio_view
 from signaling.call.rooms import RoomPolicy
 from signaling.call.state import MediaConnections, MediaObservation, MediaParticipants, Records
@@ -159,7 +159,7 @@ def test_slots_and_arrival_go_to_one_and_speakers_to_all() -> None:
 def test_peer_connections_are_written_down() -> None:
     server = FakeServer()
     (ana,) = server.people("ana")
-    book = Mock(spec=LoggedChronicle)
+    book = Mock(spec=SilentChronicle)
     server.conversation.records = Records(chronicle=book)
     who = pid(ana)
     media.connection_began(server.conversation, who)

@@ -6,12 +6,11 @@ import pytest
 
 from sfu.selection import MuteFlags
 from signaling.call.joining import Entry
-from signaling.call.moderation import act_in_room
+from signaling.call.moderation import Order, act_in_room
 from signaling.call.rooms import RoomPolicy
 from signaling.errors import ClientMistake
 from signaling.identity.deny_list import Ban
 from signaling.identity.permissions import Asker, Service
-from signaling.protocol.client_messages import Moderate
 from tests.signaling.fakes import START, FakeCarrier, FakeServer, pid
 
 LOBBY = RoomPolicy(version=1, owner="owen", guild_id="wolves")
@@ -150,7 +149,7 @@ def test_where_rooms_have_to_be_made_first_nobody_is_moved_into_none(scopes: tup
     server.say(owner, "join", {"room": "lobby"})
     ana = server.line(server.token("ana", room_create=True))
     server.say(ana, "join", {"room": "lobby"})
-    order = Moderate(action="move", target=pid(ana), room="attic")
+    order = Order(action="move", target=pid(ana), room="attic")
     try:
         act_in_room(server.conversation, root, "lobby", order, server.now, Entry(asked_at=server.now))
         found = None

@@ -222,7 +222,7 @@ def test_an_authenticated_line_resumes_its_own_seats_only() -> None:
     server.say(again, "resume", seat)
     assert again.types == ["welcome", "welcome"]
     assert ana.closed == "session_taken"
-    assert server.conversation.lines._held["ana"] == 1
+    assert server.conversation.connections._held["ana"] == 1
     server.conversation.lost(again, server.now)
     third = server.line(server.token("ana"))
     server.say(third, "resume", seat_of_session(server, seat))

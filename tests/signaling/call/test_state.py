@@ -1,6 +1,6 @@
 import pytest
 
-from signaling.call.chronicle import LoggedChronicle
+from signaling.call.chronicle import SilentChronicle
 from signaling.call.state import Audience, Records, count_connection, release_connection, within_rate
 from signaling.errors import ClosingMistake
 from signaling.identity.deny_list import MemoryDenyList
@@ -10,8 +10,8 @@ from tests.signaling.fakes import FakeServer, pid
 
 def test_nobody_is_told_for_nobody() -> None:
     audience = Audience()
-    audience.vacate("nobody")
-    audience.tell("nobody", OK)
+    audience.detach("nobody")
+    audience.send("nobody", OK)
     assert audience.session("nobody") is None
 
 
@@ -20,9 +20,9 @@ def test_a_room_is_told_but_one() -> None:
     ana, ben, cat = server.people("ana", "ben", "cat")
     room = server.conversation.rooms.find("lobby")
     assert room is not None
-    server.conversation.audience.tell_room(room, OK, but=room.get(pid(ben)))
+    server.conversation.audience.send_room(room, OK, but=room.get(pid(ben)))
     assert (ana.types, ben.types, cat.types) == (["ok"], [], ["ok"])
-    server.conversation.audience.tell_room(room, OK)
+    server.conversation.audience.send_room(room, OK)
     assert ben.types == ["ok"]
 
 
@@ -85,5 +85,18 @@ def test_a_line_that_speaks_for_nobody_has_no_pace_to_keep() -> None:
 def test_without_others_they_are_in_memory_and_in_the_log() -> None:
     records = Records()
     assert isinstance(records.deny_list, MemoryDenyList)
-    assert isinstance(records.chronicle, LoggedChronicle)
+    assert isinstance(records.chronicle, SilentChronicle)
     assert records.deny_list is not Records().deny_list
+
+
+def test_the_people_of_a_room_are_listed_without_hidden_ones_who_still_occupy_it() -> None:
+    server = FakeServer()
+    state = server.conversation
+    assert state.is_empty("lobby")
+    server.enter("spy", hidden=True)
+    assert (state.people("lobby"), state.is_empty("lobby")) == ([], False)
+    server.people("ana", "ben")
+    assert [person.identity for person in state.people("lobby")] == ["ana", "ben"]
+    assert state.gauges() == {"sessions": 3.0, "participants": 3.0, "rooms": 1.0}
+    assert state.has_session(next(iter(state.sessions)))
+    assert not state.has_session("")

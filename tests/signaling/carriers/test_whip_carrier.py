@@ -18,7 +18,7 @@ def resource(server: FakeServer, identity: str = "studio", name: str = "one") ->
     line, token = WhipCarrier("192.0.2.1", "OBS/31", server.now), server.token(identity)
     line.open_as(name, "lobby", WHIP, identity, token)
     server.conversation.open(line, server.now, token)
-    line.seat = line.session
+    line.opened = line.session
     receive(server.conversation, line, orjson.dumps({"type": "join", "payload": {"room": "lobby"}}), server.now)
     line.began(OFFER, ANSWER)
     return line

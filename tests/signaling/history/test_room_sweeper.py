@@ -28,7 +28,7 @@ class Place:
 
     def __post_init__(self) -> None:
         gateway = Gateway(CallSettings(), self.server.tokens)
-        gateway._conversation = self.server.conversation
+        gateway.conversation = self.server.conversation
         self.keeper = RoomSweeper(self.database, gateway, self, self._random, self._wake)
         self._drawn = 0
 

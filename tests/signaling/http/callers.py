@@ -9,6 +9,8 @@ from aiohttp import ClientResponse
 from signaling.clock import SYSTEM_CHANCE
 from signaling.http.app_keys import CLOCK, DATABASE, GATEWAY, TOKENS
 from signaling.identity.grants import Grants
+from signaling.protocol.envelope import RequestId
+from signaling.protocol.server_messages import Outgoing
 from signaling.storage import api_keys
 from signaling.storage.api_keys import KeyOrder
 from tests.signaling.fakes import FakeCarrier, receive
@@ -54,9 +56,9 @@ async def service(server: Served, *scopes: str, rooms: Any = None, **order: Any)
 class Line(FakeCarrier):
     """A line that the server may still talk to when it stops, as it does with a socket that is closing."""
 
-    def deliver(self, frame: bytes) -> None:
+    def deliver(self, message: Outgoing, seq: int, request_id: RequestId) -> None:
         if self.closed is None:
-            super().deliver(frame)
+            super().deliver(message, seq, request_id)
 
 
 def enter(server: Served, identity: str, room: str = "den", role: Any = None, **grants: Any) -> Line:

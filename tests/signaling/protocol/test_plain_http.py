@@ -110,7 +110,8 @@ def test_only_auth_and_resume_need_no_session() -> None:
 
 
 def test_the_answer_to_a_join_has_what_both_answers_say() -> None:
-    answer = orjson.loads(join_answer({"session": "s", "secret": "x", "name": "Ana"}, {"room": "lobby"}, 2))
+    welcome = Outgoing("welcome", {"session": "s", "secret": "x", "name": "Ana"})
+    answer = orjson.loads(join_answer(welcome, Outgoing("joined", {"room": "lobby"}), 2))
     assert answer == {
         "session": "s",
         "secret": "x",
@@ -120,23 +121,25 @@ def test_the_answer_to_a_join_has_what_both_answers_say() -> None:
     }
 
 
-HELLO = frame(Outgoing("message", {"body": "hello"}), 7, None)
+HELLO = (Outgoing("message", {"body": "hello"}), 7, None)
 RETRY = b"retry: 1000\n\n"
 
 
 @pytest.mark.parametrize("kind", SERVER_MESSAGES)
 def test_a_message_is_one_event_with_its_number_and_type(kind: str) -> None:
     whole = frame(Outgoing(kind, {}), 41, None)
-    assert event_block(whole) == b"id: 41\nevent: " + kind.encode() + b"\ndata: " + whole + b"\n\n"
+    assert (
+        event_block(Outgoing(kind, {}), 41, None) == b"id: 41\nevent: " + kind.encode() + b"\ndata: " + whole + b"\n\n"
+    )
 
 
 @given(st.one_of(st.none(), st.integers(0, 2**53), st.text(min_size=1)), st.text())
 def test_neither_ids_nor_payloads_break_an_event(request_id: str | int | None, body: str) -> None:
     try:
-        whole = frame(Outgoing("message", {"body": body}), 3, request_id)
+        block = event_block(Outgoing("message", {"body": body}), 3, request_id)
     except orjson.JSONEncodeError:
         return
-    lines = event_block(whole).decode().split("\n")
+    lines = block.decode().split("\n")
     assert lines[:2] == ["id: 3", "event: message"]
     assert orjson.loads(lines[2].removeprefix("data: "))["payload"] == {"body": body}
     assert lines[3:] == ["", ""]
@@ -159,38 +162,38 @@ def test_what_waits_is_taken_at_once_and_in_order() -> None:
     stream = EventStream(10, 1000)
     woken: list[int] = []
     assert stream.take() == RETRY
-    stream.put(HELLO)
+    stream.put(*HELLO)
     stream.watch(lambda: woken.append(1))
-    stream.put(HELLO)
-    assert stream.take() == event_block(HELLO) * 2
+    stream.put(*HELLO)
+    assert stream.take() == event_block(*HELLO) * 2
     assert (stream.take(), len(woken)) == (b"", 1)
 
 
-@pytest.mark.parametrize(("messages", "octets"), [(3, 10_000), (100, 3 * len(event_block(HELLO)))])
+@pytest.mark.parametrize(("messages", "octets"), [(3, 10_000), (100, 3 * len(event_block(*HELLO)))])
 def test_a_reader_that_is_too_slow_loses_the_stream_and_what_waited(messages: int, octets: int) -> None:
     stream = EventStream(messages, octets)
     for _ in range(3):
-        stream.put(HELLO)
+        stream.put(*HELLO)
     assert stream.ended is None
-    stream.put(HELLO)
+    stream.put(*HELLO)
     assert (stream.ended, stream.take()) == ("slow_consumer", b"")
-    stream.put(HELLO)
+    stream.put(*HELLO)
     assert stream.take() == b""
 
 
 def test_what_was_missed_comes_first_and_leaves_the_whole_queue_to_what_is_new() -> None:
-    stream = EventStream(1, 2 * len(HELLO), [HELLO] * 200)
-    stream.put(HELLO)
+    stream = EventStream(1, 2 * len(event_block(*HELLO)), [(7, HELLO[0], None)] * 200)
+    stream.put(*HELLO)
     assert stream.ended is None
-    assert stream.take() == RETRY + event_block(HELLO) * 201
+    assert stream.take() == RETRY + event_block(*HELLO) * 201
 
 
 def test_the_first_reason_to_end_stays_and_what_waits_is_still_written() -> None:
     stream = EventStream(10, 1000)
     woken: list[int] = []
     stream.watch(lambda: woken.append(1))
-    stream.put(HELLO)
+    stream.put(*HELLO)
     stream.end("server_shutdown")
     stream.end("session_taken")
     assert (stream.ended, len(woken)) == ("server_shutdown", 3)
-    assert stream.take() == RETRY + event_block(HELLO)
+    assert stream.take() == RETRY + event_block(*HELLO)
