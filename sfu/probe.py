@@ -71,7 +71,6 @@ class Probe:
         """Begin with an empty room."""
         self.packet: PacketHandler | None = None
         self._streams: dict[str, dict[InboundStream, _Rate]] = {}
-        self._reported: dict[str, int] = {}
 
     def event(self, event: RoomEvent, now: float) -> None:
         """Note who comes and goes (`Listener.event`)."""
@@ -108,14 +107,13 @@ class Probe:
             if stream.active and stream.voice.voiced
         }
 
-    def take_speakers(self) -> list[Speaker] | None:
-        """Who speaks, the loudest first; None where neither that nor a level has changed since the last call."""
-        voices = self.voices()
-        reported = {participant: round(voice.loudness / STEP_DB) for participant, voice in voices.items()}
-        if reported == self._reported:
-            return None
-        self._reported = reported
-        speakers = [Speaker(participant, voice.audio_level) for participant, voice in voices.items()]
+    def levels(self) -> dict[str, int]:
+        """The level of each participant who speaks, in steps of `STEP_DB`: equal levels are not worth a message."""
+        return {participant: round(voice.loudness / STEP_DB) for participant, voice in self.voices().items()}
+
+    def speakers(self) -> list[Speaker]:
+        """Who speaks, the loudest first."""
+        speakers = [Speaker(participant, voice.audio_level) for participant, voice in self.voices().items()]
         return sorted(speakers, key=lambda speaker: -speaker.level)
 
 

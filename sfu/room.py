@@ -72,7 +72,7 @@ class MediaRoom:
         self._loss_review_at = 0.0
         self._speakers: list[Speaker] | None = None
         self._pressed: list[Tone] = []
-        self._speaking = False
+        self._levels: dict[str, int] = {}
         self.tones = RoomTones(self.participants, self._key_pressed, self._stir)
 
     # people
@@ -237,15 +237,14 @@ class MediaRoom:
     def _review_speakers(self, now: float) -> None:
         if self._fewest and len(self.probe.voices()) > self._fewest:
             self._select(now)
-        speakers = self.probe.take_speakers()
-        if speakers is not None:
-            self._speakers = speakers
-            self._speaking = bool(speakers)
+        levels = self.probe.levels()
+        if levels != self._levels:
+            self._levels, self._speakers = levels, self.probe.speakers()
 
     def _deadline(self) -> float:
         """When `advance` next has something to do. A voiced packet puts it off, which costs nothing."""
         deadline = self.tones.expiry()
-        speaking = self._speaking
+        speaking = bool(self._levels)
         for participant in self.participants.values():
             for stream in participant.streams:
                 deadline = min(deadline, self._loss_review_at, stream.voice.deadline())

@@ -19,7 +19,7 @@ def read(hall):
 
 def test_an_empty_room_has_nobody_in_it():
     assert Probe().read(1.0) == []
-    assert Probe().take_speakers() is None
+    assert (Probe().speakers(), Probe().levels()) == ([], {})
 
 
 def test_who_is_there_without_a_stream_is_there_and_says_nothing():
@@ -91,11 +91,12 @@ def test_speakers_are_told_once_and_the_louder_of_two_streams_counts():
         for _ in range(40):
             mouth.now = hall.now
             mouth.say(level)
-    told = probe.take_speakers()
+    told = probe.speakers()
     assert told == [Speaker("a", pytest.approx(0.1, rel=0.05)), Speaker("b", pytest.approx(10 ** (-35 / 20), rel=0.05))]
-    assert probe.take_speakers() is None
+    assert probe.speakers() == told
+    assert probe.levels() == {"a": 36, "b": 31}
     hall.room.remove("b", hall.now)
-    assert [speaker.participant for speaker in probe.take_speakers()] == ["a"]
+    assert [speaker.participant for speaker in probe.speakers()] == ["a"]
 
 
 def test_a_room_that_has_ended_has_nobody_in_it():
