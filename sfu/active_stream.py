@@ -61,6 +61,10 @@ class ActiveStream:
         self.stream = stream
         self._runs.clear()
 
+    def forget(self, stream: InboundStream) -> None:
+        """A standby stream has ended."""
+        self._runs.pop(stream.id, None)
+
     def taken_over(self, standby: InboundStream, now: float) -> bool:
         """Count one packet of a standby stream. True if that stream should be the active one from this packet on."""
         since = -math.inf if self.stream is None else self.stream.last_arrival
@@ -69,9 +73,10 @@ class ActiveStream:
             packets, turns = 0, turns + 1
         if now - at > RIVAL_MEMORY:
             turns = 0
-        self._runs[standby.id] = _Run(packets + 1, since, turns, now)
+        packets += 1
+        self._runs[standby.id] = _Run(packets, since, turns, now)
         silence = TAKEOVER_SILENCE if turns < RIVAL_TURNS else RIVAL_SILENCE
-        return packets + 1 >= TAKEOVER_PACKETS and now - since >= silence
+        return packets >= TAKEOVER_PACKETS and now - since >= silence
 
 
 def newest(streams: Iterable[InboundStream]) -> InboundStream | None:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from sfu.errors import MalformedPacket
 from sfu.limits import PacketBudget
+from sfu.opus import OPUS_CLOCK
 from sfu.rtp import Octets
 
 TONES: Final = "0123456789*#ABCD"
@@ -260,7 +261,7 @@ class ToneReader:
 
     def _continues(self, event: KeyPress, ahead: int) -> bool:
         """Senders count the step of a segment in the event's clock rate or in the voice's."""
-        scaled = LONGEST_DURATION * 48_000 // self._clock_rate
+        scaled = LONGEST_DURATION * OPUS_CLOCK // self._clock_rate
         return self._open and event.code == self._code and ahead in (LONGEST_DURATION, scaled)
 
     def _close(self, now: float) -> list[Tone]:

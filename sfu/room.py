@@ -371,6 +371,7 @@ class MediaRoom:
         stream.on_clock = None
         del participant.tables[stream.id]
         participant.streams.remove(stream)
+        participant.voice.forget(stream)
         if stream.active:
             self._activate(participant, newest(participant.streams))
         self.listeners.event(StreamEnded(stream), now)

@@ -119,13 +119,14 @@ class MediaServer:
         """The socket has datagrams: take them in batches. This is where every packet comes in."""
         batch = sock.receive
         peers = self.switchboard.peers[sock.index]
-        protocols, names, datagrams, lengths = PROTOCOLS, batch.names, batch.datagrams, batch.lengths
+        protocols, rtp = PROTOCOLS, RTP
+        names, datagrams, lengths = batch.names, batch.datagrams, batch.lengths
         for _ in range(BATCHES_A_WAKE_UP):
             count = batch.receive(sock.descriptor)
             now = self.now()
             for lane in range(count):
                 datagram = datagrams[lane]
-                if protocols[datagram[0] << 8 | datagram[1]] == RTP and lengths[lane]:
+                if protocols[datagram[0] << 8 | datagram[1]] == rtp and lengths[lane]:
                     peer = peers.get(names[lane].tobytes())
                     if peer is None:
                         self._counts["dropped_unknown_address"] += 1

@@ -5,7 +5,15 @@ from itertools import pairwise
 
 import pytest
 
-from sfu.active_stream import RIVAL_SILENCE, RIVAL_TURNS, TAKEOVER_PACKETS, TAKEOVER_SILENCE, ActiveStream, newest
+from sfu.active_stream import (
+    RIVAL_MEMORY,
+    RIVAL_SILENCE,
+    RIVAL_TURNS,
+    TAKEOVER_PACKETS,
+    TAKEOVER_SILENCE,
+    ActiveStream,
+    newest,
+)
 from sfu.dtmf import KeyPress
 from sfu.selection import MuteFlags
 from sfu.sources import MAX_SSRCS, NEW_SSRCS
@@ -270,6 +278,9 @@ def test_b8_a_flood_of_ssrcs_is_not_decrypted_and_the_voice_is_heard_throughout(
     flood = [packet for packet in tried if int.from_bytes(packet[8:12], "big") >= FLOOD]
     assert len(flood) <= MAX_SSRCS + 2 * NEW_SSRCS + 2 * NEW_SSRCS
     assert call.server.endpoints["ana"].drops["ssrc_limit"] >= 1800
+    ana = call.server.room.participants["ana"]
+    assert len(ana.streams) == len(ana.tables) == MAX_SSRCS
+    assert len(ana.voice._runs) < MAX_SSRCS
     call.judge()
 
 
@@ -318,3 +329,25 @@ def test_the_stream_that_sent_last_follows():
     first.say()
     assert newest([first.stream, second.stream]) is first.stream
     assert newest([]) is None
+
+
+def test_a_rival_that_has_been_quiet_for_a_while_is_none_any_more():
+    voice, first = ActiveStream(), standing_by(1, 0.0)
+    voice.choose(first.stream)
+    second = standing_by(2, 0.0).stream
+    for _ in range(RIVAL_TURNS + 1):
+        first.say()
+        voice.taken_over(second, first.now)
+    rested = first.now + RIVAL_MEMORY + 0.1
+    first.now = rested
+    first.say()
+    taken = [voice.taken_over(second, rested + 0.02 * number) for number in range(1, 4)]
+    assert taken == [False, False, True]
+
+
+def test_what_has_ended_is_not_counted_on():
+    voice, first, second = ActiveStream(), standing_by(1, 0.0), standing_by(2, 0.0)
+    voice.choose(first.stream)
+    assert not any(voice.taken_over(second.stream, 1.0) for _ in range(TAKEOVER_PACKETS - 1))
+    voice.forget(second.stream)
+    assert not voice.taken_over(second.stream, 1.0)
