@@ -1,1 +1,1 @@
-"""Measurement of streams: sequence, loss, jitter, round trips, levels. Pure; knows nothing of the rest of Parley."""
+"""Measurement of streams: sequence, loss, jitter, round trips, delivery. Pure; knows nothing of the rest of Parley."""

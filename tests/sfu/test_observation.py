@@ -1,5 +1,6 @@
 """The figures of a real server."""
 
+from quality.sequence import PacketCount
 from sfu.selection import MuteFlags
 from sfu.server import MediaServer
 from sfu.settings import MediaSettings
@@ -22,6 +23,26 @@ async def test_statistics_have_the_names_of_the_w3c(house):
     inbound = {entry["type"]: entry for entry in house.server.observation.statistics("ana")}["inbound-rtp"]
     assert (inbound["packets_received"], inbound["packets_lost"]) == (30, 0)
     assert inbound["bytes_received"] == sum(map(len, words("ana")))
+
+
+async def test_can_ben_hear_ana(house):
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", words("ana"))
+    await eventually(lambda: ben.reports)
+
+    def pairs():
+        return {(one.talker, one.listener): one for one in house.server.observation.deliveries("hall")}
+
+    unreported = pairs()["ana", "ben"]
+    assert (unreported.forwarded, unreported.packets, unreported.heard_at) == (30, PacketCount(0, 0), None)
+    ben.report()
+    await eventually(lambda: pairs()["ana", "ben"].heard_at is not None)
+    heard = pairs()["ana", "ben"]
+    assert (heard.forwarded, heard.packets, heard.lost_in_all) == (30, PacketCount(30, 30), 0)
+    assert heard.octets == sum(map(len, words("ana")))
+    assert (pairs()["ben", "ana"].forwarded, pairs()["ben", "ana"].heard_at) == (0, None)
+    house.server.participants.remove("ana")
+    assert pairs() == {}
 
 
 async def test_counters_never_fall_and_gauges_tell_what_is(house):
