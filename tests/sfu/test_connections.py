@@ -4,7 +4,7 @@ import pytest
 
 from bench.peer import Habits
 from bench.peer_dtls import Identity
-from bench.peer_sdp import Shape
+from bench.peer_sdp import Line, Shape, browser_lines
 from sfu.errors import BadOffer, UnknownParticipant
 from sfu.selection import MuteFlags
 from tests.support.house import hear_from, joined, talk, words
@@ -113,3 +113,40 @@ async def test_a_new_endpoint_that_cannot_be_answered_leaves_the_old_one(house):
         await other.negotiate(house.signal("ana"))
     await talk(ana, ben, "1", words("ana"))
     assert hear_from(ben, "1") == words("ana")
+
+
+@pytest.mark.parametrize(("direction", "stopped"), [("recvonly", False), ("inactive", False), ("sendrecv", True)])
+async def test_rfc8829_an_offer_that_ends_a_sender_ends_its_stream_and_one_that_begins_it_again_is_heard(
+    house, direction, stopped
+):
+    shape = Shape(lines=(*browser_lines(2), Line("9", "recvonly")))
+    ana, ben = await joined(house, "ana", "ben", shape=shape)
+    streams = house.server.connections.get("ana").endpoint.streams
+    await talk(ana, ben, "1", [b"one"])
+    (before,) = [stream.id for stream in streams.values()]
+    ana.shape = shape.with_line("0", direction, stopped=stopped)
+    await ana.negotiate(house.signal("ana"))
+    assert streams == {}
+    ana.send(b"not agreed any more")
+    await house.counted("dropped_payload_type")
+    ana.shape = shape
+    await ana.negotiate(house.signal("ana"))
+    await talk(ana, ben, "1", [b"two"])
+    assert hear_from(ben, "1") == [b"one", b"two"]
+    (after,) = [stream.id for stream in streams.values()]
+    assert after != before
+
+
+async def test_a_stream_of_another_peer_connection_has_another_id_though_the_ssrc_is_the_same(house):
+    ana, ben = await joined(house, "ana", "ben")
+    await talk(ana, ben, "1", [b"one"])
+    (before,) = house.server.connections.get("ana").endpoint.streams.values()
+    again = house.peer(habits=Habits(identity=Identity()))
+    again.ssrc = ana.ssrc
+    await again.connect(house.signal("ana"))
+    await talk(again, ben, "1", [b"two"])
+    (after,) = house.server.connections.get("ana").endpoint.streams.values()
+    assert before.ssrc == after.ssrc
+    assert before.id != after.id
+    assert list(house.server.rooms.of("ana").participants["ana"].tables) == [after.id]
+    assert hear_from(ben, "1") == [b"one", b"two"]
