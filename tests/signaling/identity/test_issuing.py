@@ -15,7 +15,7 @@ from signaling.identity.permissions import ACTIONS, Holder, Service, may
 from tests.signaling.identity.test_permissions import ROLES, claims
 
 MODERATORS = (
-    "token.issue", "participant.*", "ban.*", "invite.*",
+    "token.issue", "participant.*", "ban.*", "invite.*", "room.watch",
     "recording.start", "recording.stop", "recording.list", "recording.read",
 )  # fmt: skip
 
