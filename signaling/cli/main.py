@@ -120,19 +120,22 @@ def serve(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM."""
-    gc.disable()  # a start makes no garbage worth looking for; `_keep` ends this
-    flags = {"dev": dev, "host": host, "port": port, "media_port": media_port, "data_dir": data_dir}
-    settings = settings_of(flags, set_, config)
-    from signaling.app import build_app, run  # noqa: PLC0415
-    from signaling.operating import log  # noqa: PLC0415
+    gc.disable()  # a start makes no garbage worth looking for
+    try:
+        flags = {"dev": dev, "host": host, "port": port, "media_port": media_port, "data_dir": data_dir}
+        settings = settings_of(flags, set_, config)
+        from signaling.app import build_app, run  # noqa: PLC0415
+        from signaling.operating import log  # noqa: PLC0415
 
-    log.configure(settings.log_level, settings.log_format)
+        log.configure(settings.log_level, settings.log_format)
 
-    def started(application: "web.Application", bound: int) -> None:
-        _announce(application, bound, as_json=as_json)
-        _keep()
+        def started(application: "web.Application", bound: int) -> None:
+            _announce(application, bound, as_json=as_json)
+            _keep()
 
-    run(build_app(settings), started)
+        run(build_app(settings), started)
+    finally:
+        gc.enable()
 
 
 @app.command()
