@@ -11,10 +11,10 @@ import datetime as dt
 import secrets
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
-from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from cryptography import x509
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 from sfu.dtls_alert import AlertKeys, alert_keys, ends_association
+from sfu.errors import DtlsUnavailable
 from sfu.srtp import PROFILES, SrtpContext
 
 if TYPE_CHECKING:
@@ -47,44 +48,38 @@ _CLOCKS_DIFFER = dt.timedelta(days=1)
 _SSL_MODE_RELEASE_BUFFERS = 0x10
 _TRANSPORT_MODULE = "sfu.dtls_transport"
 
+IMPORTER = "import of aiortc"
+"""How the name of the thread that imports aiortc begins."""
 
-_importing: "asyncio.Future[None] | None" = None
+_importing: "asyncio.Future[object] | None" = None
 
 
 async def load_transport() -> "type[Transport]":
     """The class of aiortc's transport as we use it; where it is not imported yet, one thread imports it.
 
-    The import takes a second on a slow machine, and the event loop goes on meanwhile. Raises ImportError.
+    The import takes a second on a slow machine, and the event loop goes on meanwhile. Raises `DtlsUnavailable`.
     """
     global _importing  # noqa: PLW0603 - an import is the process's
     module = sys.modules.get(_TRANSPORT_MODULE)
     if module is None or not hasattr(module, "Transport"):
         loop = asyncio.get_running_loop()
         if _importing is None or _importing.get_loop() is not loop:
-            _importing = loop.create_future()
-            Thread(target=_import_transport, args=(loop, _importing), name="import of aiortc").start()
-        await asyncio.shield(_importing)
+            executor = ThreadPoolExecutor(1, thread_name_prefix=IMPORTER)
+            _importing = loop.run_in_executor(executor, import_module, _TRANSPORT_MODULE)
+            executor.shutdown(wait=False)  # its thread ends with the import
+        await asyncio.wait([_importing])
+        problem = _importing.exception()
+        if problem is not None:
+            raise DtlsUnavailable(problem) from problem
         module = sys.modules[_TRANSPORT_MODULE]
     return cast("type[Transport]", module.Transport)
 
 
-def _import_transport(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
-    error: ImportError | None = None
-    try:
-        import_module(_TRANSPORT_MODULE)
-    except ImportError as problem:
-        error = problem
-
-    def tell() -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    with suppress(RuntimeError):  # the loop is closed: nobody waits
-        loop.call_soon_threadsafe(tell)
+async def import_ended() -> None:
+    """Wait until no thread imports aiortc for this event loop. A failure is reported by what needs the transport."""
+    if _importing is not None and _importing.get_loop() is asyncio.get_running_loop():
+        await asyncio.wait([_importing])
+        _importing.exception()
 
 
 class Certificate:
@@ -254,7 +249,7 @@ class DtlsSession:
             self._end("dtls_timeout")
         elif error is not None or not done:
             self._end("dtls_failed")
-            if error is not None and (done or isinstance(error, ImportError)):
+            if error is not None and (done or isinstance(error, DtlsUnavailable)):
                 raise error  # ours, not the peer's: of `connected`, or of the import
 
     def _reading_done(self, task: asyncio.Future[None]) -> None:

@@ -59,3 +59,14 @@ class HostProblem(SfuError):
 
 class PortUnavailable(HostProblem):
     """The media port could not be bound on any address."""
+
+
+class DtlsUnavailable(HostProblem):
+    """aiortc cannot be imported, so no handshake can begin."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            "dtls_unavailable",
+            f"aiortc cannot be imported ({type(cause).__name__}: {cause}), so no call can connect; "
+            "install this server's dependencies again (pip install --force-reinstall aiortc av), then restart it",
+        )

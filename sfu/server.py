@@ -5,6 +5,7 @@ to the observer once a batch.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -12,8 +13,8 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from sfu.addresses import local_addresses, preferred
 from sfu.connections import Connections, Process
 from sfu.deadlines import Cancellable
-from sfu.dtls import load_transport
-from sfu.errors import MalformedPacket
+from sfu.dtls import import_ended, load_transport
+from sfu.errors import DtlsUnavailable, MalformedPacket
 from sfu.ice import Source
 from sfu.ingress import receive_rtp
 from sfu.limits import SourceLimiter
@@ -26,6 +27,8 @@ from sfu.settings import MediaSettings
 from sfu.stun import parse_request
 from sfu.switchboard import Switchboard
 from sfu.udp import PROTOCOLS, RTP, STUN, MediaSocket, classify, open_sockets
+
+_log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.05
 """How often deadlines are looked at; none of them is nearer than that."""
@@ -72,7 +75,7 @@ class MediaServer:
         for sock in self.switchboard.sockets:
             loop.add_reader(sock.descriptor, self._readable, sock)
         self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
-        self._warm_up = loop.call_later(WARM_UP_SECONDS, lambda: self._own(load_transport()))
+        self._warm_up = loop.call_later(WARM_UP_SECONDS, lambda: self._own(_import_aiortc()))
 
     async def close(self) -> None:
         """Say goodbye to every peer, end all rooms, and close the sockets."""
@@ -84,6 +87,7 @@ class MediaServer:
         if self._warm_up is not None:
             self._warm_up.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
+        await import_ended()
         loop = asyncio.get_running_loop()
         for sock in self.switchboard.sockets:
             loop.remove_reader(sock.descriptor)
@@ -197,6 +201,14 @@ class MediaServer:
             self._timer = loop.call_later(TICK_SECONDS, self._tick, loop.time() + TICK_SECONDS)
         else:
             self._timer = loop.call_soon(self._take_turn, work)
+
+
+async def _import_aiortc() -> None:
+    """Import aiortc before a handshake needs it. The operator reads of a failure now, and not after the first join."""
+    try:
+        await load_transport()
+    except DtlsUnavailable as problem:
+        _log.error(problem.message, exc_info=problem.__cause__)
 
 
 def _call_later(seconds: float, call: Callable[[], None]) -> Cancellable:

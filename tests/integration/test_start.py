@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,20 @@ cli.main()
 """
 
 
+JOIN = """
+import asyncio, sys, threading
+from tests.support.house import hear_from, joined, media_house, talk, words
+assert not {"aiortc", "av"} & set(sys.modules)
+async def join():
+    async with media_house() as house:
+        ana, ben = await joined(house, "ana", "ben")
+        await talk(ana, ben, "1", words("ana"))
+        assert hear_from(ben, "1") == words("ana")
+asyncio.run(join())
+print("aiortc" in sys.modules, [thread.name for thread in threading.enumerate()])
+"""
+
+
 def started(folder):
     command = ["serve", "--dev", "--port", "0", "--media-port", "0", "--data-dir", str(folder)]
     done = subprocess.run([sys.executable, "-c", SERVE, *command], capture_output=True, text=True, check=True)
@@ -51,6 +66,12 @@ def test_what_a_start_does_not_need_is_not_imported(tmp_path):
     first, again = started(tmp_path), started(tmp_path)
     assert set(first["modules"]) & LATER.keys() <= {"alembic", "mako"}
     assert not set(again["modules"]) & LATER.keys()
+
+
+def test_a_join_before_the_warm_up_waits_for_aiortc_and_is_heard():
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", JOIN], capture_output=True, text=True, check=False, cwd=root)
+    assert done.stdout.split("\n")[0] == "True ['MainThread']", done.stderr
 
 
 def test_models_are_built_after_the_start(tmp_path):

@@ -5,6 +5,7 @@ import gc
 import inspect
 import re
 import sys
+import threading
 import weakref
 from collections import deque
 from pathlib import Path
@@ -19,7 +20,8 @@ from OpenSSL import SSL
 from bench.peer_dtls import ALL_PROFILES, DtlsEnd, Identity, shared_identity
 from sfu import dtls as dtls_module
 from sfu import dtls_alert, dtls_transport
-from sfu.dtls import LARGEST_RECORD, QUEUED_RECORDS, Certificate, DtlsSession
+from sfu.dtls import IMPORTER, LARGEST_RECORD, QUEUED_RECORDS, Certificate, DtlsSession, import_ended
+from sfu.errors import DtlsUnavailable
 from tests.support.house import eventually
 
 ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
@@ -504,8 +506,45 @@ async def test_without_aiortc_a_handshake_fails_and_says_why(certificate, monkey
     pair.start()
     await eventually(lambda: pair.ended)
     assert pair.ended == ["dtls_failed"]
-    assert isinstance(quiet_loop.pop()["exception"], ImportError)
+    problem = quiet_loop.pop()["exception"]
+    assert isinstance(problem, DtlsUnavailable)
+    assert isinstance(problem.__cause__, ImportError)
+    assert "pip install --force-reinstall aiortc av" in str(problem)
     await pair.close()
+
+
+async def test_an_import_that_raises_anything_fails_each_handshake_at_once(certificate, monkeypatch, quiet_loop):
+    def broken(_):
+        raise AttributeError("module 'av' has no attribute 'logging'")
+
+    monkeypatch.delitem(sys.modules, dtls_transport.__name__)
+    monkeypatch.setattr(dtls_module, "import_module", broken)
+    pairs = [await Association(certificate).connect() for _ in range(2)]
+    assert [pair.ended for pair in pairs] == [["dtls_failed"]] * 2
+    for pair in pairs:
+        await pair.close()
+    first, second = (report["exception"] for report in quiet_loop)
+    quiet_loop.clear()
+    assert first is not second
+    assert first.__cause__ is second.__cause__
+    assert "no attribute 'logging'" in str(second)
+
+
+async def test_a_handshake_that_is_closed_leaves_its_import_to_be_awaited(certificate, monkeypatch):
+    release = threading.Event()
+    monkeypatch.delitem(sys.modules, dtls_transport.__name__)
+    monkeypatch.setattr(dtls_module, "import_module", lambda _: release.wait(10))
+    pair = Association(certificate)
+    pair.start()
+    await eventually(lambda: any(thread.name.startswith(IMPORTER) for thread in threading.enumerate()))
+    await pair.close()
+    ending = asyncio.create_task(import_ended())
+    await asyncio.sleep(0)
+    assert not ending.done()
+    release.set()
+    await ending
+    await eventually(lambda: not any(thread.name.startswith(IMPORTER) for thread in threading.enumerate()))
+    assert not pair.ended
 
 
 async def test_a_failed_handshake_is_said_with_an_alert(certificate):

@@ -1,6 +1,8 @@
 """The media server with real peers on loopback. What is heard is judged by its octets, not by counts."""
 
 import asyncio
+import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from bench.peer import Habits
 from bench.peer_dtls import ALL_PROFILES
 from bench.peer_rtp import Fields
 from bench.peer_sdp import Line, Shape
-from sfu import dtls, server
+from sfu import dtls, dtls_transport, server
 from sfu.errors import PortUnavailable
 from sfu.listener import ClockReported, ParticipantLeft, RoomClosed, StreamBegan, StreamEnded
 from sfu.opus import OpusWishes
@@ -230,6 +232,33 @@ async def test_a_taken_port_is_said(house):
     with pytest.raises(PortUnavailable):
         await other.start()
     await other.close()
+
+
+async def test_a_warm_up_that_fails_tells_the_operator_what_to_do(monkeypatch, caplog):
+    monkeypatch.setattr(server, "WARM_UP_SECONDS", 0.0)
+    monkeypatch.setitem(sys.modules, dtls_transport.__name__, None)
+    async with media_house():
+        await eventually(lambda: caplog.records)
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "pip install --force-reinstall aiortc av" in record.getMessage()
+
+
+async def test_closing_waits_for_the_import_of_a_handshake(monkeypatch):
+    release = threading.Event()
+    monkeypatch.delitem(sys.modules, dtls_transport.__name__)
+    monkeypatch.setattr(dtls, "import_module", lambda _: release.wait(10))
+    alone = MediaServer(MediaSettings(bind=("127.0.0.1",)), Recorder())
+    await alone.start()
+    waiting = asyncio.create_task(dtls.load_transport())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    closing = asyncio.create_task(alone.close())
+    await eventually(waiting.done)
+    assert not closing.done()
+    release.set()
+    await closing
+    await eventually(lambda: not any(thread.name.startswith(dtls.IMPORTER) for thread in threading.enumerate()))
 
 
 # -- figures --------------------------------------------------------------------------------------------------------
