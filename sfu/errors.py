@@ -68,5 +68,5 @@ class DtlsUnavailable(HostProblem):
         super().__init__(
             "dtls_unavailable",
             f"aiortc cannot be imported ({type(cause).__name__}: {cause}), so no call can connect; "
-            "install this server's dependencies again (pip install --force-reinstall aiortc av), then restart it",
+            "install this server again with the dependencies that its pyproject.toml names, then restart it",
         )
