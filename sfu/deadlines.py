@@ -23,7 +23,7 @@ class Deadlines(Generic[Engine]):
     """
 
     def __init__(self) -> None:
-        """Begin with nobody to wake."""
+        """Begin without deadlines."""
         self._heap: list[tuple[float, int, Engine]] = []
         self._earliest: dict[Engine, float] = {}
         self._order = itertools.count()

@@ -16,7 +16,7 @@ class Participants:
     """All participants of one server. Each method but `add` and `remove` raises `UnknownParticipant`."""
 
     def __init__(self, rooms: Rooms, connections: Connections, call_later: CallLater) -> None:
-        """Begin with nobody. `call_later` sets the timers of tones, as `loop.call_later`."""
+        """Begin without participants. `call_later` sets the timers of tones, as `loop.call_later`."""
         self._rooms = rooms
         self._connections = connections
         self._now = connections.now
