@@ -1,9 +1,6 @@
 """A machine whose clock is set while people talk: an hour forward, an hour back. Time limits are monotonic."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,13 +10,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from signaling.cli.token import TokenOrder, make_token
+from signaling.settings.settings import Settings
 from tests.support.client import ROOM, VoiceClient
 from tests.support.server import ServerProcess
 from tests.support.wall_clock import WallClock
 
 HOUR = 3600
 STEPS = (HOUR, 0, -HOUR, 0)
-PARLEY = Path(sys.executable).with_name("parley")
 
 
 @pytest.fixture
@@ -33,16 +31,16 @@ def server(tmp_path: Path, clock: WallClock) -> Iterator[ServerProcess]:
         yield running
 
 
-def token(server: ServerProcess, identity: str, *more: str) -> str:
+def token(server: ServerProcess, identity: str, **more: str) -> str:
     """A token by the clock of the test, which nobody steps."""
-    command = [PARLEY, "token", "create", "--dev", "--room", ROOM, "--identity", identity, *more]
-    environment = {**os.environ, "PARLEY_DATA_DIR": server.settings["PARLEY_DATA_DIR"]}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    settings = Settings(dev=True, data_dir=Path(server.settings["PARLEY_DATA_DIR"]))
+    order = TokenOrder(ROOM, identity, identity, **more)
+    return str(make_token(settings, order, datetime.now(UTC))["token"])
 
 
-def client(server: ServerProcess, name: str, frequency: float, *more: str) -> VoiceClient:
+def client(server: ServerProcess, name: str, frequency: float, **more: str) -> VoiceClient:
     made = VoiceClient(server.url, name=name, frequency=frequency)
-    made.token = token(server, name, *more)
+    made.token = token(server, name, **more)
     return made
 
 
@@ -103,7 +101,7 @@ async def refusal(server: ServerProcess, bearer: str) -> str:
 
 
 async def test_tokens_are_judged_by_the_wall_clock_with_little_leeway(server: ServerProcess, clock: WallClock) -> None:
-    bearer = token(server, "Ana", "--ttl", "10m")
+    bearer = token(server, "Ana", ttl="10m")
     for seconds, expected in (
         (0, "welcome"),
         (-5, "welcome"),
@@ -122,7 +120,7 @@ async def test_tokens_are_judged_by_the_wall_clock_with_little_leeway(server: Se
 async def test_a_token_is_refreshed_in_time_and_good_by_the_new_clock(
     server: ServerProcess, clock: WallClock, seconds: int
 ) -> None:
-    async with client(server, "Ben", 700) as ben, client(server, "Ana", 440, "--ttl", "12s") as ana:
+    async with client(server, "Ben", 700) as ben, client(server, "Ana", 440, ttl="12s") as ana:
         await stepped(clock, seconds, ana, server)
         assert "token" not in {type_ for type_, _ in ana.received}, "the fresh one is to be made by the new clock"
         await ana.until(lambda: [one for one in ana.received if one[0] == "token"], "a fresh token")
@@ -142,7 +140,7 @@ async def test_a_token_is_refreshed_in_time_and_good_by_the_new_clock(
 async def test_a_mute_for_a_time_ends_when_that_has_passed_whatever_the_clock_says(
     server: ServerProcess, clock: WallClock, seconds: int
 ) -> None:
-    async with client(server, "Ana", 440, "--role", "moderator") as ana, client(server, "Ben", 700) as ben:
+    async with client(server, "Ana", 440, role="moderator") as ana, client(server, "Ben", 700) as ben:
         await ana.heard(700)
         await ana.request("moderate", action="mute", target=ben.id, duration=4)
         await stepped(clock, seconds, ana, server)
