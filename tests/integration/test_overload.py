@@ -15,6 +15,9 @@ from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
 
+SHED = 'parley_signaling_events_total{kind="joins_shed"}'
+
+
 @pytest.fixture
 def strict(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server with the limit that it has by default; those of other tests are more patient."""
@@ -69,6 +72,8 @@ async def test_newcomers_are_refused_after_a_stall_and_taken_when_it_is_over(str
         late = VoiceClient(strict.url, name="late")
         await late.open()
         bearer = token(strict)
+        # A machine that is busy by itself may have had Ana and Ben try more than once.
+        before = metric(strict, SHED)
         try:
             process.send_signal(signal.SIGSTOP)
             await ana.silent(700)  # a second at least, in which the loop does nothing
@@ -81,7 +86,7 @@ async def test_newcomers_are_refused_after_a_stall_and_taken_when_it_is_over(str
             assert refused.value.code == "overloaded"
             assert refused_over_http(strict, bearer) == (503, "5", "overloaded")
             assert metric(strict, "parley_event_loop_lag_seconds") > 0.1
-            assert metric(strict, 'parley_signaling_events_total{kind="joins_shed"}') == 2
+            assert metric(strict, SHED) - before == 2
             await ana.heard(700)
             await ben.heard(440)
 
@@ -90,7 +95,7 @@ async def test_newcomers_are_refused_after_a_stall_and_taken_when_it_is_over(str
                 tries += 1
                 await ana.heard(700)
             assert metric(strict, "parley_event_loop_lag_seconds") <= 0.05
-            assert metric(strict, 'parley_signaling_events_total{kind="joins_shed"}') == tries
+            assert metric(strict, SHED) - before == tries
             assert metric(strict, 'parley_signaling_events_total{kind="joins"}') == 3
             await ana.until(lambda: "late" in ana.participants(), "the newcomer is seen")
             assert not [one for one in ana.received + ben.received if one[0] in ("participant-left", "endpoint-gone")]
