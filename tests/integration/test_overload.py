@@ -14,7 +14,6 @@ from tests.support.client import ROOM, ServerRefused, VoiceClient
 from tests.support.patience import PATIENCE
 from tests.support.server import ServerProcess
 
-
 SHED = 'parley_signaling_events_total{kind="joins_shed"}'
 
 
