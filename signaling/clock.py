@@ -25,5 +25,10 @@ SYSTEM_CLOCK = Clock()
 """The machine's."""
 
 
+def rfc3339(utc: datetime) -> str:
+    """A time in messages and events: RFC 3339, UTC, milliseconds."""
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 SYSTEM_CHANCE: RandomBytes = secrets.token_bytes
 """The machine's."""

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from signaling.call.chronicle import AuditEvent, log_act
+import structlog
+
+from signaling.call.chronicle import AuditEvent
 from signaling.call.state import State
+from signaling.clock import rfc3339
 from signaling.errors import ClientMistake
 from signaling.identity.grants import Role
 from signaling.identity.permissions import Asker, may
-from signaling.protocol.server_messages import Outgoing, rfc3339
+from signaling.protocol.server_messages import Outgoing
+
+_log = structlog.get_logger("signaling.call.acts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +112,19 @@ def write_trail(state: State, event: AuditEvent) -> None:
     """Write an event to the log and to the history."""
     log_act(event)
     state.records.chronicle.acted(event)
+
+
+def log_act(event: AuditEvent) -> None:
+    """Log an act."""
+    _log.info(
+        "audit",
+        action=event.action,
+        room_id=event.room,
+        actor=event.actor,
+        actor_role=event.actor_role,
+        client=event.address,
+        target=event.target,
+        to_room=event.to_room,
+        reason=event.reason,
+        until=None if event.until is None else event.until.isoformat(timespec="seconds"),
+    )

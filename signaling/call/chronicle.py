@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import structlog
-
 from sfu.offer import CandidateType
 from signaling.call.rooms import LiveCall, Participant
 from signaling.identity.grants import Standing
 from signaling.protocol.server_messages import LeaveReason
-
-_log = structlog.get_logger("signaling.call.acts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +50,6 @@ class SentMessage:
     topic: str
     body: Any
     sent_at: datetime
-
-
-def log_act(event: AuditEvent) -> None:
-    """Log an act."""
-    _log.info(
-        "audit",
-        action=event.action,
-        room_id=event.room,
-        actor=event.actor,
-        actor_role=event.actor_role,
-        client=event.address,
-        target=event.target,
-        to_room=event.to_room,
-        reason=event.reason,
-        until=None if event.until is None else event.until.isoformat(timespec="seconds"),
-    )
 
 
 class Chronicle(Protocol):

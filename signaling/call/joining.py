@@ -83,7 +83,7 @@ def join(state: State, session: "Session", request: Request, now: float) -> Outg
         state.audience.attach(person.id, session)
         return_mutes(state, person, now)
         _record(state, session, person, room)
-        state.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+        state.audience.introduce(room, person)
         return joined(state, person)
     except BaseException:
         # A client without `joined` must not count as a participant, whatever has failed.

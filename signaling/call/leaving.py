@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from signaling.call.mutes import TIMED_FLAGS
 from signaling.call.rooms import LiveRoom, Participant
 from signaling.call.state import State
+from signaling.clock import rfc3339
 from signaling.errors import ClientMistake
 from signaling.identity.claims import Claims
 from signaling.identity.deny_list import Denial
-from signaling.protocol.server_messages import EarlyEnd, LeaveReason, Outgoing, rfc3339
+from signaling.protocol.server_messages import EarlyEnd, LeaveReason, Outgoing
 from signaling.protocol.session import Session
 
 

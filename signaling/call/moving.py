@@ -96,6 +96,6 @@ def _enter(state: State, session: Session, person: Participant, room: LiveRoom) 
     session.refresh_at = float("-inf")
     told = {"room": room.id, "call": room.call.view(), "participant": person.view(), "participants": room.views(person)}
     session.send(Outgoing("moved", told))
-    state.audience.announce(room, person, Outgoing("participant-joined", {"participant": person.view()}))
+    state.audience.introduce(room, person)
     state.media.participants.move(person.id, room.id, person.media_flags)
     review(state, room, person)

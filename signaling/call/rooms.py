@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Literal, cast
 
 from sfu.selection import MuteFlags
-from signaling.clock import SYSTEM_CHANCE
+from signaling.clock import SYSTEM_CHANCE, rfc3339
 from signaling.errors import ClientMistake
 from signaling.identity.grants import RANK, Role
 from signaling.ids import RandomBytes, uuid7
-from signaling.protocol.server_messages import EarlyEnd, LiveCallView, ParticipantView, rfc3339
+from signaling.protocol.server_messages import EarlyEnd, LiveCallView, ParticipantView
 from signaling.protocol.states import step_participant
 
 DuplicatePolicy = Literal["kick_old", "reject_new"]

@@ -144,6 +144,13 @@ class Audience:
         if not person.hidden:
             self.send_room(room, message, but=person)
 
+    def introduce(self, room: LiveRoom, person: Participant) -> None:
+        """Send `participant-joined` to the others in the room, unless `person` is hidden."""
+        sessions = [] if person.hidden else self.sessions(room, but=person)
+        message = Outgoing("participant-joined", {"participant": person.view()})
+        for session in sessions:
+            session.send(message)
+
 
 class State:
     """All rooms, sessions, limits and records. `counters` only grow."""

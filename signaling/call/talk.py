@@ -6,11 +6,12 @@ from sfu.dtmf import Keys
 from signaling.call.chronicle import SentMessage
 from signaling.call.rooms import LiveRoom, Participant
 from signaling.call.state import State, announce_update
+from signaling.clock import rfc3339
 from signaling.errors import ClientMistake
 from signaling.identity.permissions import may
 from signaling.ids import uuid7
 from signaling.protocol.client_messages import Dtmf, Ping, Request, SendMessage, Signal
-from signaling.protocol.server_messages import OK, Outgoing, rfc3339
+from signaling.protocol.server_messages import OK, Outgoing
 from signaling.protocol.session import Session
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from signaling.call.chronicle import AuditEvent
-from signaling.protocol.server_messages import rfc3339
+from signaling.clock import rfc3339
 from signaling.storage.spool import Change
 
 

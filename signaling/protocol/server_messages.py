@@ -6,7 +6,6 @@ sessions it goes to; `frame` puts the envelope of one session around it.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, NotRequired
 
 import orjson
@@ -344,11 +343,6 @@ _EMPTY: Mapping[str, Any] = {}
 
 OK = Outgoing("ok", {})
 """The answer to a request that has no other."""
-
-
-def rfc3339(utc: datetime) -> str:
-    """A time as it stands in messages: RFC 3339, UTC, milliseconds."""
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def frame(message: Outgoing, seq: int, request_id: RequestId) -> bytes:

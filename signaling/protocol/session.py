@@ -103,13 +103,13 @@ class Session:
     """
 
     __slots__ = (
-        "_carrier",
         "_former_secret",
         "_media_gone_at",
         "_media_up",
         "_random",
         "_since",
         "auth_seconds",
+        "carrier",
         "claims",
         "guard",
         "home",
@@ -138,7 +138,7 @@ class Session:
         self.guard = guard
         self.auth_seconds = AUTH_SECONDS
         self.seat_seconds = SEAT_SECONDS
-        self._carrier: Carrier | None = carrier
+        self.carrier: Carrier | None = carrier
         self._since = now
         self._random = random
         self._former_secret: str | None = None
@@ -146,11 +146,6 @@ class Session:
         self.seq = 0
         self._media_up = False
         self._media_gone_at = now
-
-    @property
-    def carrier(self) -> Carrier | None:
-        """The line, None while it is lost."""
-        return self._carrier
 
     def step(self, event: str) -> None:
         """Move on by the table of states. Raises ClientMistake (`unexpected_message`), and nothing is changed."""
@@ -165,8 +160,8 @@ class Session:
         self.seq = seq = self.seq + 1
         if not message.volatile:
             self.replay.keep(seq, message, request_id)
-        if self._carrier is not None:
-            self._carrier.deliver(message, seq, request_id)
+        if self.carrier is not None:
+            self.carrier.deliver(message, seq, request_id)
 
     def heard(self, seq_ack: int | None = None) -> None:
         """A message came: the client has the newest secret, and everything up to `seq_ack`.
@@ -193,7 +188,7 @@ class Session:
     def lose(self, now: float) -> None:
         """The line has ended."""
         self.step("lost")
-        self._carrier = None
+        self.carrier = None
         self._since = now
 
     def take_over(self, carrier: Carrier, *, secret_stays: bool = False) -> Carrier | None:
@@ -202,7 +197,7 @@ class Session:
         The secret stays where nobody else can have seen it used, as on the next request of the same client.
         """
         self.step("taken")
-        older, self._carrier = self._carrier, carrier
+        older, self.carrier = self.carrier, carrier
         if not secret_stays:
             self._former_secret, self.secret = self.secret, new_secret(self._random)
         return older
@@ -218,7 +213,7 @@ class Session:
     def end(self, event: str) -> Carrier | None:
         """The session is over (`expired`, `removed`, `replaced`); the line is handed back."""
         self.step(event)
-        carrier, self._carrier = self._carrier, None
+        carrier, self.carrier = self.carrier, None
         self.participant_id = None
         return carrier
 

@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 
 from signaling.cli.token import TokenOrder, make_token
-from signaling.protocol.server_messages import rfc3339
+from signaling.clock import rfc3339
 from signaling.settings.settings import Settings
 from signaling.storage.spool import decode_lines
 from tests.support.client import QUIET, ServerRefused, VoiceClient

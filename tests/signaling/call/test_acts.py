@@ -6,8 +6,8 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from signaling.call.acts import Act, check, notice, record
-from signaling.call.chronicle import AuditEvent, log_act
+from signaling.call.acts import Act, check, log_act, notice, record
+from signaling.call.chronicle import AuditEvent
 from signaling.errors import ClientMistake
 from signaling.identity.permissions import Asker, Service
 from signaling.operating import log

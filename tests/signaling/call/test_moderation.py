@@ -3,9 +3,9 @@ import itertools
 import pytest
 
 from sfu.selection import MuteFlags
+from signaling.clock import rfc3339
 from signaling.identity.grants import RANK, Role
 from signaling.identity.permissions import may
-from signaling.protocol.server_messages import rfc3339
 from tests.signaling.call.test_sessions import seat_of
 from tests.signaling.fakes import FakeCarrier, FakeServer, pid
 
