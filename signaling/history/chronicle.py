@@ -1,7 +1,7 @@
 """Records the history of calls: rows of participants, calls and moderation actions, each with its event. Pure.
 
-Each method of `KeptChronicle` puts one transaction. Hidden participants are in the history; no event tells of them, nor
-of a call in which nobody else is.
+Each method of `KeptChronicle` queues one transaction. Hidden participants are in the history. No event names them, and
+a call with only hidden participants has no events.
 """
 
 from collections import deque
@@ -21,12 +21,12 @@ from signaling.storage.pages import values_of
 from signaling.storage.spool import Change
 
 _JUST_LEFT = 64
-"""Seats that are remembered for the act that has emptied them."""
+"""Departed participants that are remembered, so that the moderation action that removed one can name the call."""
 
 
 @dataclass(slots=True)
 class _Written:
-    """What has been written of a call: how many are in, and whether events tell of it."""
+    """What has been written of a call: the number of its participants, and whether `call.started` was sent."""
 
     call: LiveCall
     people: int = 0
@@ -45,7 +45,7 @@ class _Seat:
 
 
 class KeptChronicle:
-    """A chronicle whose batches of changes go to `put`, which does not wait. `node` is the name of this server."""
+    """A chronicle that passes batches of changes to `put`, which does not wait. `node` is the name of this server."""
 
     def __init__(self, put: Callable[[Sequence[Change]], None], node: str, random: RandomBytes) -> None:
         self._put = put
@@ -61,7 +61,7 @@ class KeptChronicle:
         """See `Chronicle`."""
         utc = person.joined_at
         written, changes = self._begin(person, call)
-        # Whoever was moved here is the same participant, and this is another row; they may be without a line just now.
+        # A moved participant keeps its id and gets a new row. It may have no connection at this moment.
         former = self._moving.get(person.id)
         row_id = person.id if former is None else uuid7(utc, self._random)
         came_from = address or (former and former.address) or None
@@ -102,7 +102,7 @@ class KeptChronicle:
         written = self._calls[seat.room_id]
         call = written.call
         written.people -= 1
-        # Who leaves because the call has ended leaves as it ends, and not a moment later.
+        # A participant removed by the end of the call leaves at the same moment as the call ends.
         utc = call.ended_at or utc
         values = {"participant_id": seat.row_id, "reason": reason, "utc": utc}
         changes = [Change("participant.leave", values)]
@@ -123,7 +123,7 @@ class KeptChronicle:
             self._put([Change("media.begin", values)])
 
     def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
-        """See `Chronicle`. Between the client, or its relay, and this server media goes over UDP."""
+        """See `Chronicle`. The transport is always UDP between this server and the client or its TURN relay."""
         session_id = self._media.get(participant_id)
         if session_id is not None:
             values = {"session_id": session_id, "utc": utc, "transport": "udp", "candidate_type": candidate_type}
@@ -167,7 +167,7 @@ class KeptChronicle:
         self._put(changes)
 
     def _begin(self, person: Participant, call: LiveCall) -> tuple[_Written, list[Change]]:
-        """What is known of the call that somebody is in, and what there is to write where it begins, or its telling."""
+        """Return the record of the participant's call, with the changes that start the call or send `call.started`."""
         changes: list[Change] = []
         written = self._calls.get(person.room_id)
         if written is None:
@@ -192,7 +192,7 @@ class KeptChronicle:
         return None if written is None else written.call.id
 
     def _seat_of(self, room_id: str | None, identity: str) -> _Seat | None:
-        """Where somebody is, or was until this act; in any room where the act is on the whole server."""
+        """Return where a participant is, or was until this action. `room_id` None: among the departed of all rooms."""
         seats = [*self._just_left] if room_id is None else [*self._just_left, *self._seats.values()]
         found = [seat for seat in seats if seat.identity == identity and room_id in (None, seat.room_id)]
         return found[-1] if found else None

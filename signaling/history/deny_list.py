@@ -13,13 +13,13 @@ from signaling.storage.spool import Change
 Put = Callable[[Sequence[Change]], None]
 
 ENDED_KEPT = 1000
-"""Bans ended here that are remembered, so that one which is still written as holding is not taken up again."""
+"""Bans ended here that are remembered, so that `catch_up` does not restore one whose end is not yet written."""
 
 
 class KeptDenyList(MemoryDenyList):
-    """As `MemoryDenyList`; what happens to it goes to `put` as well, and never waits.
+    """A `MemoryDenyList` that also passes each change to `put`, which never waits.
 
-    What others have written comes in by `catch_up`.
+    `catch_up` merges what other nodes have written.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class KeptDenyList(MemoryDenyList):
         self._news = False
 
     def catch_up(self, bans: Iterable[Ban], tokens: Mapping[str, datetime]) -> None:
-        """What is written: all bans that hold, and until when which token is withdrawn.
+        """Merge the stored list: all bans in force, and each revoked token with its expiry.
 
-        What was done here holds, whether it is written by now or not. Of two bans of the same identity and room the one
-        made last holds.
+        Changes made here take precedence, whether they are written yet or not. Of two bans of the same identity and
+        room, the later one applies.
         """
         written, ended, utc = {ban.id: ban for ban in bans}, set(self._ended), self._utc()
         self._unread = {

@@ -1,6 +1,6 @@
 """Events of calls for the outbox, with their payloads. Pure.
 
-An event that something has begun has the id of what began: so it can be asked later whether it was told at all.
+An event that reports a beginning has the id of what began, so a later lookup shows whether it was reported.
 """
 
 from collections.abc import Mapping
@@ -13,25 +13,25 @@ from signaling.storage.spool import Change
 
 
 def event(event_id: str, name: str, room_id: str, payload: Mapping[str, Any], utc: datetime) -> Change:
-    """The change that puts an event into the outbox."""
+    """Return the change that appends an event to the outbox."""
     values = {"id": event_id, "event": name, "payload": dict(payload), "created_at": utc, "room_id": room_id}
     return Change("event.append", values)
 
 
 def call_started(room_id: str, call_id: str, utc: datetime) -> Change:
-    """Somebody is in the room: `call.started`."""
+    """`call.started`: the first visible participant is in the room."""
     return event(call_id, "call.started", room_id, _call(call_id, utc), utc)
 
 
 def call_ended(event_id: str, room_id: str, call_id: str, times: tuple[datetime, datetime], reason: str) -> Change:
-    """Nobody is there any more: `call.ended`, with when it started and ended."""
+    """`call.ended`: the last participant has left. `times` are the start and the end."""
     started_at, ended_at = times
     payload = {**_call(call_id, started_at), "ended_at": rfc3339(ended_at), "reason": reason}
     return event(event_id, "call.ended", room_id, payload, ended_at)
 
 
 def person(row_id: str, identity: str, name: str, role: str, joined_at: datetime) -> dict[str, Any]:
-    """Somebody in a call, as events have it: no address, and nothing of the device."""
+    """A participant as events describe it, without address and device."""
     return {"id": row_id, "identity": identity, "name": name, "role": role, "joined_at": rfc3339(joined_at)}
 
 
@@ -51,7 +51,7 @@ def participant_left(
 
 
 def moderation_action(act_id: str, act: AuditEvent, call_id: str | None) -> Change:
-    """`moderation.action`: who did what to whom; who is hidden is not named."""
+    """`moderation.action`: actor, action and target. A hidden actor is not named."""
     payload = {
         "id": act_id,
         "call": call_id,

@@ -1,6 +1,6 @@
-"""Deletes temporary rooms that have been empty for their time, with their event.
+"""Deletes temporary rooms after their empty timeout, with their event, and expired messages.
 
-So are messages that have been kept for as long as their room keeps them.
+Each room sets how long its messages are kept.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from signaling.storage.room_record import Room
 
 SWEEP_SECONDS = 10.0
 MESSAGE_SWEEPS = 360
-"""Sweeps between two times that old messages are looked for: an hour."""
+"""Sweeps between two deletions of expired messages: an hour."""
 ACTOR = "server"
-"""Who has deleted them, in the events."""
+"""The actor in the events of deleted rooms."""
 
 _log = structlog.get_logger("signaling.history.room_sweeper")
 
 
 class RoomSweeper:
-    """Sweeps up after temporary rooms. `wake` is called when there is an event to be delivered."""
+    """Deletes expired temporary rooms and messages. Calls `wake` when an event is ready for delivery."""
 
     def __init__(
         self, database: Database, gateway: Gateway, clock: Clock, random: RandomBytes, wake: Callable[[], None]
@@ -41,7 +41,7 @@ class RoomSweeper:
         self._wake = wake
 
     async def run(self) -> None:
-        """Sweep for ever; the owner of the task cancels it. A database that is away is waited for."""
+        """Sweep until cancelled by the owner of the task. Retries while the database is unreachable."""
         for number in itertools.count():
             await asyncio.sleep(SWEEP_SECONDS)
             try:
@@ -52,14 +52,14 @@ class RoomSweeper:
                 _log.warning("storage_unavailable", reason=error.message)
 
     async def sweep(self) -> int:
-        """Delete the rooms that are due; how many. Raises StorageUnavailable."""
+        """Delete the rooms that are due and return their number. Raises StorageUnavailable."""
         async with self._database.reading() as connection:
             due = await rooms.abandoned(connection, self._clock.utc())
         conversation = self._gateway.conversation
         return sum([await self._delete(room) for room in due if conversation.is_empty(room.id)])
 
     async def forget_messages(self) -> int:
-        """Delete messages that are older than their rooms keep them; how many. Raises StorageUnavailable."""
+        """Delete messages past their room's retention and return their number. Raises StorageUnavailable."""
         utc, count, after = self._clock.utc(), 0, ""
         while True:
             async with self._database.reading() as connection:
@@ -76,7 +76,7 @@ class RoomSweeper:
             after = found[-1][0]
 
     async def _delete(self, room: Room) -> bool:
-        """Unless somebody has changed or deleted it meanwhile."""
+        """Delete the room unless it was changed or deleted in the meantime."""
         try:
             async with self._database.transaction() as connection:
                 utc = self._clock.utc()

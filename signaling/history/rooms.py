@@ -11,7 +11,7 @@ from signaling.storage import outbox, rooms
 from signaling.storage.room_record import Room, RoomFields
 
 _SHOWN = ("id", "name", "room_type", "owner", "guild_id", "region", "is_private", "is_temporary", "created_by")
-"""The fields of a room that its events carry."""
+"""The fields of a room in its events."""
 
 
 async def make_room(connection: AsyncConnection, fields: RoomFields, creation: rooms.Creation) -> Room:
@@ -33,7 +33,7 @@ async def delete_room(
     utc: datetime,
     random: RandomBytes,
 ) -> Room:
-    """Delete a room, of this version where one is given, and append `room.deleted`; the room as it was.
+    """Delete a room, append `room.deleted`, and return the room as it was. A given version must match.
 
     Raises ClientMistake: `not_found`, `stale`.
     """

@@ -25,9 +25,9 @@ from signaling.version import VERSION
 
 
 async def end_lost_calls(connection: AsyncConnection, node: str, utc: datetime, random: RandomBytes) -> Orphans:
-    """Close what an earlier start of `node` left open, with the events for what had been told to begin.
+    """Close what an earlier run of `node` left open, with an end event for each reported beginning.
 
-    What waited in the spool of that start has to be written before.
+    The spool of that run must be written first.
     """
     orphans = await calls.close_orphans(connection, node, utc)
     for participant_id in orphans.participants:
@@ -49,23 +49,23 @@ async def end_lost_calls(connection: AsyncConnection, node: str, utc: datetime, 
 
 
 SEEN_SECONDS = 10.0
-"""How often a running server says so: by so much a crash's end is unknown, where nothing else tells of it."""
+"""Seconds between two signs of life. The time of a crash is known to this precision, unless a row tells more."""
 CLEAN_EVERY = 360
-"""Signs of life between two looks for what has expired: an hour."""
+"""Signs of life between two deletions of expired rows: an hour."""
 FOLLOW_SECONDS = 2.0
-"""How often a server looks whether another one on the same database has put somebody on the deny list."""
+"""Seconds between two checks for bans and revocations by other nodes on the same database."""
 ALL_EVERY = 30
-"""Looks between two that read the whole list, whether it seems to have changed or not."""
+"""Checks between two unconditional reads of the whole list."""
 BANS_KEPT = timedelta(days=90)
-"""How long a ban that is over stays in the list of bans."""
+"""How long an ended ban stays in the list of bans."""
 
 _log = structlog.get_logger("signaling.storage")
 
 
 class HistoryWriter:
-    """What one start of the server `node` keeps: `chronicle` and `deny_list` are what a conversation is given.
+    """Writes the history of one run of the server `node`. A conversation uses its `chronicle` and `deny_list`.
 
-    Both may be used at any time, and wait for nothing. `open` first, `close` at the end.
+    Both are usable at any time and never wait. Call `open` first, `close` at the end.
     """
 
     def __init__(self, database: Database, folder: Path, node: str, clock: Clock, random: RandomBytes) -> None:
@@ -80,17 +80,17 @@ class HistoryWriter:
         self._tasks: list[asyncio.Task[None]] = []
 
     def counters(self) -> dict[str, int]:
-        """Transactions that were `spooled`, `written`, `refused`, `damaged`."""
+        """Numbers of transactions: `spooled`, `written`, `refused`, `damaged`."""
         return dict(self.spool.counters)
 
     def gauges(self) -> dict[str, float]:
-        """What waits: transactions in memory, and bytes on the disk."""
+        """The backlog: transactions in memory, and bytes on disk."""
         return {"memory_transactions": float(len(self.spool)), "disk_bytes": float(self.spool.bytes_on_disk)}
 
     async def open(self) -> None:
-        """Write what the last start left, end what it was torn out of, read who is kept out; then begin.
+        """Write the backlog of the last run, end its lost calls, read the deny list, then start writing.
 
-        Raises Refusal where the database does not answer: nobody can know then who is in a call.
+        Raises Refusal if the database does not answer, as the participants of calls are then unknown.
         """
         try:
             await self._begin()
@@ -102,7 +102,7 @@ class HistoryWriter:
             self._tasks.append(asyncio.create_task(work, name="keeping"))
 
     async def close(self, seconds: float) -> None:
-        """Write what waits, for so many seconds at most; the rest is left on the disk for the next start."""
+        """Write the backlog for at most `seconds`. The rest stays on disk for the next start."""
         until = self._clock.now() + seconds
         if self._tasks:
             self.spool.put([Change("server.stop", {"start_id": self._start_id, "utc": self._clock.utc()})])
@@ -116,7 +116,7 @@ class HistoryWriter:
         await self.spool.close(max(0.0, until - self._clock.now()))
 
     async def clean(self) -> None:
-        """Delete what has expired: nobody asks for it any more."""
+        """Delete expired rows."""
         utc = self._clock.utc()
         async with self._database.transaction() as connection:
             await bans.forget_withdrawn(connection, utc)
@@ -143,7 +143,7 @@ class HistoryWriter:
         self.deny_list.catch_up(entries, tokens)
 
     async def _follow(self) -> None:
-        """Read who is kept out again when others have changed it. An outage is no reason to let anybody in."""
+        """Reload the deny list after other nodes have changed it. An outage leaves the list in force."""
         looks, known = 0, None
         while True:
             await asyncio.sleep(FOLLOW_SECONDS)
@@ -158,7 +158,7 @@ class HistoryWriter:
                 continue
 
     async def _show_life(self) -> None:
-        """Say every 10 s that the server runs; and every hour, delete what has expired."""
+        """Record a sign of life every 10 s, and delete expired rows every hour."""
         beats = 0
         while True:
             await asyncio.sleep(SEEN_SECONDS)
@@ -175,7 +175,7 @@ class HistoryWriter:
 
 
 def _as_entry(ban: bans.Ban) -> Ban:
-    """A ban as those who admit people know it. What the server itself imposed, a moderator may lift."""
+    """Convert a stored ban to a deny list entry. A moderator may lift a ban that the server imposed."""
     assert ban.identity is not None
     by_role = "member" if ban.by_role == "server" else ban.by_role
     return Ban(ban.identity, ban.room_id, ban.created_at, by_role, ban.expires_at, ban.reason, ban.created_by, ban.id)

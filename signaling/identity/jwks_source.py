@@ -1,6 +1,6 @@
 """Keeps the key set of another token issuer up to date, from a file or an https URL.
 
-A source that fails changes nothing: the last good set stays in force, and the log says so.
+If a source fails, the last good set stays in force, and the failure is logged.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ class Source(Protocol):
     name: str
 
     async def read(self) -> bytes | None:
-        """The document, or None where it has not changed. Raises BadKey, OSError, aiohttp.ClientError, TimeoutError."""
+        """Return the document, or None if unchanged. Raises BadKey, OSError, aiohttp.ClientError, TimeoutError."""
 
 
 class FileSource:
-    """A key set in a file, read where its time, size or place on the disk has changed."""
+    """A key set in a file, read again when its modification time, size or inode changes."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -47,7 +47,7 @@ class FileSource:
         self._seen: tuple[int, int, int] | None = None
 
     async def read(self) -> bytes | None:
-        """See `Source`. A document that could not be used is not read again until it changes."""
+        """See `Source`. An unusable document is not read again until it changes."""
         status = self._path.stat()
         signature = (status.st_mtime_ns, status.st_size, status.st_ino)
         if signature == self._seen:
@@ -59,7 +59,7 @@ class FileSource:
 
 
 class UrlSource:
-    """A key set at a URL. Redirects are followed to the same scheme, host and port only; answers are bounded."""
+    """A key set at a URL. Redirects must stay on the same scheme, host and port. Response size is bounded."""
 
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
         self.name = url
@@ -95,9 +95,9 @@ class UrlSource:
 
 
 class JwksKeeper:
-    """Reads a source into a key ring: every `interval` seconds, and once more for a token that names an unknown key.
+    """Reads a source into a key ring every `interval` seconds, and on a token that names an unknown key.
 
-    That once more comes `least_interval` seconds after any other at the earliest, so that made-up names cause no load.
+    A read for an unknown key comes at least `least_interval` seconds after the last, so invented names cause no load.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class JwksKeeper:
         self._done = asyncio.Event()
 
     async def look(self) -> bool:
-        """Read the source once; whether a new key set is in force. Fails only by cancellation."""
+        """Read the source now and return whether a new key set is in force. Raises only CancelledError."""
         self._read_at = self._now()
         try:
             document = await self._source.read()
@@ -121,7 +121,7 @@ class JwksKeeper:
                 return False
             reading = read_jwks(document)
             if not reading.keys:
-                raise BadKey("it contains no usable key")  # noqa: TRY301 - told and survived like what was raised below
+                raise BadKey("it contains no usable key")  # noqa: TRY301 - logged and survived like the errors raised below
             self._ring.replace(reading.keys)
         except (BadKey, OSError, aiohttp.ClientError, TimeoutError) as error:
             _log.warning("key_set_not_read", source=self._source.name, reason=str(error) or type(error).__name__)
@@ -134,7 +134,7 @@ class JwksKeeper:
         return True
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Read the source at intervals until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval):
@@ -142,9 +142,9 @@ class JwksKeeper:
             await self.look()
 
     async def prepare(self, token: str) -> None:
-        """Before a token is judged: where it names a key that is not known, look again first, if that is not too soon.
+        """Read the source again if the token names an unknown key and `least_interval` has passed.
 
-        All who wait for the same look share it. Needs `run`.
+        Call it before verification. Concurrent callers share one read. Requires `run`.
         """
         if not self._wanted.is_set():
             if not self._names_unknown_key(token) or self._now() < self._read_at + self._least_interval:

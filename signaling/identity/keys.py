@@ -31,7 +31,7 @@ _MATERIAL: dict[Algorithm, type] = {"HS256": bytes, "RS256": RSAPublicKey, "EdDS
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key and its one algorithm. Raises BadKey where they do not fit, or an RSA key is too short or too long."""
+    """One key and its algorithm. Raises BadKey if they do not match, or an RSA key is too short or too long."""
 
     algorithm: Algorithm
     material: Material = field(repr=False)
@@ -49,7 +49,7 @@ class Key:
 
 
 class KeySet:
-    """Keys that do not change, found by `kid` or by algorithm. Raises BadKey where two share a `kid`."""
+    """An immutable set of keys, found by `kid` or by algorithm. Raises BadKey if two share a `kid`."""
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         self._keys = tuple(keys)
@@ -68,10 +68,10 @@ class KeySet:
         return kid in self._by_kid
 
     def candidates(self, algorithm: str, kid: str | None) -> tuple[Key, ...]:
-        """The keys that may have signed a token with this header; none where `alg` is not that of the key.
+        """Return the keys that may have signed a token with this header; none if `alg` is not the key's algorithm.
 
-        With a `kid`, the one key that has it. Without one (RFC 7515 section 4.1.4: it is optional), the keys that have
-        none either; or, where all have one, the only key of the algorithm.
+        With a `kid`, that is the key that has it. Without one (RFC 7515 section 4.1.4: it is optional), these are the
+        keys without a `kid`; if every key has one, the only key of the algorithm.
         """
         if kid is not None:
             key = self._by_kid.get(kid)
@@ -82,7 +82,7 @@ class KeySet:
 
 
 class KeyRing:
-    """The public keys in force: those of the settings, and those of a key set that is read again while we run."""
+    """The public keys in force: those of the settings, and those of a key set that is reloaded at runtime."""
 
     def __init__(self, fixed: Iterable[Key] = ()) -> None:
         self._fixed = tuple(fixed)
@@ -90,16 +90,16 @@ class KeyRing:
 
     @property
     def current(self) -> KeySet:
-        """What verifies now."""
+        """The key set in force."""
         return self._current
 
     def replace(self, fetched: Iterable[Key]) -> None:
-        """Take these in the place of those fetched before. Raises BadKey, and then the former stay in force."""
+        """Replace the fetched keys. Raises BadKey; the former keys then stay in force."""
         self._current = KeySet((*self._fixed, *fetched))
 
 
 def read_public_key(pem: bytes, kid: str | None = None) -> Key:
-    """An RSA or Ed25519 public key from PEM (RFC 7468 section 13). Raises BadKey, also for a private key."""
+    """Read an RSA or Ed25519 public key from PEM (RFC 7468 section 13). Raises BadKey, also for a private key."""
     if b"PRIVATE KEY" in pem:
         raise BadKey("this is a private key; use the public key only")
     try:
@@ -110,7 +110,7 @@ def read_public_key(pem: bytes, kid: str | None = None) -> Key:
 
 
 def public_key(loaded: object, kid: str | None = None) -> Key:
-    """The key with the one algorithm that its kind has here. Raises BadKey."""
+    """Return the key with the algorithm that Parley uses for its type. Raises BadKey."""
     if isinstance(loaded, RSAPublicKey):
         return Key("RS256", loaded, kid)
     if isinstance(loaded, Ed25519PublicKey):

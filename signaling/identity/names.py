@@ -1,8 +1,8 @@
 """Rules for identities and display names. Pure.
 
-A display name is cleaned, as people type it; an identity is a key and is refused instead. Control and format
+A display name is typed by people and is cleaned. An identity is a key and is refused instead. Control and format
 characters (Unicode categories Cc and Cf, with the overrides of writing direction), surrogates, unassigned code points
-and separators of lines never pass.
+and line separators never pass.
 """
 
 import re
@@ -11,7 +11,7 @@ import unicodedata
 from signaling.errors import ClientMistake
 
 ROOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-"""What a room may be called in the protocol; safe in a path and in a file name."""
+"""Pattern of a room id in the protocol. Safe in a path and in a file name."""
 
 LONGEST_NAME = 64
 LONGEST_IDENTITY = 128
@@ -23,13 +23,13 @@ _MOST_MARKS = 4
 
 
 def clean_name(text: str) -> str:
-    """A display name without what could disturb a list of names; at most 64 characters, or empty. See `clean_title`."""
+    """Return a display name safe to show in a list: at most 64 characters, or empty. See `clean_title`."""
     cut = clean_title(text)[:LONGEST_NAME].strip(_JOINERS + " ")
     return cut if _can_be_seen(cut) else ""
 
 
 def clean_title(text: str) -> str:
-    """The name of a thing, cleaned likewise and not cut: what is too long is refused by whoever keeps it.
+    """Return a title cleaned by the same rules but not truncated: storage refuses one that is too long.
 
     Normalised to NFC, white space collapsed. The joiners that emoji and Persian need are kept between other characters,
     and no more than four combining marks on one letter. Only the first 512 characters are looked at.
@@ -54,13 +54,13 @@ def _can_be_seen(text: str) -> bool:
 
 
 def clean_user_agent(text: str) -> str:
-    """What a client says of its software, on one line, of at most 256 characters; empty where nothing is left."""
+    """Return a client's User-Agent on one line of at most 256 characters. Empty if nothing is left."""
     kept = "".join(" " if unicodedata.category(char) in _REFUSED else char for char in text[: LONGEST_USER_AGENT * 2])
     return " ".join(kept.split())[:LONGEST_USER_AGENT]
 
 
 def check_identity(text: str) -> str:
-    """The identity itself, if it is 1 to 128 printable characters without white space at its ends.
+    """Return the identity if it is 1 to 128 printable characters without white space at its ends.
 
     Raises ClientMistake (`bad_message`).
     """

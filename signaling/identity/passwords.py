@@ -1,4 +1,4 @@
-"""Passwords of rooms: argon2id (RFC 9106), in its own threads, with a limit on parallel checks."""
+"""Room passwords: argon2id (RFC 9106) in its own threads, with a limit on parallel checks."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,13 +15,13 @@ Result = TypeVar("Result")
 THREADS = 2
 WAITING = 32
 LONGEST = 256
-"""Characters: a longer one is no password but an attempt to keep us busy."""
+"""Maximum characters. A longer password is an attempt to load the server."""
 
 
 class Passwords:
-    """Hashes and compares, 64 MiB of memory each (RFC 9106 section 4, second choice). `close` at the end.
+    """Hashes and verifies with 64 MiB of memory each (RFC 9106 section 4, second choice). Call `close` at the end.
 
-    At most `threads` at once, and `waiting` more in line; the next one hears `overloaded`.
+    At most `threads` run in parallel and `waiting` more are queued. The next one is refused with `overloaded`.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None, *, threads: int = THREADS, waiting: int = WAITING) -> None:
@@ -31,16 +31,16 @@ class Passwords:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
 
     async def hash(self, password: str) -> str:
-        """What is kept of a password: a PHC string with a salt of its own.
+        """Hash a password to a PHC string with its own salt.
 
-        Raises ClientMistake: `bad_message` for one that is empty or too long, `overloaded`.
+        Raises ClientMistake: `bad_message` for an empty or too long password, `overloaded`.
         """
         if not password or len(password) > LONGEST:
             raise ClientMistake("bad_message", f"a password must have 1 to {LONGEST} characters")
         return await self._run(lambda: self._hasher.hash(_bytes_of(password)))
 
     async def verify(self, password: str, kept: str) -> bool:
-        """Whether it is the password that was kept. False too where nothing that makes sense was kept.
+        """Whether the password matches the stored hash. A malformed hash matches nothing.
 
         Raises ClientMistake (`overloaded`).
         """
@@ -49,7 +49,7 @@ class Passwords:
         return await self._run(lambda: self._matches(password, kept))
 
     def close(self) -> None:
-        """End the threads, after what they are at."""
+        """Stop the threads after their current work."""
         self._pool.shutdown(cancel_futures=True)
 
     def _matches(self, password: str, kept: str) -> bool:
@@ -59,7 +59,7 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        # What a thread is still at counts, also where its caller has gone.
+        # A running hash counts even if its caller was cancelled.
         self._under_way = {one for one in self._under_way if not one.done()}
         if len(self._under_way) >= self._most:
             raise ClientMistake("overloaded", "too many passwords at once", {"retry_after": 1})

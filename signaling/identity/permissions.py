@@ -1,7 +1,7 @@
 """Permissions: one table of actions, and the only place where grants and scopes become permissions. Pure.
 
-People have a role: member, moderator, owner in a room, operator for the whole server; each may all that the one before
-may. A service has an API key with scopes. `docs/permissions.md` is drawn from the table.
+A person has a role: member, moderator or owner in a room, operator for the whole server. Each role includes the one
+before it. A service has an API key with scopes. `docs/permissions.md` is generated from the table.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,10 +16,10 @@ Place = Literal["room", "server"]
 
 
 class Action(NamedTuple):
-    """One row: the least role, whether services may have it, and whether it is done to somebody.
+    """One row: the least role, whether it is open to services, and whether it has a target participant.
 
-    `place` is `room` for what is done in one room, where an owner's or a moderator's role counts, and `server` for what
-    concerns them all.
+    `place` is `room` for an action in one room, where the role of an owner or moderator counts, and `server` for an
+    action on all rooms.
     """
 
     least: Role
@@ -83,33 +83,33 @@ ACTIONS: Mapping[str, Action] = {
     "apikey.create": Action("operator", "Create an API key.", "server", services=False),
     "apikey.revoke": Action("operator", "Revoke an API key.", "server", services=False),
 }
-"""Every action. What is not here, nobody may."""
+"""Every action. An action that is not listed is never allowed."""
 
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "room_create": ("room.create",),
     "room_list": ("room.list",),
     "room_record": ("recording.start", "recording.stop", "recording.list", "recording.read"),
 }
-"""What a grant that is true adds to the role. `roomAdmin` makes a moderator: see `role_of`."""
+"""Actions that a true grant adds to the role. `roomAdmin` makes a moderator: see `role_of`."""
 
 WITHHELD: Mapping[str, tuple[str, ...]] = {
     "can_publish": ("audio.publish",),
     "can_subscribe": ("audio.subscribe",),
     "can_publish_data": ("message.send", "signal.send"),
 }
-"""What a grant that is false takes away, from every role."""
+"""Actions that a false grant removes from every role."""
 
 HIDDEN = ("audio.publish", "message.send", "signal.send")
-"""What `hidden` takes away: nobody hears, or reads, somebody whom they cannot see."""
+"""Actions that `hidden` removes: an invisible participant cannot be heard or read."""
 
 EVERYTHING = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service with an API key. A scope is an action, a family like `room.*`, or `*`; `rooms`, if any, bounds it.
+    """A service with an API key. A scope is an action, a family like `room.*`, or `*`; `rooms`, if any, restricts it.
 
-    `prefix` is the public part of its key, by which a trail names it.
+    `prefix` is the public part of its key, which names it in the audit trail.
     """
 
     scopes: frozenset[str]
@@ -118,14 +118,14 @@ class Service:
 
 
 Holder = Claims | Service
-"""What permissions are asked of."""
+"""The holder of permissions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Whoever asks for something, with all that a trail has to say of them.
+    """The actor of a request, with what the audit trail records of it.
 
-    `participant_id` is set for who acts from inside a room; who is `hidden` there is not named to others.
+    `participant_id` is set for an actor in a room. Others do not learn the name of a `hidden` one.
     """
 
     holder: Holder
@@ -145,18 +145,18 @@ class Asker:
 
     @property
     def counted_by(self) -> str:
-        """What rates are counted by; no identity of a person is that of a service."""
+        """The key of rate limits. A person and a service never share one."""
         return f"{'person' if isinstance(self.holder, Claims) else 'service'} {self.identity}"
 
 
 def may(
     holder: "Role | Claims | Service", action: str, target_role: Role | None = None, *, room: str | None = None
 ) -> bool:
-    """Whether `holder` may do `action`, to somebody of `target_role` where it is done to somebody.
+    """Whether `holder` may do `action`, to a participant of `target_role` if the action has a target.
 
-    Nobody acts on somebody of the same or a higher role, and so not on himself either; only operators, who have nobody
-    above them, may act on each other. A token's role and grants count in the room that the token names; give `room`
-    wherever there is one. Raises OurMistake for an unknown action.
+    The target's role must be lower than the actor's, so self-moderation is refused too. Only operators may act on each
+    other. A token's role and grants apply in the room that the token names: pass `room` wherever there is one. Raises
+    OurMistake for an unknown action.
     """
     row = ACTIONS.get(action)
     if row is None:
@@ -174,12 +174,12 @@ def may(
 
 
 def may_undo(role: Standing, by_role: Standing) -> bool:
-    """Whether somebody of `role` may undo what one of `by_role` has done: nobody undoes what a higher one did."""
+    """Whether `role` may undo an action by `by_role`. A lower role never undoes the action of a higher one."""
     return STANDING[role] >= STANDING[by_role]
 
 
 def known_scope(scope: str) -> bool:
-    """Whether a scope allows a service anything: an action open to services, a family that has one, or `*`."""
+    """Whether a scope is valid: an action open to services, a family that contains one, or `*`."""
     return any(row.services and _covers(scope, action) for action, row in ACTIONS.items())
 
 
@@ -189,7 +189,7 @@ def reference() -> str:
 
 
 def _service_may(service: Service, row: Action, action: str, target_role: Role | None, room: str | None) -> bool:
-    """A service stands above owners and below operators. One that is bound to rooms does nothing outside of them."""
+    """A service ranks above owners and below operators. One restricted to rooms may not act outside them."""
     if service.rooms is not None and (room is None or room not in service.rooms):
         return False
     scoped = row.services and any(_covers(scope, action) for scope in service.scopes)
@@ -262,17 +262,17 @@ def _grant_table() -> list[str]:
 
 
 def with_room_role(holder: Holder, room_id: str, role: Role) -> Holder:
-    """The holder as one who has `role` in the room at least; only where the token names no other room."""
+    """Return the holder with at least `role` in the room, unless the token names another room."""
     if not isinstance(holder, Claims) or holder.grants.room not in (None, room_id) or RANK[holder.role] >= RANK[role]:
         return holder
     return replace(holder, role=role, grants=holder.grants.model_copy(update={"room": room_id}))
 
 
 def in_room(asker: Asker, room_id: str, owner: str | None) -> Asker:
-    """The asker as it stands in a room, whose `owner` is None where nobody owns it.
+    """Return the asker with its role in a room. `owner` is None for a room without one.
 
-    A token that names a room opens no other one, also where its bearer owns that too. An owner is one by identity, and
-    needs no role in the token.
+    A token that names a room opens no other room, even one that its bearer owns. Ownership goes by identity and needs
+    no role in the token.
     """
     if owner is None or not isinstance(asker.holder, Claims) or asker.holder.identity != owner:
         return asker
@@ -285,12 +285,12 @@ def may_to_room(asker: Asker, action: str, room_id: str, owner: str | None) -> b
 
 
 def may_name_owner(asker: Asker, owner: str | None) -> bool:
-    """Whether the asker may make `owner` the owner of a room: themselves; operators and services anybody."""
+    """Whether the asker may set `owner`: people may name themselves, operators and services any identity."""
     if isinstance(asker.holder, Service) or asker.role == "operator":
         return True
     return owner == asker.identity
 
 
 def owner_of_new(asker: Asker) -> str | None:
-    """Who owns a room that the asker makes and names no owner of: a person their own, nobody that of a service."""
+    """Return the default owner of a new room: the person who makes it, or None for a service."""
     return asker.identity if isinstance(asker.holder, Claims) else None

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 SHORTEST = 32
-"""Bytes; RFC 7518 section 3.2 asks for a key no shorter than the hash of HS256."""
+"""Minimum bytes. RFC 7518 section 3.2: an HS256 key is at least as long as the hash."""
 
 _FEWEST_DIFFERENT = 8
 
@@ -14,11 +14,11 @@ _WELL_KNOWN = re.compile(
     r"change.?me|change.?this|your.?(super.?)?secret|super.?secret|insecure|devkey"
     r"|256.?bit.?secret|string.?secret|change.?in.?prod|replace.?(me|this)|^(secret|password)+$",
 )
-"""Parts of the secrets that stand in tutorials, sample files and other servers' defaults."""
+"""Substrings of secrets from tutorials, sample files and defaults of other servers."""
 
 
 def weakness(secret: str) -> str:
-    """Why this secret is refused, or an empty text. The secret itself is never repeated."""
+    """Return why this secret is refused, or an empty text. The reason never contains the secret."""
     if not secret:
         return "it is missing"
     length = len(secret.encode())
@@ -38,9 +38,9 @@ _BYTES = 32
 
 
 def read_or_make(data_dir: Path, file_name: str = FILE_NAME) -> str:
-    """The secret in `data_dir`, made there first if there is none. Raises OSError where the folder cannot be used.
+    """Return the secret in `data_dir`, made first if there is none. Raises OSError if the folder is unusable.
 
-    The file is readable by its owner only; a file that others could read is replaced, as its secret may be known.
+    Only its owner can read the file. A file that others could read is replaced, as its secret may be known.
     """
     path = data_dir / file_name
     try:
@@ -55,7 +55,7 @@ def read_or_make(data_dir: Path, file_name: str = FILE_NAME) -> str:
 
 
 def _make(path: Path) -> str:
-    """Write beside, then link into place: of two servers that start at once both keep the same secret."""
+    """Write a temporary file, then link it into place, so that two servers that start together share one secret."""
     text = secrets.token_urlsafe(_BYTES)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, MODE)

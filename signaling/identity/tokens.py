@@ -1,7 +1,7 @@
 """Signed tokens (RFC 7515 section 3.1, compact form): parse, verify, issue, refresh. Pure.
 
-Nothing in a header points to a key: one with more than `alg`, `typ` and `kid` is refused, so there is no `jku`, `jwk`,
-`x5u`, `x5c`, `crit`, `b64`, `zip` or `cty`. JSON with a key twice is refused (RFC 7519 section 4: names are unique).
+A header cannot point to a key: only `alg`, `typ` and `kid` are accepted, so `jku`, `jwk`, `x5u`, `x5c`, `crit`, `b64`,
+`zip` and `cty` are refused. JSON with a duplicate key is refused (RFC 7519 section 4: names are unique).
 """
 
 import binascii
@@ -31,14 +31,14 @@ _HEADER_KEYS = frozenset({"alg", "typ", "kid"})
 
 
 class Header(NamedTuple):
-    """What a header may say. `kid` only names one of our keys."""
+    """The accepted members of a header. `kid` only names one of our keys."""
 
     algorithm: str
     kid: str | None
 
 
 def read_header(token: str) -> Header:
-    """The header of a token that has the right shape. Raises ClientMistake (`token_invalid`)."""
+    """Parse the header of a well-formed token. Raises ClientMistake (`token_invalid`)."""
     if len(token) > LONGEST_TOKEN:
         refuse(f"it has more than {LONGEST_TOKEN} bytes")
     if not _SHAPE.match(token):
@@ -61,17 +61,17 @@ def read_header(token: str) -> Header:
 
 
 def read_payload(raw: bytes) -> dict[str, Any]:
-    """The claims of a payload whose signature is good. Raises ClientMistake (`token_invalid`)."""
+    """Parse the claims of a verified payload. Raises ClientMistake (`token_invalid`)."""
     return _read_object(raw, "payload")
 
 
 def fingerprint(token: str) -> str:
-    """A name for a token without `jti`: from what is signed, as a signature can be written in more than one way."""
+    """Return a name for a token without `jti`. It hashes the signed part, as a signature has several encodings."""
     return "sha256:" + hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
 def _read_object(raw: bytes, part: str) -> dict[str, Any]:
-    """One JSON object. orjson refuses what is no JSON and what is deep; the second reading sees each key."""
+    """Parse one JSON object. orjson refuses malformed and deep JSON; a second parse detects duplicate keys."""
     try:
         orjson.loads(raw)
         parsed = json.loads(raw, object_pairs_hook=_pairs)
@@ -94,10 +94,10 @@ _JWS = jwt.PyJWS(algorithms=list(ALGORITHMS))
 
 
 class Tokens:
-    """Issues with one secret, and verifies with it and with the public keys of `ring`.
+    """Issues tokens with one secret, and verifies with it and with the public keys of `ring`.
 
-    `issuer` and `audience` are required of a token where they are configured. Raises WeakSecret for a secret that is
-    shorter than 32 bytes or well known, ValueError for a leeway over 60 s.
+    A token must have the `issuer` and `audience` that are configured. Raises WeakSecret for a secret that is shorter
+    than 32 bytes or well known, ValueError for a leeway over 60 s.
     """
 
     def __init__(
@@ -133,11 +133,11 @@ class Tokens:
         name: str | None = None,
         role: Role | None = None,
     ) -> str:
-        """A signed token for `identity`. Raises ClientMistake (`bad_message`) for an identity that cannot be one."""
+        """Return a signed token for `identity`. Raises ClientMistake (`bad_message`) for an invalid identity."""
         return self._sign({"sub": check_identity(identity), "name": name, "role": role}, grants, utc, lifetime)
 
     def issue_order(self, order: TokenOrder, utc: datetime) -> str:
-        """A token as it was ordered. Raises as `issue`."""
+        """Return a signed token for an order. Raises as `issue`."""
         said = {
             "sub": check_identity(order.identity),
             "name": order.name,
@@ -148,7 +148,7 @@ class Tokens:
         return self._sign(said, order.grants, utc, order.lifetime)
 
     def refresh(self, claims: Claims, utc: datetime, lifetime: timedelta = LIFETIME) -> str:
-        """A fresh token of ours that says what a verified one said, whoever issued that, and where it comes from."""
+        """Return a fresh token with the claims of a verified one from any issuer, and its origin."""
         first = claims.first
         said = {
             "sub": claims.identity,
@@ -161,9 +161,9 @@ class Tokens:
         return self._sign(said, claims.grants, utc, lifetime)
 
     def verify(self, token: str, utc: datetime) -> Claims:
-        """What a token says, if one of our keys signed it and its time has come and not passed.
+        """Verify signature and validity period, and return the claims.
 
-        Raises ClientMistake: `token_expired` where only the time is wrong, else `token_invalid`.
+        Raises ClientMistake: `token_expired` if only the time is wrong, else `token_invalid`.
         """
         header = read_header(token)
         candidates = (
@@ -192,12 +192,12 @@ class Tokens:
 
 
 def refresh_time(expires_at: datetime, utc: datetime, now: float) -> float:
-    """When a token that ends at `expires_at` is to be replaced, in the time of `now`: after four fifths of its rest."""
+    """Return when to replace a token, in the time of `now`: after four fifths of the time left to `expires_at`."""
     return now + max(1.0, (expires_at - utc).total_seconds() * 0.8)
 
 
 def _signed_payload(token: str, candidates: tuple[Key, ...]) -> bytes:
-    """The payload, if one of the keys signed it under its own algorithm."""
+    """Return the payload if one of the keys signed it with its own algorithm. Raises ClientMistake."""
     for key in candidates:
         payload = _opened(token, key)
         if payload is not None:
@@ -206,7 +206,7 @@ def _signed_payload(token: str, candidates: tuple[Key, ...]) -> bytes:
 
 
 def _opened(token: str, key: Key) -> bytes | None:
-    """The payload, or None where this key did not sign it."""
+    """Return the payload, or None if this key did not sign it."""
     try:
         payload: bytes = _JWS.decode(token, key.material, algorithms=[key.algorithm])
     except jwt.InvalidSignatureError:

@@ -1,7 +1,7 @@
 """Delivers the events of the outbox to every webhook: finds due lanes, sends, and records the result.
 
-What follows from an attempt is decided in `lanes`. Whatever is killed here loses nothing: a lane that nobody lets go is
-free again after its lease, and its event is sent again under the same id.
+`lanes` decides what follows from an attempt. A killed process loses no event: the lease of its lane expires, and the
+event is sent again under the same id.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from signaling.webhooks.lanes import Outcome, retry_after
 from signaling.webhooks.sender import Sender
 
 LANES_AT_ONCE = 4
-"""Of one webhook. There are `MOST_WEBHOOKS` of them, and none takes another one's place."""
+"""Parallel lanes of one webhook. There are at most `MOST_WEBHOOKS` webhooks, and each has its own limit."""
 EVENTS_AT_ONCE = 50
-"""Of one lane, before the others have their turn."""
+"""Events of one lane in a row, before the other lanes get their turn."""
 LOOK_SECONDS = 1.0
 LEASE_SLACK = 5.0
 PRUNE_SECONDS = 600.0
 _CONNECTIONS = 2
-"""To the database; the others are for those who wait for an answer."""
+"""Database connections in use at a time. The others serve requests."""
 
 _log = structlog.get_logger("signaling.webhooks")
 
@@ -48,7 +48,7 @@ class Machine:
 
 
 class Courier:
-    """Runs until it is cancelled. `keep` is how long events stay, delivered or not."""
+    """Delivers until cancelled. Events are deleted after `keep`, delivered or not."""
 
     def __init__(self, database: Database, sender: Sender, machine: Machine, keep: timedelta) -> None:
         self._database = database
@@ -65,7 +65,7 @@ class Courier:
         self._failures = 0
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """Look for due lanes now, without waiting for the next poll."""
         self._woken.set()
 
     def counters(self) -> Mapping[str, int]:
@@ -73,11 +73,11 @@ class Courier:
         return self._counts
 
     def gauges(self) -> Mapping[str, float]:
-        """Lanes, by state: those that are worked on now."""
+        """Lanes by state: those in delivery now."""
         return {"under_way": float(self._busy.total())}
 
     async def run(self) -> None:
-        """Deliver until cancelled; then every attempt that is under way is given up, and counts as not made."""
+        """Deliver until cancelled. Cancellation abandons attempts in flight, which then do not count."""
         async with asyncio.TaskGroup() as group:
             while True:
                 self._woken.clear()
@@ -87,7 +87,7 @@ class Courier:
                         await self._woken.wait()
 
     async def _look(self, group: asyncio.TaskGroup) -> float:
-        """One look for what is due; the seconds until the next one."""
+        """Start work on the due lanes and return the seconds until the next look."""
         try:
             await self._prune()
             for webhook, lane in await self._claim():
@@ -125,7 +125,7 @@ class Courier:
         return found
 
     async def _work(self, webhook: Webhook, lane: Lane) -> None:
-        """The root of one lane's work: what goes wrong in it ends no other."""
+        """The root task of one lane. An error in it ends no other lane."""
         try:
             await self._deliver(webhook, lane)
         except StorageUnavailable as error:
@@ -154,7 +154,7 @@ class Courier:
             await deliveries.save(connection, lane, after)
 
     async def _settle(self, webhook: Webhook, lane: Lane, event: OutboxEvent, outcome: Outcome) -> Lane | None:
-        """Write down what came of an attempt; the lane to go on with, None where this was all for now."""
+        """Record the outcome of an attempt. Return the lane to continue with, or None if nothing more is due."""
         utc = self._clock.utc()
         if outcome.result == "delivered":
             after = lanes.held(lanes.delivered(lane, event.seq, utc), utc + self._lease)
@@ -163,7 +163,7 @@ class Courier:
         after = lanes.failed(lane, outcome.detail, utc, self._chance())
         async with self._turns, self._database.transaction() as connection:
             try:
-                # First the webhook, then its lane: always in this order, so that nobody waits in a circle.
+                # Lock the webhook before its lane, always in this order, to avoid a deadlock.
                 await webhooks.get(connection, webhook.id, lock=True)
             except ClientMistake:
                 return None
@@ -191,7 +191,7 @@ class Courier:
             _log.warning("webhook_disabled", why=consequence, **about)
 
     async def _prune(self) -> None:
-        """Forget events that are older than they are kept, and lanes that nothing came by in that time."""
+        """Delete events past their retention, and lanes without an event in that time."""
         if self._clock.now() < self._prune_at:
             return
         before = self._clock.utc() - self._keep

@@ -23,7 +23,7 @@ class EventView(Model):
 
     @classmethod
     def of(cls, event: OutboxEvent) -> Self:
-        """What is told of an event."""
+        """Return the public view of an event."""
         return cls(
             id=event.id,
             type=event.event,
@@ -35,10 +35,10 @@ class EventView(Model):
         )
 
     def as_body(self) -> bytes:
-        """JSON, as it is signed and sent."""
+        """The JSON that is signed and sent."""
         return self.model_dump_json().encode()
 
 
 def trial(utc: datetime, random: RandomBytes) -> EventView:
-    """What a test sends: it stands in no order, and has the number 0."""
+    """Return the event of a test delivery. It has no place in the order of events; its number is 0."""
     return EventView(id=uuid7(utc, random), type=TEST, timestamp=utc, room=None, seq=0, position=0, data={})

@@ -12,9 +12,9 @@ _MOST_DOUBLINGS = 20
 
 
 def retry_after(attempts: int, chance: float) -> float:
-    """Seconds until the next attempt after so many failed ones, 1 or more: doubling from a second to an hour.
+    """Return the seconds until the next attempt, after 1 or more failed ones: doubling from a second to an hour.
 
-    `chance`, from 0 to 1, takes off up to a half, so that those who failed together do not come back together.
+    `chance`, from 0 to 1, takes off up to a half, so that lanes that failed together do not retry together.
     """
     doubled = FIRST * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS)
     return min(LONGEST, doubled) * (1.0 - chance / 2)
@@ -24,15 +24,15 @@ GIVE_UP = timedelta(days=3)
 ERROR_LENGTH = 500
 
 Result = Literal["delivered", "failed", "gone", "refused"]
-"""`gone`: the target wants no more (HTTP 410). `refused`: we do not connect to where it leads."""
+"""`gone`: the receiver answered HTTP 410. `refused`: the address is one that Parley does not connect to."""
 
 Consequence = Literal["again", "skip", "gone", "gave_up"]
-"""Of a failed attempt: try again, give up the event, or disable the target, for one of the two reasons."""
+"""What follows a failed attempt: retry, give up the event (`skip`), or disable the webhook (`gone`, `gave_up`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt: `status` is the HTTP status, if there was one; `detail` is for the operator."""
+    """The outcome of one attempt. `status` is the HTTP status, if there was one; `detail` is for the operator."""
 
     result: Result
     status: int | None = None
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def judge(status: int) -> Outcome:
-    """What a status means: 2xx is taken, 410 wants no more, all else fails. Redirects are not followed: they fail."""
+    """Return the outcome for an HTTP status: 2xx is delivered, 410 is gone, all else has failed, redirects included."""
     if 200 <= status < 300:
         return Outcome("delivered", status)
     if status == 410:
@@ -49,12 +49,12 @@ def judge(status: int) -> Outcome:
 
 
 def delivered(lane: Lane, seq: int, utc: datetime) -> Lane:
-    """After an event was taken."""
+    """Return the lane after a delivered event."""
     return replace(lane, last_seq=seq, attempts=0, failing_since=None, delivered_at=utc, last_error=None)
 
 
 def failed(lane: Lane, error: str, utc: datetime, chance: float) -> Lane:
-    """After an attempt failed: the next one is `retry_after` away. `chance` is from 0 to 1."""
+    """Return the lane after a failed attempt. The next attempt is `retry_after` away; `chance` is from 0 to 1."""
     attempts = lane.attempts + 1
     return replace(
         lane,
@@ -66,15 +66,15 @@ def failed(lane: Lane, error: str, utc: datetime, chance: float) -> Lane:
 
 
 def gives_up(lane: Lane, utc: datetime) -> bool:
-    """Whether the event that waits has failed for so long that it is not tried again."""
+    """Whether the waiting event has failed for too long to be retried."""
     return lane.failing_since is not None and utc - lane.failing_since >= GIVE_UP
 
 
 def after_failure(lane: Lane, outcome: Outcome, utc: datetime, *, works: bool) -> Consequence:
-    """What follows from a failed attempt, `lane` being as it is after that.
+    """Return what follows a failed attempt. `lane` is the lane after `failed`.
 
-    A target that answers 410 is disabled at once. After three days of failing on one event, that event is given up
-    where the target `works`: anything got there since the event first failed. Else the target is disabled.
+    A receiver that answers 410 is disabled immediately. After three days of failures on one event, the event is given
+    up if the receiver `works`: any delivery has succeeded since the first failure. Otherwise the webhook is disabled.
     """
     if outcome.result == "gone":
         return "gone"
@@ -84,15 +84,15 @@ def after_failure(lane: Lane, outcome: Outcome, utc: datetime, *, works: bool) -
 
 
 def skipped(lane: Lane, seq: int, utc: datetime) -> Lane:
-    """After giving up on one event: the next one has its own time."""
+    """Return the lane after an event was given up. The next event has its own retry time."""
     return replace(lane, last_seq=seq, attempts=0, failing_since=None, next_attempt_at=utc)
 
 
 def held(lane: Lane, until: datetime) -> Lane:
-    """While somebody works on it."""
+    """Return the lane leased until `until`."""
     return replace(lane, next_attempt_at=until)
 
 
 def rested(lane: Lane) -> Lane:
-    """When all that waited is dealt with."""
+    """Return the lane with nothing left to deliver."""
     return replace(lane, last_seq=lane.target_seq, next_attempt_at=None)

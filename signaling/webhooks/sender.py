@@ -1,7 +1,7 @@
 """One delivery attempt: a signed POST to the address of the URL, and to no other.
 
-The address is looked at when its socket is made: what is connected to is what was checked, whatever the name resolved
-to before. Redirects are not followed, bodies of answers are not read, proxies of the environment are not used.
+The check of the address happens when its socket is made, so the connection goes to the checked address, whatever the
+name resolved to before. Redirects are not followed, response bodies are not read, and proxy variables are ignored.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _HEADERS = {
 
 
 class Sender:
-    """Sends to public addresses; to private ones too where that is allowed. Open it as a context manager."""
+    """Sends to public addresses, and to private ones if that is allowed. Use it as a context manager."""
 
     def __init__(self, *, seconds: float, allow_private: bool) -> None:
         self.seconds = seconds
@@ -46,7 +46,7 @@ class Sender:
             await session.close()
 
     async def send(self, url: str, secrets: tuple[str, ...], message: tuple[str, bytes], timestamp: int) -> Outcome:
-        """One attempt; `message` is the id and the body, `timestamp` Unix seconds. Fails only by cancellation."""
+        """Make one attempt. `message` is the id and the body, `timestamp` Unix seconds. Raises only CancelledError."""
         message_id, body = message
         try:
             check_url(url, allow_private=self._allow_private)
@@ -56,7 +56,7 @@ class Sender:
                 asyncio.timeout(self.seconds),
                 session.post(url, data=body, headers=headers, allow_redirects=False) as response,
             ):
-                # What follows the head is nobody's concern: the connection closes where it is not there yet.
+                # The response body is not needed: the connection closes if the body has not arrived yet.
                 return judge(response.status)
         except ClientMistake as mistake:
             return Outcome("refused", None, mistake.message)
@@ -66,9 +66,9 @@ class Sender:
             return _failure(error)
 
     async def check(self, url: str) -> None:
-        """Whether a webhook may be sent there, before it is kept. Raises ClientMistake (`bad_message`).
+        """Check the address of a webhook before it is stored. Raises ClientMistake (`bad_message`).
 
-        A name that does not resolve passes: each attempt looks again.
+        A name that does not resolve passes, as each attempt resolves it again.
         """
         check_url(url, allow_private=self._allow_private)
         host, port = host_and_port(url)

@@ -12,17 +12,17 @@ from signaling.ids import RandomBytes
 PREFIX = "whsec_"
 SHORTEST = 24
 LONGEST = 64
-"""Bytes of a secret, as the specification asks."""
+"""Maximum bytes of a secret, from the specification."""
 _MADE = 32
 
 
 def new_secret(random: RandomBytes) -> str:
-    """A secret of 256 bits as text: `whsec_` and base64."""
+    """Return a new 256-bit secret as text: `whsec_` and base64."""
     return PREFIX + base64.b64encode(random(_MADE)).decode()
 
 
 def chosen_secret(named: str | None, random: RandomBytes) -> str:
-    """The secret that was named, or a new one. Raises ClientMistake (`bad_message`) for one that cannot sign."""
+    """Return the given secret, or a new one. Raises ClientMistake (`bad_message`) for an unusable secret."""
     if named is None:
         return new_secret(random)
     parse_secret(named)
@@ -30,7 +30,7 @@ def chosen_secret(named: str | None, random: RandomBytes) -> str:
 
 
 def parse_secret(text: str) -> bytes:
-    """The bytes that sign. Raises ClientMistake (`bad_message`), which does not repeat the text."""
+    """Decode a secret to the key bytes. Raises ClientMistake (`bad_message`), without the text in its message."""
     try:
         secret = base64.b64decode(text.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -41,7 +41,7 @@ def parse_secret(text: str) -> bytes:
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`. `timestamp` is in Unix seconds."""
+    """Return `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`. `timestamp` is in Unix seconds."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(parse_secret(secret), signed, hashlib.sha256)).decode()
 

@@ -50,7 +50,7 @@ def host_and_port(url: str) -> tuple[str, int]:
 def refusal(address: str, *, secure: bool, allow_private: bool) -> str | None:
     """Why this address may not be connected to, by https (`secure`) or http; None where it may.
 
-    http goes to private addresses only, and these are for whoever has allowed them.
+    http is accepted for private addresses only, and those only if the operator allows them.
     """
     if is_public(address):
         return None if secure else "plain http to a public address"
