@@ -39,7 +39,7 @@ from signaling.http.idempotency import KeptAnswers
 from signaling.http.limits import limit_rate, limit_time
 from signaling.http.problems import problems
 from signaling.http.routes import KEPT_ANSWERS, add_routes
-from signaling.identity.jwks_source import JwksKeeper
+from signaling.identity.jwks_source import JwksWatcher
 from signaling.identity.passwords import Passwords
 from signaling.models import unbuilt
 from signaling.operating.listening import bind_http, close_all, media_refusal
@@ -47,14 +47,14 @@ from signaling.operating.metrics import Metrics
 from signaling.operating.public_address import advertise, query
 from signaling.operating.readiness import Readiness, Watchers
 from signaling.operating.tls import CertificateWatcher, make_context
-from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.operating.token_keys import make_ring, make_tokens, make_watcher
 from signaling.protocol.client_messages import ClientPayload
 from signaling.settings.parts import call_settings, database_settings
 from signaling.settings.settings import Settings
 from signaling.storage import webhooks
 from signaling.storage.database import Database
 from signaling.storage.migrate import prepare
-from signaling.webhooks.courier import Courier, Machine
+from signaling.webhooks.courier import Courier
 from signaling.webhooks.sender import Sender
 
 if TYPE_CHECKING:
@@ -79,15 +79,15 @@ def build_app(
     """
     ring = make_ring(settings)
     tokens = make_tokens(settings, ring)
-    keeper = make_keeper(settings, ring, clock.now)
+    watcher = make_watcher(settings, ring, clock.now)
     database, passwords = Database(database_settings(settings), clock.now), Passwords()
-    keeping = HistoryWriter(database, settings.data_dir, settings.node_name, clock, SYSTEM_CHANCE)
+    history = HistoryWriter(database, settings.data_dir, settings.node_name, clock, SYSTEM_CHANCE)
     gateway = Gateway(
         call_settings(settings),
         tokens,
         client_address=client_address,
-        records=Records(keeping.deny_list, keeping.chronicle),
-        look_up=DatabaseLookUp(database, passwords, keeper, clock),
+        records=Records(history.deny_list, history.chronicle),
+        look_up=DatabaseLookUp(database, passwords, watcher, clock),
         clock=clock,
     )
     media = (make_media or _media_server)(settings, gateway.observer)
@@ -98,7 +98,7 @@ def build_app(
     app[MEDIA] = media
     app[CLOCK] = clock
     app[app_keys.DATABASE] = database
-    app[app_keys.HISTORY], app[app_keys.SPOOL] = keeping, keeping.spool
+    app[app_keys.HISTORY], app[app_keys.SPOOL] = history, history.spool
     app[app_keys.SERVICE_KEYS] = ServiceKeys(database, clock)
     app[KEPT_ANSWERS], app[app_keys.WATCHERS] = KeptAnswers(), Watchers()
     app[app_keys.PASSWORDS] = passwords
@@ -108,9 +108,9 @@ def build_app(
     _add_routes(app)
     app.on_response_prepare.append(security_headers(settings))
     app.on_shutdown.append(_drain)
-    app.cleanup_ctx.extend([_database, _keeping, _passwords, _media, _gateway])
-    app.cleanup_ctx.extend([_public_address, _webhooks, _room_keeper, _models])
-    _add_key_set(app, keeper)
+    app.cleanup_ctx.extend([_database, _history, _passwords, _media, _gateway])
+    app.cleanup_ctx.extend([_public_address, _webhooks, _room_sweeper, _models])
+    _add_key_set(app, watcher)
     _add_tls(app)
     return app
 
@@ -212,7 +212,7 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
         await database.close()
 
 
-async def _keeping(app: web.Application) -> AsyncIterator[None]:
+async def _history(app: web.Application) -> AsyncIterator[None]:
     """What is written while people talk: opened before anybody can come, closed after everybody has left."""
     try:
         await app[app_keys.HISTORY].open()
@@ -221,9 +221,9 @@ async def _keeping(app: web.Application) -> AsyncIterator[None]:
         await app[app_keys.HISTORY].close(app[SETTINGS].shutdown_timeout)
 
 
-def _add_key_set(app: web.Application, keeper: JwksKeeper | None) -> None:
-    if keeper is not None:
-        app[app_keys.KEY_SET] = keeper
+def _add_key_set(app: web.Application, watcher: JwksWatcher | None) -> None:
+    if watcher is not None:
+        app[app_keys.KEY_SET] = watcher
         app.cleanup_ctx.append(_key_set)
 
 
@@ -243,8 +243,7 @@ def _add_courier(app: web.Application) -> None:
     settings = app[SETTINGS]
     app[SENDER] = Sender(seconds=settings.webhook_timeout, allow_private=settings.webhook_allow_private)
     keep = timedelta(days=settings.event_retention_days)
-    machine = Machine(app[CLOCK], SYSTEM_CHANCE)
-    app[COURIER] = Courier(app[app_keys.DATABASE], app[SENDER], machine, keep)
+    app[COURIER] = Courier(app[app_keys.DATABASE], app[SENDER], app[CLOCK], SYSTEM_CHANCE, keep=keep)
 
 
 async def _webhooks(app: web.Application) -> AsyncIterator[None]:
@@ -312,10 +311,10 @@ async def _ask_until_found(app: web.Application, local: tuple[str, ...]) -> None
             return
 
 
-async def _room_keeper(app: web.Application) -> AsyncIterator[None]:
+async def _room_sweeper(app: web.Application) -> AsyncIterator[None]:
     """Sweep up after temporary rooms."""
-    keeper = RoomSweeper(app[app_keys.DATABASE], app[GATEWAY], app[CLOCK], SYSTEM_CHANCE, app[COURIER].wake)
-    task = asyncio.create_task(keeper.run(), name="room-keeper")
+    sweeper = RoomSweeper(app[app_keys.DATABASE], app[GATEWAY], app[CLOCK], SYSTEM_CHANCE, app[COURIER].wake)
+    task = asyncio.create_task(sweeper.run(), name="room-keeper")
     yield
     await _end(task)
 
@@ -335,9 +334,9 @@ async def _build_models() -> None:
 
 async def _key_set(app: web.Application) -> AsyncIterator[None]:
     """Read the key set of who else issues tokens, and keep it up to date. A source that is down delays nothing else."""
-    keeper = app[app_keys.KEY_SET]
-    await keeper.look()
-    task = asyncio.create_task(keeper.run(), name="key-set")
+    watcher = app[app_keys.KEY_SET]
+    await watcher.look()
+    task = asyncio.create_task(watcher.run(), name="key-set")
     yield
     await _end(task)
 

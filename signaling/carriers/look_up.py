@@ -12,7 +12,7 @@ from signaling.call.state import State
 from signaling.clock import SYSTEM_CLOCK, Clock
 from signaling.errors import ClientMistake, StorageUnavailable
 from signaling.identity.grants import Role
-from signaling.identity.jwks_source import JwksKeeper
+from signaling.identity.jwks_source import JwksWatcher
 from signaling.identity.passwords import Passwords
 from signaling.protocol.client_messages import Auth, Join, Moderate, Request
 from signaling.protocol.session import Session
@@ -25,7 +25,7 @@ class DatabaseLookUp:
     """The look-ups in the database. `key_set` is None where the server is the only issuer of tokens."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, key_set: JwksKeeper | None = None, clock: Clock = SYSTEM_CLOCK
+        self, database: Database, passwords: Passwords, key_set: JwksWatcher | None = None, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._database = database
         self._passwords = passwords

@@ -30,18 +30,18 @@ class _Written:
 
     call: LiveCall
     people: int = 0
-    told: bool = False
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Seat:
+class _Presence:
     row_id: str
     room_id: str
     identity: str
     address: str | None
     user_agent: str | None
     hidden: bool
-    told: dict[str, Any]
+    view: dict[str, Any]
 
 
 class KeptChronicle:
@@ -52,9 +52,9 @@ class KeptChronicle:
         self._node = node
         self._random = random
         self._calls: dict[str, _Written] = {}
-        self._seats: dict[str, _Seat] = {}
-        self._just_left: deque[_Seat] = deque(maxlen=_JUST_LEFT)
-        self._moving: dict[str, _Seat] = {}
+        self._present: dict[str, _Presence] = {}
+        self._just_left: deque[_Presence] = deque(maxlen=_JUST_LEFT)
+        self._moving: dict[str, _Presence] = {}
         self._media: dict[str, str] = {}
 
     def joined(self, person: Participant, call: LiveCall, address: str, user_agent: str) -> None:
@@ -66,9 +66,9 @@ class KeptChronicle:
         row_id = person.id if former is None else uuid7(utc, self._random)
         came_from = address or (former and former.address) or None
         software = user_agent or (former and former.user_agent) or None
-        told = events.person(row_id, person.identity, person.name, person.role, utc)
-        self._seats[person.id] = _Seat(
-            row_id, person.room_id, person.identity, came_from, software, person.hidden, told
+        view = events.person(row_id, person.identity, person.name, person.role, utc)
+        self._present[person.id] = _Presence(
+            row_id, person.room_id, person.identity, came_from, software, person.hidden, view
         )
         written.people += 1
         values = {
@@ -87,39 +87,44 @@ class KeptChronicle:
         if former is not None and person.id in self._media:
             changes.append(Change("media.move", {"session_id": self._media[person.id], "participant_id": row_id}))
         if not person.hidden:
-            changes.append(events.participant_joined(person.room_id, written.call.id, told, utc))
+            changes.append(events.participant_joined(person.room_id, written.call.id, view, utc))
         self._put(changes)
 
     def left(self, participant_id: str, reason: LeaveReason, utc: datetime) -> None:
         """See `Chronicle`."""
-        seat = self._seats.pop(participant_id, None)
-        if seat is None:
+        presence = self._present.pop(participant_id, None)
+        if presence is None:
             return
         self._moving.pop(participant_id, None)
         if reason == "migration":
-            self._moving[participant_id] = seat
-        self._just_left.append(seat)
-        written = self._calls[seat.room_id]
+            self._moving[participant_id] = presence
+        self._just_left.append(presence)
+        written = self._calls[presence.room_id]
         call = written.call
         written.people -= 1
         # A participant removed by the end of the call leaves at the same moment as the call ends.
         utc = call.ended_at or utc
-        values = {"participant_id": seat.row_id, "reason": reason, "utc": utc}
+        values = {"participant_id": presence.row_id, "reason": reason, "utc": utc}
         changes = [Change("participant.leave", values)]
-        if not seat.hidden:
-            place = (seat.room_id, call.id)
-            changes.append(events.participant_left(self._new_id(utc), place, seat.told, reason, utc))
+        if not presence.hidden:
+            place = (presence.room_id, call.id)
+            changes.append(events.participant_left(self._new_id(utc), place, presence.view, reason, utc))
         if not written.people:
-            del self._calls[seat.room_id]
-            changes += self._ended(seat.room_id, written, utc)
+            del self._calls[presence.room_id]
+            changes += self._ended(presence.room_id, written, utc)
         self._put(changes)
 
     def media_began(self, participant_id: str, utc: datetime) -> None:
         """See `Chronicle`."""
-        seat = self._seats.get(participant_id)
-        if seat is not None:
+        presence = self._present.get(participant_id)
+        if presence is not None:
             session_id = self._media[participant_id] = self._new_id(utc)
-            values = {"id": session_id, "participant_id": seat.row_id, "created_at": utc, "user_agent": seat.user_agent}
+            values = {
+                "id": session_id,
+                "participant_id": presence.row_id,
+                "created_at": utc,
+                "user_agent": presence.user_agent,
+            }
             self._put([Change("media.begin", values)])
 
     def media_connected(self, participant_id: str, candidate_type: CandidateType | None, utc: datetime) -> None:
@@ -144,7 +149,7 @@ class KeptChronicle:
     def acted(self, event: AuditEvent) -> None:
         """See `Chronicle`."""
         act_id = self._new_id(event.at)
-        seat = self._seat_of(event.room, event.target)
+        presence = self._presence_of(event.room, event.target)
         call_id = self._call_id(event.room or "")
         values = {
             "id": act_id,
@@ -156,13 +161,13 @@ class KeptChronicle:
             "address": event.address or None,
             "room_id": event.room,
             "call_id": call_id,
-            "participant_id": None if seat is None else seat.row_id,
+            "participant_id": None if presence is None else presence.row_id,
             "reason": event.reason or "",
             "expires_at": event.until,
             "details": {} if event.to_room is None else {"room": event.to_room},
         }
         changes = [Change("moderation.event", values)]
-        if seat is None or not seat.hidden:
+        if presence is None or not presence.hidden:
             changes.append(events.moderation_action(act_id, event, call_id))
         self._put(changes)
 
@@ -174,15 +179,15 @@ class KeptChronicle:
             written = self._calls[person.room_id] = _Written(call)
             values = {"id": call.id, "room_id": person.room_id, "node": self._node, "started_at": call.started_at}
             changes.append(Change("call.start", values))
-        if not (person.hidden or written.told):
-            written.told = True
+        if not (person.hidden or written.reported):
+            written.reported = True
             changes.append(events.call_started(person.room_id, written.call.id, written.call.started_at))
         return written, changes
 
     def _ended(self, room_id: str, written: _Written, utc: datetime) -> list[Change]:
         call, reason = written.call, written.call.reason or "empty"
         changes = [Change("call.end", {"call_id": call.id, "reason": reason, "utc": utc})]
-        if written.told:
+        if written.reported:
             times = (call.started_at, utc)
             changes.append(events.call_ended(self._new_id(utc), room_id, call.id, times, reason))
         return changes
@@ -191,10 +196,10 @@ class KeptChronicle:
         written = self._calls.get(room_id)
         return None if written is None else written.call.id
 
-    def _seat_of(self, room_id: str | None, identity: str) -> _Seat | None:
+    def _presence_of(self, room_id: str | None, identity: str) -> _Presence | None:
         """Return where a participant is, or was until this action. `room_id` None: among the departed of all rooms."""
-        seats = [*self._just_left] if room_id is None else [*self._just_left, *self._seats.values()]
-        found = [seat for seat in seats if seat.identity == identity and room_id in (None, seat.room_id)]
+        presences = [*self._just_left] if room_id is None else [*self._just_left, *self._present.values()]
+        found = [one for one in presences if one.identity == identity and room_id in (None, one.room_id)]
         return found[-1] if found else None
 
     def _new_id(self, utc: datetime) -> str:

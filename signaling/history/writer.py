@@ -34,9 +34,9 @@ async def end_lost_calls(connection: AsyncConnection, node: str, utc: datetime, 
         person = await calls.find_person(connection, participant_id)
         if person is None or person.left_at is None or not await outbox.find(connection, participant_id):
             continue
-        told = events.person(person.id, person.identity, person.name, person.role, person.joined_at)
+        view = events.person(person.id, person.identity, person.name, person.role, person.joined_at)
         place, event_id = (person.room_id, person.call_id), uuid7(utc, random)
-        left = events.participant_left(event_id, place, told, "server_shutdown", person.left_at)
+        left = events.participant_left(event_id, place, view, "server_shutdown", person.left_at)
         await changes.apply(connection, [left])
     for call_id in orphans.calls:
         call = await calls.find(connection, call_id)

@@ -11,7 +11,7 @@ from signaling.carriers.gateway import Gateway
 from signaling.carriers.service_keys import ServiceKeys
 from signaling.clock import Clock
 from signaling.history.writer import HistoryWriter
-from signaling.identity.jwks_source import JwksKeeper
+from signaling.identity.jwks_source import JwksWatcher
 from signaling.identity.passwords import Passwords
 from signaling.identity.tokens import Tokens
 from signaling.operating.metrics import Metrics
@@ -64,7 +64,7 @@ SENDER = web.AppKey("sender", Sender)
 COURIER = web.AppKey("courier", Courier)
 PASSWORDS = web.AppKey("passwords", Passwords)
 OPENAPI = web.AppKey("openapi", bytes)
-KEY_SET = web.AppKey("key_set", JwksKeeper)
+KEY_SET = web.AppKey("key_set", JwksWatcher)
 """Only where others issue tokens, by a file or URL that changes."""
 TLS = web.AppKey("tls", ssl.SSLContext)
 """Only where HTTPS is served here."""

@@ -94,7 +94,7 @@ class UrlSource:
         return target
 
 
-class JwksKeeper:
+class JwksWatcher:
     """Reads a source into a key ring every `interval` seconds, and on a token that names an unknown key.
 
     A read for an unknown key comes at least `least_interval` seconds after the last, so invented names cause no load.

@@ -11,7 +11,7 @@ from signaling.identity.tokens import Tokens
 from signaling.settings.settings import Settings, secret_of
 
 if TYPE_CHECKING:
-    from signaling.identity.jwks_source import JwksKeeper, Source
+    from signaling.identity.jwks_source import JwksWatcher, Source
 
 FILE_POLL_SECONDS = 10.0
 
@@ -43,9 +43,9 @@ def make_tokens(settings: Settings, ring: KeyRing | None = None) -> Tokens:
     )
 
 
-def make_keeper(settings: Settings, ring: KeyRing, now: Callable[[], float]) -> "JwksKeeper | None":
+def make_watcher(settings: Settings, ring: KeyRing, now: Callable[[], float]) -> "JwksWatcher | None":
     """What keeps the key set up to date, where there is one."""
-    from signaling.identity.jwks_source import FileSource, JwksKeeper, UrlSource  # noqa: PLC0415 - heavy: aiohttp
+    from signaling.identity.jwks_source import FileSource, JwksWatcher, UrlSource  # noqa: PLC0415 - heavy: aiohttp
 
     source: Source
     if settings.jwks_file is not None:
@@ -54,7 +54,7 @@ def make_keeper(settings: Settings, ring: KeyRing, now: Callable[[], float]) -> 
         source, interval = UrlSource(settings.jwks_url), settings.jwks_refresh
     else:
         return None
-    return JwksKeeper(ring, source, now, interval=interval, least_interval=settings.jwks_least_interval)
+    return JwksWatcher(ring, source, now, interval=interval, least_interval=settings.jwks_least_interval)
 
 
 def _public_key(setting: str) -> Key:

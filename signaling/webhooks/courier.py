@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -39,22 +38,16 @@ _CONNECTIONS = 2
 _log = structlog.get_logger("signaling.webhooks")
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where time and chance come from."""
-
-    clock: Clock
-    random: RandomBytes
-
-
 class Courier:
     """Delivers until cancelled. Events are deleted after `keep`, delivered or not."""
 
-    def __init__(self, database: Database, sender: Sender, machine: Machine, keep: timedelta) -> None:
+    def __init__(
+        self, database: Database, sender: Sender, clock: Clock, random: RandomBytes, *, keep: timedelta
+    ) -> None:
         self._database = database
         self._sender = sender
-        self._clock = machine.clock
-        self._random = machine.random
+        self._clock = clock
+        self._random = random
         self._keep = keep
         self._lease = timedelta(seconds=sender.seconds + LEASE_SLACK)
         self._woken = asyncio.Event()

@@ -260,7 +260,7 @@ def test_of_those_who_have_left_few_are_remembered(book: Book) -> None:
     assert book.take()[0][1]["participant_id"] is None
     book.chronicle.acted(act("p70"))
     assert book.take()[0][1]["participant_id"] == "id-p70"
-    assert (book.chronicle._seats, book.chronicle._calls, book.chronicle._moving) == ({}, {}, {})
+    assert (book.chronicle._present, book.chronicle._calls, book.chronicle._moving) == ({}, {}, {})
 
 
 def test_the_default_one_stores_nothing() -> None:

@@ -20,7 +20,7 @@ from tests.signaling.fakes import START, FakeCarrier, FakeServer
 
 @dataclass
 class Place:
-    """A keeper over a real database and a server of its own."""
+    """A sweeper over a real database and a server of its own."""
 
     database: Database
     server: FakeServer = field(default_factory=FakeServer)
@@ -29,7 +29,7 @@ class Place:
     def __post_init__(self) -> None:
         gateway = Gateway(CallSettings(), self.server.tokens)
         gateway.conversation = self.server.conversation
-        self.keeper = RoomSweeper(self.database, gateway, self, self._random, self._wake)
+        self.sweeper = RoomSweeper(self.database, gateway, self, self._random, self._wake)
         self._drawn = 0
 
     def now(self) -> float:
@@ -72,21 +72,21 @@ async def test_a_temporary_room_goes_when_it_has_been_empty_for_its_time(place: 
     await place.keep("party", is_temporary=True, empty_timeout=60)
     await place.keep("lobby", empty_timeout=0)
     place.server.now += 59
-    assert await place.keeper.sweep() == 0
+    assert await place.sweeper.sweep() == 0
     place.server.now += 2
-    assert await place.keeper.sweep() == 1
+    assert await place.sweeper.sweep() == 1
     assert await place.kept("party") is None
     assert await place.kept("lobby") is not None
     assert await place.events() == [("room.deleted", "party")]
     assert place.woken == 1
-    assert await place.keeper.sweep() == 0
+    assert await place.sweeper.sweep() == 0
 
 
 async def test_a_room_with_somebody_in_it_stays_also_where_the_database_does_not_know_of_them(place: Place) -> None:
     await place.keep("lobby", is_temporary=True, empty_timeout=0)
     place.server.people("ana")
     place.server.now += 60
-    assert await place.keeper.sweep() == 0
+    assert await place.sweeper.sweep() == 0
     assert await place.kept("lobby") is not None
 
 
@@ -101,7 +101,7 @@ async def test_who_comes_in_while_the_room_goes_is_told(place: Place, monkeypatc
         return await remove(*arguments)
 
     monkeypatch.setattr(rooms, "remove", slow)
-    assert await place.keeper.sweep() == 1
+    assert await place.sweeper.sweep() == 1
     assert lines[0].closed == "forbidden"
     assert lines[0].take("participant-left")["reason"] == "room_deleted"
 
@@ -118,7 +118,7 @@ async def test_a_room_that_was_changed_meanwhile_is_left_alone(place: Place, mon
         return found
 
     monkeypatch.setattr(rooms, "abandoned", then_changed)
-    assert await place.keeper.sweep() == 0
+    assert await place.sweeper.sweep() == 0
     assert await place.kept("party") is not None
 
 
@@ -136,9 +136,9 @@ async def test_it_sweeps_again_and_again_and_waits_for_a_database_that_is_away(
         return 0
 
     monkeypatch.setattr(room_sweeper, "SWEEP_SECONDS", 0.0)
-    monkeypatch.setattr(place.keeper, "sweep", sweep)
+    monkeypatch.setattr(place.sweeper, "sweep", sweep)
     with pytest.raises(KeyboardInterrupt):
-        await place.keeper.run()
+        await place.sweeper.run()
     assert sweeps == [0, 1, 2]
 
 
@@ -157,8 +157,8 @@ async def test_messages_that_a_room_keeps_no_longer_are_forgotten(place: Place) 
                 )
                 await messages.keep(connection, said)
     place.server.now += 1.5 * 86_400
-    assert await place.keeper.forget_messages() == 1
-    assert await place.keeper.forget_messages() == 0
+    assert await place.sweeper.forget_messages() == 1
+    assert await place.sweeper.forget_messages() == 0
     async with place.database.reading() as connection:
         left = [await messages.page(connection, room_id, "ana", PageRequest()) for room_id in ("long", "short")]
     assert [[one.id for one in page.items] for page in left] == [["long1", "long0"], ["short1"]]

@@ -55,15 +55,15 @@ class Start:
     def __init__(self, database, folder, seconds=0.0, seed=1, node="one"):
         self.seconds = seconds
         self.database = database
-        self.keeping = HistoryWriter(database, folder, node, Clock(utc=lambda: at(self.seconds)), seeded(seed))
-        self.deny_list = self.keeping.deny_list
+        self.writer = HistoryWriter(database, folder, node, Clock(utc=lambda: at(self.seconds)), seeded(seed))
+        self.deny_list = self.writer.deny_list
 
     async def __aenter__(self):
-        await self.keeping.open()
+        await self.writer.open()
         return self
 
     async def __aexit__(self, *_):
-        await self.keeping.close(20.0)
+        await self.writer.close(20.0)
 
     async def last(self):
         async with self.database.reading() as connection:
@@ -78,17 +78,17 @@ async def test_a_start_shows_life_and_says_when_it_ends(database, tmp_path, monk
         async with asyncio.timeout(PATIENCE):
             while (await start.last()).seen_at != at(40):
                 pass
-        assert start.keeping.counters()["written"] > 0
-        assert start.keeping.gauges()["disk_bytes"] == 0
+        assert start.writer.counters()["written"] > 0
+        assert start.writer.gauges()["disk_bytes"] == 0
     assert (await start.last()).stopped_at == at(40)
 
 
 async def test_what_is_put_is_written_by_itself(database, tmp_path):
     async with Start(database, tmp_path) as start:
         call = a_call()
-        start.keeping.spool.put([change_of("call.start", call)])
-        await eventually(lambda: start.keeping.counters().get("written"), PATIENCE)
-        assert start.keeping.gauges()["memory_transactions"] == 0
+        start.writer.spool.put([change_of("call.start", call)])
+        await eventually(lambda: start.writer.counters().get("written"), PATIENCE)
+        assert start.writer.gauges()["memory_transactions"] == 0
         async with database.reading() as connection:
             assert await calls.current(connection, "lobby") == call
 
@@ -181,7 +181,7 @@ async def test_what_has_expired_is_deleted(database, tmp_path):
         async with database.transaction() as connection:
             await bans.withdraw(connection, token)
         start.seconds = 61.0
-        await start.keeping.clean()
+        await start.writer.clean()
         async with database.reading() as connection:
             assert [one async for one in bans.withdrawn(connection, at(0))] == []
 
@@ -193,11 +193,11 @@ async def test_a_start_without_its_database_is_refused(ready_settings, tmp_path,
     async with opened(ready_settings) as database:
         monkeypatch.setattr(writer, "write", away)
         start = Start(database, tmp_path)
-        start.keeping.spool.put([change_of("call.start", a_call())])
+        start.writer.spool.put([change_of("call.start", a_call())])
         with pytest.raises(Refusal, match="does not answer"):
-            await start.keeping.open()
-        await start.keeping.close(1.0)
-        assert start.keeping.spool.on_disk
+            await start.writer.open()
+        await start.writer.close(1.0)
+        assert start.writer.spool.on_disk
 
 
 async def test_an_outage_ends_no_sign_of_life(database, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from signaling.errors import BadKey
 from signaling.identity import jwks_source
-from signaling.identity.jwks_source import FileSource, JwksKeeper, UrlSource
+from signaling.identity.jwks_source import FileSource, JwksWatcher, UrlSource
 from signaling.identity.keys import KeyRing
 from tests.signaling.certificates import make_certificate
 from tests.signaling.identity.forging import b64, claims, sign_ed, sign_rsa
@@ -56,14 +56,14 @@ class Time:
 @asynccontextmanager
 async def kept(
     source: Any, time: Time | None = None, interval: float = 3600.0
-) -> AsyncIterator[tuple[JwksKeeper, KeyRing]]:
-    """A keeper that has looked once and runs."""
+) -> AsyncIterator[tuple[JwksWatcher, KeyRing]]:
+    """A watcher that has looked once and runs."""
     ring = KeyRing()
-    keeper = JwksKeeper(ring, source, time or Time(), interval=interval, least_interval=30.0)
-    await keeper.look()
-    task = asyncio.create_task(keeper.run())
+    watcher = JwksWatcher(ring, source, time or Time(), interval=interval, least_interval=30.0)
+    await watcher.look()
+    task = asyncio.create_task(watcher.run())
     await asyncio.sleep(0)
-    yield keeper, ring
+    yield watcher, ring
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -71,14 +71,14 @@ async def kept(
 
 async def test_an_unknown_kid_is_looked_for_once_and_not_again_too_soon() -> None:
     time, source = Time(), FakeSource(FIRST, SECOND)
-    async with kept(source, time) as (keeper, ring):
-        await keeper.prepare(OF_R1)
+    async with kept(source, time) as (watcher, ring):
+        await watcher.prepare(OF_R1)
         assert (source.read_times, ring.current.knows("r1")) == (1, False)
         time.now += 30
-        await keeper.prepare(OF_R1)
+        await watcher.prepare(OF_R1)
         assert (source.read_times, ring.current.knows("r1")) == (2, True)
         time.now += 29
-        await keeper.prepare(sign_rsa({"alg": "RS256", "kid": "made up"}, claims()))
+        await watcher.prepare(sign_rsa({"alg": "RS256", "kid": "made up"}, claims()))
         assert source.read_times == 2
 
 
@@ -87,20 +87,20 @@ async def test_an_unknown_kid_is_looked_for_once_and_not_again_too_soon() -> Non
 )
 async def test_a_token_that_names_no_unknown_key_asks_for_nothing(token: str) -> None:
     time, source = Time(), FakeSource(FIRST)
-    async with kept(source, time) as (keeper, _):
+    async with kept(source, time) as (watcher, _):
         time.now += 3600
-        await keeper.prepare(token)
+        await watcher.prepare(token)
         assert source.read_times == 1
 
 
 async def test_all_who_wait_share_one_look_and_who_needs_none_does_not_wait() -> None:
     time, source = Time(), FakeSource(FIRST, SECOND)
-    async with kept(source, time) as (keeper, ring):
+    async with kept(source, time) as (watcher, ring):
         time.now += 60
         source.gate = asyncio.Event()
-        waiting = [asyncio.create_task(keeper.prepare(OF_R1)) for _ in range(5)]
+        waiting = [asyncio.create_task(watcher.prepare(OF_R1)) for _ in range(5)]
         assert [await source.begun.get(), await source.begun.get()] == [1, 2]
-        await keeper.prepare(OF_E1)
+        await watcher.prepare(OF_E1)
         assert not any(task.done() for task in waiting)
         source.gate.set()
         await asyncio.gather(*waiting)
@@ -110,10 +110,10 @@ async def test_all_who_wait_share_one_look_and_who_needs_none_does_not_wait() ->
 async def test_who_waits_does_so_for_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwks_source, "TIME_LIMIT", 0.001)
     time, source = Time(), FakeSource(FIRST)
-    async with kept(source, time) as (keeper, _):
+    async with kept(source, time) as (watcher, _):
         time.now += 60
         source.gate = asyncio.Event()
-        await keeper.prepare(OF_R1)
+        await watcher.prepare(OF_R1)
         assert source.read_times == 2
 
 
@@ -138,21 +138,21 @@ async def test_it_looks_again_by_itself() -> None:
 )
 async def test_a_source_that_fails_leaves_the_last_good_set_in_force_and_is_said(failure: object) -> None:
     ring = KeyRing()
-    keeper = JwksKeeper(ring, FakeSource(SECOND, failure, FIRST), Time(), interval=1.0, least_interval=1.0)
-    assert await keeper.look()
+    watcher = JwksWatcher(ring, FakeSource(SECOND, failure, FIRST), Time(), interval=1.0, least_interval=1.0)
+    assert await watcher.look()
     with capture_logs() as lines:
-        assert not await keeper.look()
+        assert not await watcher.look()
     assert (lines[0]["event"], lines[0]["source"]) == ("key_set_not_read", "fake")
     assert lines[0]["reason"]
     assert ring.current.knows("r1")
-    assert await keeper.look()
+    assert await watcher.look()
     assert not ring.current.knows("r1")
 
 
 async def test_what_has_not_changed_is_not_read() -> None:
-    keeper = JwksKeeper(KeyRing(), FakeSource(FIRST, None), Time(), interval=1.0, least_interval=1.0)
+    watcher = JwksWatcher(KeyRing(), FakeSource(FIRST, None), Time(), interval=1.0, least_interval=1.0)
     with capture_logs() as lines:
-        assert [await keeper.look(), await keeper.look()] == [True, False]
+        assert [await watcher.look(), await watcher.look()] == [True, False]
     assert [line["event"] for line in lines] == ["key_set_read"]
 
 

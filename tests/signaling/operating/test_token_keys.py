@@ -6,8 +6,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from signaling.errors import BadSettings, ClientMistake
 from signaling.identity.grants import Grants
-from signaling.identity.jwks_source import JwksKeeper
-from signaling.operating.token_keys import make_keeper, make_ring, make_tokens
+from signaling.identity.jwks_source import JwksWatcher
+from signaling.operating.token_keys import make_ring, make_tokens, make_watcher
 from tests.signaling.identity.forging import ED_KEY, ED_PUBLIC, RSA_KEY, RSA_PUBLIC
 from tests.signaling.identity.test_jwks import ED_JWK, RSA_JWK, altered, document
 from tests.signaling.serving import settings_for
@@ -33,21 +33,21 @@ def test_public_keys_are_read_from_their_files(files):
     tokens = make_tokens(settings, make_ring(settings))
     assert tokens.verify(signed(RSA_KEY, "RS256", "r1"), NOW).identity == "ana"
     assert tokens.verify(signed(ED_KEY, "EdDSA"), NOW).identity == "ana"
-    assert make_keeper(settings, make_ring(settings), lambda: 0.0) is None
+    assert make_watcher(settings, make_ring(settings), lambda: 0.0) is None
 
 
 def test_a_key_set_in_a_file_is_there_from_the_start(files):
     settings = settings_for(files, jwks_file=files / "keys.json", jwt_public_keys=[f"mine={files}/ed.pem"])
     ring = make_ring(settings)
     assert [ring.current.knows(kid) for kid in ("mine", "e1", "r1")] == [True] * 3
-    assert isinstance(make_keeper(settings, ring, lambda: 0.0), JwksKeeper)
+    assert isinstance(make_watcher(settings, ring, lambda: 0.0), JwksWatcher)
 
 
 def test_a_key_set_at_a_url_comes_later():
     settings = settings_for(None, data_dir=".", jwks_url="https://id.example/keys")
     ring = make_ring(settings)
     assert len(ring.current) == 0
-    assert isinstance(make_keeper(settings, ring, lambda: 0.0), JwksKeeper)
+    assert isinstance(make_watcher(settings, ring, lambda: 0.0), JwksWatcher)
 
 
 def test_with_public_keys_only_what_we_issue_is_signed_with_a_secret_of_our_own(files):

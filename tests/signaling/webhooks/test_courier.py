@@ -12,7 +12,7 @@ from signaling.storage import deliveries, outbox, webhooks
 from signaling.storage.database import Database
 from signaling.webhooks import courier as module
 from signaling.webhooks import lanes
-from signaling.webhooks.courier import Courier, Machine
+from signaling.webhooks.courier import Courier
 from signaling.webhooks.lanes import Outcome, judge
 from tests.signaling.storage.samples import START, at, seeded
 from tests.signaling.storage.test_outbox import add, event
@@ -55,8 +55,7 @@ class RememberingSender:
 async def running(database, sender, clock=None, keep=KEEP):
     """A courier at work, on a clock that the test moves."""
     time = clock or VirtualClock(wall=START.timestamp())
-    machine = Machine(Clock(time, lambda: at(time.now)), seeded(3))
-    one = Courier(database, sender, machine, keep)
+    one = Courier(database, sender, Clock(time, lambda: at(time.now)), seeded(3), keep=keep)
     task = asyncio.create_task(one.run())
     try:
         yield one
