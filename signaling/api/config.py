@@ -54,13 +54,13 @@ class DevToken(Model):
 
 
 async def config(request: web.Request) -> web.StreamResponse:
-    """What a page needs before it has a token."""
+    """The configuration for a page without a token."""
     settings = request.app[SETTINGS]
     return json_answer(Config(dev=settings.dev, version=VERSION, slots=settings.slots))
 
 
 async def dev_token(request: web.Request) -> web.StreamResponse:
-    """A token for whoever sits at this machine; a foreign page, name or machine gets none. Only with `--dev`."""
+    """A token for a client on this machine; foreign pages, hosts and machines get none. Only with `--dev`."""
     settings = request.app[SETTINGS]
     if not client_of_request(request).on_this_machine or not is_loopback_host(request.host):
         refuse("forbidden", "This route answers requests from this machine only.")

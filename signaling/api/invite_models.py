@@ -42,7 +42,7 @@ class InviteRequest(Model):
             raise ValueError(mistake.message) from None
 
     def order(self, room_id: str, created_by: str) -> InviteOrder:
-        """What is asked for."""
+        """The order for storage."""
         return InviteOrder(
             room_id=room_id,
             created_by=created_by,
@@ -72,12 +72,12 @@ class InviteView(Model):
 
     @classmethod
     def of(cls, invite: Invite, utc: datetime) -> Self:
-        """What is told of an invite at this time."""
+        """The view of an invite at `utc`."""
         fields = {name: getattr(invite, name) for name in cls.model_fields if name != "state"}
         return cls(state=_state(invite, utc), **fields)
 
     def as_text(self) -> str:
-        """One line for people."""
+        """One line of text."""
         whom = "anybody with the link" if self.invitee is None else self.invitee
         used, until = f"{self.uses}/{self.max_uses}", f"{self.expires_at:%Y-%m-%d %H:%M}Z"
         return f"{self.id}  {self.state}  {self.role}  {used}  until {until}  ({whom})"
@@ -91,7 +91,7 @@ class NewInvite(InviteView):
 
     @classmethod
     def of_new(cls, invite: Invite, token: str, page: str) -> Self:
-        """What is told of an invite that was just made; `page` is the address of the page."""
+        """The view of a new invite; `page` is the address of the page."""
         view = InviteView.of(invite, invite.created_at)
         return cls(**view.model_dump(), token=token, link=link_to(page, token))
 
@@ -137,7 +137,7 @@ class AcceptedInvite(IssuedToken):
 
     @classmethod
     def of_accepted(cls, token: str, order: TokenOrder, utc: datetime, *, room_name: str, guest: bool) -> Self:
-        """What is told of a token that was issued at `utc`."""
+        """The view of a token issued at `utc`."""
         issued = IssuedToken.of(token, order, utc)
         return cls(**issued.model_dump(), room_name=room_name, guest=guest)
 

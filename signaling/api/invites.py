@@ -50,14 +50,14 @@ _log = structlog.get_logger("signaling.api.invites")
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """Whoever shows an invite: a person with a token, or a guest, whose `claims` are None."""
+    """The bearer of an invite: a person with a token, or a guest, whose `claims` are None."""
 
     claims: Claims | None
     address: str
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Make an invite; its token is in this answer and nowhere else."""
+    """Create an invite; its token is in this answer only."""
     await asker_of(request)
     wanted = await read_body(request, InviteRequest, request.app[SETTINGS].read_timeout)
     asker, room = await enter(request, "invite.create")
@@ -86,7 +86,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
 
 
 async def revoke(request: web.Request) -> web.StreamResponse:
-    """Withdraw an invite. Who is in the room by it stays."""
+    """Revoke an invite. Participants who joined with it stay."""
     asker, _ = await enter(request, "invite.revoke")
     which, utc = (request.match_info["id"], request.match_info["invite"]), request.app[CLOCK].utc()
     async with request.app[DATABASE].transaction() as connection:
@@ -96,33 +96,33 @@ async def revoke(request: web.Request) -> web.StreamResponse:
 
 
 async def preview(request: web.Request) -> web.StreamResponse:
-    """What an invite is for."""
+    """Read an invite: its room, role and end."""
     holder = await _holder(request)
     wanted = await read_body(request, InviteToken, request.app[SETTINGS].read_timeout)
     identity = None if holder.claims is None else holder.claims.identity
-    with _guessing(request, holder):
+    with _counting(request, holder):
         async with request.app[DATABASE].reading() as connection:
             invite = await invites.find(connection, wanted.token, request.app[CLOCK].utc(), identity)
             room = await rooms.get(connection, invite.room_id)
-    told = InvitePreview(room=room.id, room_name=room.name, role=invite.role, expires_at=invite.expires_at)
-    return json_answer(told)
+    preview = InvitePreview(room=room.id, room_name=room.name, role=invite.role, expires_at=invite.expires_at)
+    return json_answer(preview)
 
 
 async def accept(request: web.Request) -> web.StreamResponse:
-    """Come in by an invite: as who one is, or as a guest."""
+    """Accept an invite with one's own identity, or as a guest, and get a token."""
     holder = await _holder(request)
     wanted = await read_body(request, InviteAcceptance, request.app[SETTINGS].read_timeout)
     claims, utc = holder.claims, request.app[CLOCK].utc()
     identity = issuing.new_guest(SYSTEM_CHANCE) if claims is None else claims.identity
-    with _guessing(request, holder):
+    with _counting(request, holder):
         async with request.app[DATABASE].transaction() as connection:
             invite = await invites.accept(connection, wanted.token, identity, utc)
             room = await rooms.get(connection, invite.room_id)
             order = issuing.token_of(claims, identity, wanted.name, room.id, invite.role)
             token = _issue(request, order, room)
-    _tell("invite_accepted", holder, invite, identity)
-    told = AcceptedInvite.of_accepted(token, order, utc, room_name=room.name, guest=claims is None)
-    return json_answer(told)
+    _log_use("invite_accepted", holder, invite, identity)
+    accepted = AcceptedInvite.of_accepted(token, order, utc, room_name=room.name, guest=claims is None)
+    return json_answer(accepted)
 
 
 async def reject(request: web.Request) -> web.StreamResponse:
@@ -130,15 +130,15 @@ async def reject(request: web.Request) -> web.StreamResponse:
     holder = await _holder(request)
     wanted = await read_body(request, InviteToken, request.app[SETTINGS].read_timeout)
     identity = None if holder.claims is None else holder.claims.identity
-    with _guessing(request, holder):
+    with _counting(request, holder):
         async with request.app[DATABASE].transaction() as connection:
             invite = await invites.reject(connection, wanted.token, identity, request.app[CLOCK].utc())
-    _tell("invite_rejected", holder, invite, identity)
+    _log_use("invite_rejected", holder, invite, identity)
     return json_answer(RejectedInvite(room=invite.room_id, ended=invite.rejected_at is not None))
 
 
 async def _holder(request: web.Request) -> _Holder:
-    """Whoever shows the invite. Raises as `claims_of`, and `unauthenticated` for a guest where none are let in."""
+    """The bearer of the invite. Raises as `claims_of`, and `unauthenticated` for a guest on a server without guests."""
     if "Authorization" in request.headers:
         return _Holder(await claims_of(request), client_address(request))
     if not request.app[SETTINGS].invite_guests:
@@ -146,14 +146,14 @@ async def _holder(request: web.Request) -> _Holder:
     return _Holder(None, client_address(request))
 
 
-def _guessing(request: web.Request, holder: _Holder) -> AbstractContextManager[None]:
+def _counting(request: web.Request, holder: _Holder) -> AbstractContextManager[None]:
     return counting_failures(
         request.app[GATEWAY].conversation, holder.address, request.app[CLOCK].now, "invite_invalid"
     )
 
 
 def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
-    """The token. Raises ClientMistake: `room_closed`, and what it would be refused for at the join."""
+    """Issue the token. Raises ClientMistake: `room_closed`, and the errors that it would cause at the join."""
     conversation, utc = request.app[GATEWAY].conversation, request.app[CLOCK].utc()
     if policy_of(room, conversation.default_policy).has_ended(utc):
         refuse("room_closed")
@@ -163,13 +163,13 @@ def _issue(request: web.Request, order: TokenOrder, room: Room) -> str:
 
 
 def _record(request: web.Request, asker: Asker, action: str, invite: Invite) -> None:
-    """The trail. An invite is named by its id, from which nobody learns its token."""
+    """Write the audit trail. The target is the id of the invite, which does not reveal its token."""
     until = invite.expires_at if action == "invite.create" else None
     conversation, target = request.app[GATEWAY].conversation, f"invite:{invite.id}"
     record_access(conversation, asker, action, target, room=invite.room_id, until=until)
 
 
-def _tell(event: str, holder: _Holder, invite: Invite, identity: str | None) -> None:
+def _log_use(event: str, holder: _Holder, invite: Invite, identity: str | None) -> None:
     _log.info(event, invite_id=invite.id, room_id=invite.room_id, identity=identity, client=holder.address)
 
 

@@ -49,7 +49,7 @@ class KeyRequest(Model):
         return value
 
     def order(self, created_by: str, utc: datetime) -> KeyOrder:
-        """What is asked for. Raises ClientMistake (`bad_message`)."""
+        """The order for storage. Raises ClientMistake (`bad_message`)."""
         try:
             expires_at = None if self.ttl is None else utc + timedelta(seconds=self.ttl)
         except OverflowError:
@@ -79,13 +79,13 @@ class KeyView(Model):
 
     @classmethod
     def of(cls, key: ApiKey) -> Self:
-        """What is told of a key."""
+        """The view of a key."""
         fields = {name: getattr(key, name) for name in cls.model_fields}
         rooms = None if key.rooms is None else list(key.rooms)
         return cls(**fields | {"scopes": list(key.scopes), "rooms": rooms})
 
     def as_text(self, utc: datetime) -> str:
-        """One line for people."""
+        """One line of text."""
         state = "revoked" if self.revoked_at else "expired" if self.expires_at and self.expires_at <= utc else "active"
         where = "all rooms" if self.rooms is None else ", ".join(self.rooms)
         return f"{self.id}  {self.prefix}  {self.name}  {state}  ({', '.join(self.scopes)}; {where})"
@@ -98,7 +98,7 @@ class NewKey(KeyView):
 
     @classmethod
     def of_new(cls, made: ApiKey, text: str) -> Self:
-        """What is told of a key that was just made."""
+        """The view of a new key."""
         return cls(**KeyView.of(made).model_dump(), key=text)
 
 

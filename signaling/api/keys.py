@@ -39,7 +39,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
 
 
 async def revoke(request: web.Request) -> web.StreamResponse:
-    """Withdraw a key, from now on."""
+    """Revoke a key, effective at once."""
     asker = await _asker(request, "apikey.revoke")
     async with request.app[DATABASE].transaction() as connection:
         revoked = await api_keys.revoke(connection, request.match_info["id"], request.app[CLOCK].utc())

@@ -37,7 +37,7 @@ class MessageView(Model):
 
     @classmethod
     def of(cls, message: Message) -> Self:
-        """What is told of a message."""
+        """The view of a message."""
         return cls(**{name: getattr(message, name) for name in cls.model_fields})
 
 
@@ -49,7 +49,7 @@ class MessagesPage(Model):
 
 
 async def past_messages(request: web.Request) -> web.StreamResponse:
-    """What was said to all, and what the asker has said to one person or was told by one."""
+    """The messages to the room, and those that the asker has sent or received."""
     asker, _ = await enter(request, "message.read")
     query, room_id = read_query(request, MessageQuery), request.match_info["id"]
     wanted = PageRequest(query.limit, query.cursor)

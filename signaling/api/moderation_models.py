@@ -168,7 +168,7 @@ class AuditView(Model):
 
     @classmethod
     def of(cls, event: ModerationEvent) -> Self:
-        """What is told of an act."""
+        """The view of an act."""
         return cls(**{name: getattr(event, name) for name in cls.model_fields})
 
 

@@ -28,7 +28,7 @@ _ROOM = "/api/v1/rooms/{id}"
 
 
 async def participants(request: web.Request) -> web.StreamResponse:
-    """Who is in, from the live directory: no other count is kept."""
+    """List the participants, from the live rooms."""
     await enter(request, "participant.list")
     room_id = request.match_info["id"]
     people = request.app[GATEWAY].conversation.people(room_id)
@@ -42,7 +42,7 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 
 async def past_participants(request: web.Request) -> web.StreamResponse:
-    """Who was in, and when."""
+    """List past and present participants."""
     asker, _ = await enter(request, "participant.history")
     query, room_id = read_query(request, HistoryQuery), request.match_info["id"]
     async with request.app[DATABASE].reading() as connection:
@@ -54,7 +54,7 @@ async def past_participants(request: web.Request) -> web.StreamResponse:
 
 
 async def media_sessions_of(request: web.Request) -> web.StreamResponse:
-    """The peer connections that somebody had during one stay."""
+    """List the peer connections of a participant."""
     asker, _ = await enter(request, "participant.history")
     room_id, participant_id = request.match_info["id"], request.match_info["participant"]
     async with request.app[DATABASE].reading() as connection:
@@ -67,7 +67,7 @@ async def media_sessions_of(request: web.Request) -> web.StreamResponse:
 
 
 async def past_calls(request: web.Request) -> web.StreamResponse:
-    """The calls of a room; they outlast it."""
+    """List the calls of a room, also of a deleted one."""
     await enter(request, "participant.history")
     query = read_query(request, PageQuery)
     async with request.app[DATABASE].reading() as connection:
@@ -76,7 +76,7 @@ async def past_calls(request: web.Request) -> web.StreamResponse:
 
 
 async def one_call(request: web.Request) -> web.StreamResponse:
-    """One call. Only who sees all rooms learns that there is none of that id."""
+    """Read a call. An asker who may not list all rooms does not learn whether the id exists."""
     asker = await asker_of(request)
     async with request.app[DATABASE].reading() as connection:
         call = await calls.find(connection, request.match_info["id"])

@@ -154,7 +154,7 @@ class PresenceView(Model):
 
     @classmethod
     def of(cls, presence: Presence, *, full: bool) -> Self:
-        """What is told of it; `full` with where it came from."""
+        """The view of a presence; `full` includes its address."""
         fields = {name: getattr(presence, name) for name in cls.model_fields}
         return cls(**(fields if full else fields | {"address": None, "user_agent": None}))
 
@@ -186,7 +186,7 @@ class MediaSessionView(Model):
 
     @classmethod
     def of(cls, session: MediaSession, *, full: bool) -> Self:
-        """What is told of it; `full` with the client's software."""
+        """The view of a peer connection; `full` includes the client's software."""
         fields = {name: getattr(session, name) for name in cls.model_fields}
         return cls(**(fields if full else fields | {"user_agent": None}))
 
@@ -210,7 +210,7 @@ class CallView(Model):
 
     @classmethod
     def of(cls, call: Call) -> Self:
-        """What is told of a call."""
+        """The view of a call."""
         return cls(**{name: getattr(call, name) for name in cls.model_fields})
 
 

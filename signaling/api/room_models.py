@@ -92,12 +92,12 @@ class RoomView(RoomSettings):
 
     @classmethod
     def of(cls, room: Room) -> Self:
-        """What is told of a room."""
+        """The view of a room."""
         fields = {name: getattr(room, name) for name in cls.model_fields if name != "has_password"}
         return cls(has_password=room.password_hash is not None, **fields)
 
     def as_text(self) -> str:
-        """One line for people."""
+        """One line of text."""
         return f"{self.id}  {self.name}  ({self.room_type}, {self.max_participants} participants at most)"
 
 

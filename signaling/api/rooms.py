@@ -24,7 +24,7 @@ PATH = "/api/v1/rooms"
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Make a room; who makes it owns it, unless an operator names somebody else."""
+    """Create a room. Its owner is the asker, unless an operator or a service names another."""
     asker = await asker_of(request)
     order = await read_body(request, RoomOrder, request.app[SETTINGS].read_timeout)
     if not may(asker.holder, "room.create", room=order.id):
@@ -61,7 +61,7 @@ async def read(request: web.Request) -> web.StreamResponse:
 
 
 async def change(request: web.Request) -> web.StreamResponse:
-    """Change the fields that are named, of the version that was read."""
+    """Change the named fields of the version in If-Match."""
     asker = await asker_of(request)
     room = await _room_for(request, asker, "room.update")
     if "If-Match" not in request.headers:
@@ -78,7 +78,7 @@ async def change(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Delete a room; whoever is in it is told, and has left it."""
+    """Delete a room, and remove its participants."""
     asker = await asker_of(request)
     room = await _room_for(request, asker, "room.delete")
     version, utc = wanted_version(request.headers.get("If-Match")), request.app[CLOCK].utc()
@@ -90,7 +90,7 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 
 async def _room_for(request: web.Request, asker: Asker, action: str) -> Room:
-    """The room, for who may do that to it. Who may not does not learn whether there is one."""
+    """The room of the path. An asker who may not do `action` does not learn whether it exists."""
     room_id = request.match_info["id"]
     async with request.app[DATABASE].reading() as connection:
         room = await rooms.find(connection, room_id)
@@ -102,7 +102,7 @@ async def _room_for(request: web.Request, asker: Asker, action: str) -> Room:
 
 
 def _adopt(request: web.Request, room: Room) -> None:
-    """Its rules hold at once for whoever is there: also where nobody kept the room until now."""
+    """Apply the policy to the participants, also of a room that was not stored until now."""
     conversation = request.app[GATEWAY].conversation
     adopt(conversation, room.id, policy_of(room, conversation.default_policy))
 
@@ -113,7 +113,7 @@ def _check_owner(wanted: RoomChanges, asker: Asker) -> None:
 
 
 async def _values(request: web.Request, wanted: RoomChanges) -> dict[str, Any]:
-    """The fields that were named, and what is kept of the password."""
+    """The named fields, with the hash of the password."""
     values = wanted.named()
     if "password" in wanted.model_fields_set:
         password = wanted.password

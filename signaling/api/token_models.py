@@ -55,7 +55,7 @@ class ShortTokenRequest(Model):
         return value
 
     def order(self) -> TokenOrder:
-        """What is asked for."""
+        """The order of the token."""
         return TokenOrder(
             identity=self.identity,
             grants=self._granted(),
@@ -89,7 +89,7 @@ class TokenRequest(ShortTokenRequest):
     metadata: str | None = Field(None, max_length=LONGEST_METADATA, description="Text that the token carries.")
 
     def order(self) -> TokenOrder:
-        """What is asked for."""
+        """The order of the token."""
         short = super().order()
         return TokenOrder(
             identity=short.identity,
@@ -115,7 +115,7 @@ class IssuedToken(Model):
 
     @classmethod
     def of(cls, token: str, order: TokenOrder, utc: datetime) -> Self:
-        """What is told of a token that was issued at `utc`."""
+        """The view of a token issued at `utc`."""
         return cls(
             token=token,
             token_type="Bearer",  # noqa: S106 - RFC 6750's word

@@ -73,7 +73,7 @@ class FailingRoom(Model):
 
     @classmethod
     def of(cls, lane: Lane) -> Self:
-        """What is told of it."""
+        """The view of it."""
         return cls(
             room=lane.room_id or None,
             attempts=lane.attempts,
@@ -99,12 +99,12 @@ class WebhookView(WebhookSettings):
 
     @classmethod
     def of(cls, webhook: Webhook, lanes: Iterable[Lane] = ()) -> Self:
-        """What is told of a webhook, and of those of the lanes that are its own."""
+        """The view of a webhook, with the lanes that are its own."""
         own = [lane for lane in lanes if lane.webhook_id == webhook.id]
         return cls(**_told(webhook), failing=[FailingRoom.of(lane) for lane in own[:MOST_SHOWN]])
 
     def as_text(self) -> str:
-        """One line for people."""
+        """One line of text."""
         state = "enabled" if self.enabled else f"disabled: {self.disabled_reason}"
         failing = f", {len(self.failing)} failing" if self.failing else ""
         return f"{self.id}  {self.url}  ({', '.join(self.events)}; {state}{failing})"
@@ -117,7 +117,7 @@ class WebhookMade(WebhookView):
 
     @classmethod
     def made(cls, webhook: Webhook) -> Self:
-        """What is told to whoever made it, or its secret."""
+        """The view for the client that created the webhook or its secret."""
         return cls(**_told(webhook), failing=[], secret=webhook.secrets[0])
 
 
@@ -138,11 +138,11 @@ class TrialAnswer(Model):
 
     @classmethod
     def of(cls, message_id: str, outcome: Outcome) -> Self:
-        """What is told of an outcome."""
+        """The view of an outcome."""
         return cls(id=message_id, result=outcome.result, status=outcome.status, detail=outcome.detail)
 
     def as_text(self) -> str:
-        """One line for people."""
+        """One line of text."""
         return f"{self.result}: {self.detail or f'status {self.status}'}"
 
 
@@ -187,5 +187,5 @@ class EventPage(Model):
 
 def _told(webhook: Webhook) -> dict[str, Any]:
     names = ("id", "url", "description", "enabled", "disabled_reason", "version")
-    told = {name: getattr(webhook, name) for name in (*names, "created_by", "created_at", "updated_at")}
-    return told | {"events": list(webhook.events), "secrets": len(webhook.secrets)}
+    view = {name: getattr(webhook, name) for name in (*names, "created_by", "created_at", "updated_at")}
+    return view | {"events": list(webhook.events), "secrets": len(webhook.secrets)}

@@ -81,7 +81,7 @@ async def change(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Remove a webhook; what it has not been told it is not told any more."""
+    """Remove a webhook. Its pending deliveries are dropped."""
     await _allowed(request, "webhook.delete")
     version = wanted_version(request.headers.get("If-Match"))
     async with request.app[DATABASE].transaction() as connection:
@@ -108,7 +108,7 @@ async def drop_secrets(request: web.Request) -> web.StreamResponse:
 
 
 async def test(request: web.Request) -> web.StreamResponse:
-    """Send a test now, once; also to a webhook that is disabled."""
+    """Send one test delivery now, also to a disabled webhook."""
     await _allowed(request, "webhook.test")
     async with request.app[DATABASE].reading() as connection:
         webhook = await webhooks.get(connection, request.match_info["id"])
@@ -131,7 +131,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """What happened, as far as it is kept. A key that is bound to rooms asks for one of them."""
+    """List the stored events. A key bound to rooms must name one of them."""
     asker = await asker_of(request)
     query = read_query(request, EventQuery)
     if not may(asker.holder, "event.read", room=query.room):
@@ -144,7 +144,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _allowed(request: web.Request, action: str) -> str:
-    """Who asks, if they may."""
+    """The asker. Raises ClientMistake (`forbidden`)."""
     asker = await asker_of(request)
     if not may(asker.holder, action):
         refuse("forbidden")

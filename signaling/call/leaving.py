@@ -135,10 +135,10 @@ def _end(state: State, room: LiveRoom, reason: EarlyEnd, send_away: Callable[[Se
     """End a call for all participants. A failure with one does not keep the others in it."""
     end_call(state, room, reason)
     sessions = [state.audience.session(person.id) for person in room]
-    with ExitStack() as everybody:
+    with ExitStack() as removals:
         for session in reversed(sessions):
             if session is not None:
-                everybody.callback(send_away, session)
+                removals.callback(send_away, session)
 
 
 def _close(state: State, session: Session, now: float) -> None:

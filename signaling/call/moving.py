@@ -16,12 +16,12 @@ from signaling.protocol.session import Session
 
 
 def move(state: State, act: Act, target: Participant, room_id: str, policy: RoomPolicy | None, now: float) -> None:
-    """Take `target` to the room, under the rules that were found for it (None: nobody keeps it).
+    """Move `target` to another room; `policy` is None for a room that is not stored.
 
-    Neither its password nor that it is private stands in the way: a moderator brings them. Mutes of moderators go
-    along, and hold where they were set whenever the person is there. In the new room the server gives the grant: a
-    member's, unless the room says otherwise or the token was for it. Raises ClientMistake: `forbidden`, `banned` (from
-    there), `room_full`, `room_closed`, `duplicate_identity`; `not_found` for a room that would have to be made first.
+    A moved participant needs neither the room's password nor an invite. Moderators' mutes move along, and also stay set
+    for a return to the former room. The server grants a member's role in the new room, unless the room gives a higher
+    one or the participant's token was for it. Raises ClientMistake: `forbidden`, `banned`, `room_full`, `room_closed`,
+    `duplicate_identity`; `not_found` for a room that must be created first.
     """
     check(act, target.role)
     former = state.rooms.find(target.room_id)
@@ -51,7 +51,7 @@ def move(state: State, act: Act, target: Participant, room_id: str, policy: Room
 
 
 def _check_destination(state: State, act: Act, former: RoomPolicy, room_id: str, policy: RoomPolicy | None) -> None:
-    """Rooms of one owner or of one guild belong together; into any other, only who may move people there moves."""
+    """Refuse a room of another owner and guild, unless the actor may also move participants of that room."""
     if policy is not None and policy.has_ended(state.utc()):
         raise ClientMistake("room_closed")
     if may(act.actor.holder, act.permission, room=room_id):
@@ -68,7 +68,7 @@ def _belong_together(one: RoomPolicy, other: RoomPolicy) -> bool:
 
 
 def _claims_there(session: Session, room_id: str) -> Claims:
-    """The claims of somebody in the new room: those that they came with, if it is that room again; else a member's."""
+    """The claims in the new room: those of the token if it is for that room, else a member's."""
     home = session.home or session.claims
     assert home is not None
     if home.grants.room == room_id:
@@ -86,7 +86,7 @@ def _leave(state: State, room: LiveRoom, person: Participant) -> None:
 
 
 def _enter(state: State, session: Session, person: Participant, room: LiveRoom) -> None:
-    """As a join, for somebody whose seat and connection go on; a fresh token opens the new room to them."""
+    """Enter the new room with the same session and peer connection. A fresh token for the new room follows."""
     assert session.standing is not None
     person.role = session.standing.role
     person.change_flags(suppressed=room.suppresses(person))
@@ -94,8 +94,13 @@ def _enter(state: State, session: Session, person: Participant, room: LiveRoom) 
     address, agent = ("", "") if carrier is None else (carrier.address, carrier.user_agent)
     state.records.chronicle.joined(person, room.call, address, agent)
     session.refresh_at = float("-inf")
-    told = {"room": room.id, "call": room.call.view(), "participant": person.view(), "participants": room.views(person)}
-    session.send(Outgoing("moved", told))
+    payload = {
+        "room": room.id,
+        "call": room.call.view(),
+        "participant": person.view(),
+        "participants": room.views(person),
+    }
+    session.send(Outgoing("moved", payload))
     state.audience.introduce(room, person)
     state.media.participants.move(person.id, room.id, person.media_flags)
     review(state, room, person)

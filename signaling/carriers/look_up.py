@@ -83,7 +83,7 @@ class DatabaseLookUp:
         return entry
 
     async def _check_password(self, state: State, session: Session, password: str, stored: str) -> None:
-        """Raises ClientMistake: `password_wrong`, `rate_limited` once too many were, from this address."""
+        """Raises ClientMistake: `password_wrong`, `rate_limited` after too many failures from this address."""
         address = _address(session)
         with counting_failures(state, address, self._clock.now, "password_wrong"):
             right = await self._passwords.verify(password, stored)

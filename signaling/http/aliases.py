@@ -7,7 +7,7 @@ ALIASES = {
     "/api/v1/voice-channels": "/api/v1/rooms",
     "/calls": "/api/v1/calls",
 }
-"""Another name -> ours. What follows is the same in both."""
+"""Alias -> path; the rest of the path is the same in both."""
 
 
 def other_names(path: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from signaling.webhooks.sender import Sender
 
 
 class Media(MediaPort, Protocol):
-    """What HTTP and start-up need of the media server, besides what the gateway does."""
+    """The part of the media server that HTTP and the start use, besides that of the gateway."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

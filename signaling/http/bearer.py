@@ -1,6 +1,6 @@
 """Authenticates the bearer of a request (RFC 6750 section 2.1): a token as on the WebSocket, or an API key.
 
-It is found out once for each request, before its rate is counted, and then told to whoever wants to know.
+The token is verified once for each request, before its rate is counted; the result is stored in the request.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from signaling.storage import rooms
 from signaling.storage.room_record import Room
 
 ERRORS = ("unauthenticated", "token_expired", "token_invalid", "forbidden", "banned", "rate_limited")
-"""What a route that wants a token can answer for it."""
+"""The error codes of a route that needs a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What became of it: the asker, or why there is none."""
+    """The result of the authentication: the asker, or the error."""
 
     asker: Asker | None
     why: SignalingError | None = None
@@ -35,7 +35,7 @@ _FOUND = web.RequestKey("asker", _Found)
 
 
 async def recognise(request: web.Request) -> Asker | None:
-    """Who asks; None where nobody can be made out, for the reason that `asker_of` gives."""
+    """The asker; None where the authentication failed, with the error that `asker_of` raises."""
     found = request.get(_FOUND)
     if found is None:
         try:
@@ -47,7 +47,7 @@ async def recognise(request: web.Request) -> Asker | None:
 
 
 async def asker_of(request: web.Request) -> Asker:
-    """Who asks: a person with a token, or a service with an API key.
+    """The asker: a person with a token, or a service with an API key.
 
     Raises ClientMistake: `unauthenticated` without either, `token_invalid`, `token_expired`, `banned`, and
     `rate_limited` after too many forged ones from this address; they are counted together with those of the WebSocket.
@@ -62,7 +62,7 @@ async def asker_of(request: web.Request) -> Asker:
 
 
 async def claims_of(request: web.Request) -> Claims:
-    """What the token of a person says. Raises as `asker_of`, and `forbidden` for a service."""
+    """The claims of a person's token. Raises as `asker_of`, and `forbidden` for a service."""
     holder = (await asker_of(request)).holder
     if not isinstance(holder, Claims):
         refuse("forbidden", "This needs the token of a participant; an API key is not accepted.")
@@ -70,7 +70,7 @@ async def claims_of(request: web.Request) -> Claims:
 
 
 async def service_of(request: web.Request, key: str) -> Asker:
-    """Who shows this API key, in a body. Raises as `asker_of`."""
+    """The asker with this API key, which came in a body. Raises as `asker_of`."""
     if not key.startswith(API_KEY_BEGIN):
         refuse("token_invalid", "This needs an API key.")
     return await _authenticate(request, key)
@@ -95,10 +95,10 @@ async def _authenticate(request: web.Request, text: str) -> Asker:
 
 
 async def enter(request: web.Request, action: str) -> tuple[Asker, Room | None]:
-    """Who asks, with the role that the room of the path gives them, and the room, if it is kept.
+    """The asker, with its role in the room of the path, and the room, if it is stored.
 
-    Raises as `asker_of`, and ClientMistake (`forbidden`) for who may not do `action` there: the same one whether there
-    is such a room or not. While the database is away, a token or a key that needs no owner's right still holds.
+    Raises as `asker_of`, and ClientMistake (`forbidden`) for an asker who may not do `action` there, whether the room
+    exists or not. While the database is down, an asker who needs no owner's role is still admitted.
     """
     asker, room_id = await asker_of(request), request.match_info["id"]
     if not ROOM_ID.match(room_id):

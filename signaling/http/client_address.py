@@ -22,7 +22,7 @@ _Address = IPv4Address | IPv6Address
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks. `peer` is the other end of the connection, `address` the client behind trusted proxies."""
+    """The client of a request. `peer` is the connection's peer, `address` the client behind trusted proxies."""
 
     peer: str
     address: str

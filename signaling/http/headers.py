@@ -52,7 +52,7 @@ def content_security_policy(host: str) -> str:
 
 
 def client_of_request(request: web.Request) -> Client:
-    """Who asks, as `identify` found it."""
+    """The client, as `identify` found it."""
     return request[CLIENT]
 
 

@@ -43,7 +43,7 @@ def check_key(key: str) -> str:
 
 
 def fingerprint_of(body: bytes) -> str:
-    """What tells one request from another under the same key."""
+    """The hash of a body, which distinguishes requests under the same key."""
     return hashlib.sha256(body).hexdigest()
 
 
@@ -95,7 +95,7 @@ class KeptAnswers:
 
 
 ERRORS = ("in_progress", "key_reused")
-"""What a route that takes the header can answer for it."""
+"""The error codes of a route that takes the header."""
 REPEATED = "Idempotency-Replayed"
 KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Cache-Control")
 """Headers that are given again."""

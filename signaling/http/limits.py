@@ -1,7 +1,7 @@
 """Limits of HTTP: requests a minute of one identity, API key or address, and time for a client to read its answer.
 
 Many people may share an address, so that only those who cannot be made out are counted by it; all others by who they
-are. Whoever tries tokens that are forged is slowed down by address all the same, on every path: see `bearer`.
+are. Forged tokens are counted by address on every path: see `bearer`.
 """
 
 import asyncio
@@ -49,8 +49,8 @@ def limit_rate(settings: Settings) -> Middleware:
 
 
 def _names_a_session(request: web.Request) -> bool:
-    """Whether it carries messages of a session over plain HTTP: those have a limit of their own, on messages, and wrong
-    secrets are slowed down where they are compared.
+    """Whether a request carries messages of a session over plain HTTP, which have a rate of their own. Wrong session
+    secrets are counted where they are compared.
     """
     named = request.headers.get(SESSION_HEADER)
     if named is None or not _OF_SESSIONS.fullmatch(request.path):
@@ -59,7 +59,7 @@ def _names_a_session(request: web.Request) -> bool:
 
 
 def limit_route(handler: Handler, per_minute: int) -> Handler:
-    """The handler, for `per_minute` requests a minute of one asker, or of one address where nobody can be made out."""
+    """The handler, limited to `per_minute` requests of one asker, or of one address where there is no asker."""
     buckets = KeyedLimit(per_minute)
 
     async def limited(request: web.Request) -> web.StreamResponse:
@@ -78,7 +78,7 @@ def _refuse_late(wait: float, why: str) -> None:
 
 
 def lasts(response: web.StreamResponse) -> bool:
-    """Whether this is a WebSocket or an event stream: it ends when somebody leaves, and writes by itself."""
+    """Whether this is a WebSocket or an event stream, which lasts as long as its client, and writes by itself."""
     return isinstance(response, web.WebSocketResponse) or response.content_type == "text/event-stream"
 
 
@@ -99,7 +99,7 @@ def limit_time(settings: Settings) -> Middleware:
                 request.transport.abort()
             _log.info("answer_not_taken", address=client_address(request), path=request.path)
         except ConnectionError as error:
-            # It has not waited for its answer; aiohttp would log a traceback for the exception.
+            # The client has not waited for its answer; aiohttp would log a traceback for the exception.
             _log.debug("client_gone", method=request.method, path=request.path, reason=str(error))
         return response
 

@@ -73,7 +73,7 @@ async def look(request: web.Request) -> Mapping[str, CheckState]:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """The room on the disk of a folder, which need not be there yet; None where it cannot be looked at."""
+    """The free bytes on the disk of a folder, which may not exist yet; None where they cannot be read."""
     there = next((one for one in (folder, *folder.absolute().parents) if one.exists()), None)
     try:
         return None if there is None else shutil.disk_usage(there).free
@@ -82,7 +82,7 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def verdict(states: Mapping[str, CheckState]) -> Ready:
-    """What is told of these checks."""
+    """The body for these checks."""
     fine = all(state.ok for state in states.values())
     checks = {
         name: Check(state="ok" if state.ok else "failing", age_seconds=round(state.age, 3), detail=state.detail)
@@ -128,7 +128,7 @@ class Chosen(Model):
 
 
 async def batch(request: web.Request) -> web.StreamResponse:
-    """The checks that are named: 200 where all of them hold, else 503, with the same body."""
+    """Run the named checks: 200 if all of them pass, else 503, with the same body."""
     chosen = (await read_body(request, Chosen, request.app[SETTINGS].read_timeout)).checks
     for name in chosen:
         if name not in CHECKS:
@@ -139,7 +139,7 @@ async def batch(request: web.Request) -> web.StreamResponse:
 
 
 async def watch(request: web.Request) -> web.StreamResponse:
-    """A WebSocket that says how the node is: at first, on each change, and after each `ping`."""
+    """A WebSocket that sends the state of the node at first, on each change, and after each `ping`."""
     request.app[GATEWAY].check_open()
     address, watchers = address_key(client_address(request)), request.app[WATCHERS]
     socket = web.WebSocketResponse(
@@ -153,7 +153,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
     try:
         await socket.prepare(request)
         with request.app[GATEWAY].carrying():
-            await _tell(request, socket)
+            await _send_states(request, socket)
     except (ConnectionError, TimeoutError):
         if request.transport is not None:
             request.transport.abort()
@@ -162,8 +162,8 @@ async def watch(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-async def _tell(request: web.Request, socket: web.WebSocketResponse) -> None:
-    """Look, tell what is new, and wait a moment for a question; until either side goes."""
+async def _send_states(request: web.Request, socket: web.WebSocketResponse) -> None:
+    """Run the checks, send changes, and wait `LOOK_SECONDS` for a ping, until either side closes."""
     now = request.app[CLOCK].now
     one, asked, request_id = HealthWatch(now()), False, None
     while True:

@@ -25,7 +25,7 @@ _BY_STATUS = {
 }
 """The code for an error that aiohttp itself raises."""
 _SHORT_WAIT = 1
-"""Seconds to wait after a 429 that knows of no longer time (RFC 6585 section 4)."""
+"""Retry-After in seconds of a 429 without a `retry_after` (RFC 6585 section 4)."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Read = TypeVar("Read", bound=BaseModel)
@@ -52,7 +52,7 @@ def refuse(code: str, detail: str = "", details: dict[str, Any] | None = None) -
 
 
 def problem(request: web.Request, code: str, detail: str = "", details: dict[str, Any] | None = None) -> web.Response:
-    """The answer for an error code. It says when to come again where it is a 429, or `details` have `retry_after`."""
+    """The answer for an error code, with Retry-After for a 429 or a `retry_after` in `details`."""
     row = ERRORS[code]
     body = Problem(
         type="about:blank",
@@ -85,7 +85,7 @@ def new_request_id() -> str:
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns whatever a handler raises into a problem; what we did wrong is logged, and told as `internal` only."""
+    """Middleware that turns exceptions into problems. A mistake of the server is logged, and answered `internal`."""
     try:
         return await handler(request)
     except ClientMistake as mistake:
@@ -98,7 +98,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except asyncio.CancelledError:
         raise
     except ConnectionError as error:
-        # The client is gone and nobody will read this answer; aiohttp would log a traceback for the exception.
+        # The client is gone and reads no answer; aiohttp would log a traceback for the exception.
         _log.debug("client_gone", method=request.method, path=request.path, reason=str(error))
         return problem(request, "timeout")
     except Exception:

@@ -18,16 +18,20 @@ from signaling.http.problems import Handler, refuse
 KEPT_ANSWERS = web.AppKey("kept_answers", KeptAnswers)
 
 BODY_ERRORS = ("timeout", "too_large", "unsupported_media_type")
-"""What a route that reads a body can answer for it, besides `bad_message`."""
+"""The error codes of a route that reads a body, besides `bad_message`."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path. `answers` gives for each status the JSON model, a media type for other
-    bodies, or nothing for no body; `body` is a model, or a media type, too. Each field of `query` is a parameter. A
-    route that is `repeatable` takes an `Idempotency-Key`; one with `per_minute` is limited to that many requests a
-    minute of whoever asks, besides the limit that holds for all routes together. `headers` are read besides those that
-    all routes share. Of the routes that ask who one is, an `anonymous` one also takes who does not say it.
+    """One method of one path.
+
+    - `answers`: by status, the JSON model, or the media type of another body, or "" for no body.
+    - `body`: a model or a media type. `query`: a model with a field for each parameter.
+    - `errors`: the error codes that the route can answer.
+    - `repeatable`: the route takes an `Idempotency-Key`.
+    - `per_minute`: requests a minute of one asker, besides the limit of all routes together.
+    - `headers`: request headers that the route reads, besides those of all routes.
+    - `anonymous`: the route authenticates a bearer token if one is sent, but does not require it.
     """
 
     method: str
@@ -45,7 +49,7 @@ class Route:
 
 
 def add_routes(app: web.Application, endpoints: Iterable[Route]) -> None:
-    """Register them, under all their names."""
+    """Register routes, under all their paths."""
     for endpoint in endpoints:
         handler = idempotent(endpoint.handler) if endpoint.repeatable else endpoint.handler
         if endpoint.per_minute is not None:
@@ -55,7 +59,7 @@ def add_routes(app: web.Application, endpoints: Iterable[Route]) -> None:
 
 
 def json_answer(model: BaseModel, status: int = 200) -> web.Response:
-    """A model as JSON that nobody keeps."""
+    """A model as JSON, not to be cached."""
     return web.Response(
         status=status,
         body=model.model_dump_json().encode(),
@@ -65,9 +69,9 @@ def json_answer(model: BaseModel, status: int = 200) -> web.Response:
 
 
 def idempotent(handler: Handler) -> Handler:
-    """Wrap a handler so that requests with the same `Idempotency-Key` run it once; the answer is repeated for 24 h.
+    """Wrap a handler to run once for each `Idempotency-Key`: further requests get the same answer for 24 hours.
 
-    A key belongs to the asker, the method and the path: nobody else's request meets the answer.
+    A key belongs to one asker, method and path.
     """
 
     async def wrapped(request: web.Request) -> web.StreamResponse:
@@ -97,7 +101,7 @@ def idempotent(handler: Handler) -> Handler:
 
 
 async def _body(request: web.Request) -> bytes:
-    """The body, which aiohttp keeps for the handler."""
+    """The body, which aiohttp stores for the handler."""
     try:
         async with asyncio.timeout(request.app[SETTINGS].read_timeout):
             return await request.read()
