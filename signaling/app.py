@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 BODY_LIMIT = 256 * 1024
 _PUBLIC_ADDRESS_RETRY = 30.0
 _BETWEEN_MODELS = 0.01
-"""Seconds that belong to calls and requests between two models that are built."""
+"""Seconds between two model builds, left to calls and requests."""
 
 _log = structlog.get_logger("signaling.app")
 MediaFactory = Callable[[Settings, "MediaObserver"], Media]
@@ -73,9 +73,9 @@ Announce = Callable[[web.Application, int], None]
 def build_app(
     settings: Settings, *, make_media: MediaFactory | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> web.Application:
-    """The application, with nothing opened yet: its `cleanup_ctx` does that. `make_media` replaces the media server.
+    """Create the application. Its `cleanup_ctx` opens the parts. `make_media` replaces the media server.
 
-    Raises Refusal where the settings cannot be worked with.
+    Raises Refusal for unusable settings.
     """
     ring = make_ring(settings)
     tokens = make_tokens(settings, ring)
@@ -116,7 +116,7 @@ def build_app(
 
 
 def _middlewares(settings: Settings) -> list[Middleware]:
-    """What each request passes, from the outside in."""
+    """Return the middlewares, outermost first."""
     return [
         identify(settings),
         limit_time(settings),
@@ -128,9 +128,9 @@ def _middlewares(settings: Settings) -> list[Middleware]:
 
 
 async def serve(app: web.Application, announce: Announce) -> None:
-    """Open the ports, call `announce` with the HTTP port once people can come, and run until SIGTERM or SIGINT.
+    """Open the ports, call `announce` with the HTTP port when joins are possible, and run until SIGTERM or SIGINT.
 
-    Raises Refusal where a port cannot be had.
+    Raises Refusal if a port cannot be bound.
     """
     settings = app[SETTINGS]
     loop = asyncio.get_running_loop()
@@ -166,7 +166,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 def run(app: web.Application, announce: Announce) -> None:
-    """Run `serve` on a loop of its own, uvloop's where there is one."""
+    """Run `serve` on its own event loop, uvloop if available."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(app, announce))
 
@@ -203,7 +203,7 @@ def _media_server(settings: Settings, observer: "MediaObserver") -> Media:
 
 
 async def _database(app: web.Application) -> AsyncIterator[None]:
-    """The tables as this version needs them, before anything else; one that cannot be worked with is a Refusal."""
+    """Open the database with the tables of this version, before all else. Raises Refusal if it is unusable."""
     database = app[app_keys.DATABASE]
     try:
         await prepare(database)
@@ -213,7 +213,7 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _history(app: web.Application) -> AsyncIterator[None]:
-    """What is written while people talk: opened before anybody can come, closed after everybody has left."""
+    """Open the history before the first join, and close it after the last participant has left."""
     try:
         await app[app_keys.HISTORY].open()
         yield
@@ -247,7 +247,7 @@ def _add_courier(app: web.Application) -> None:
 
 
 async def _webhooks(app: web.Application) -> AsyncIterator[None]:
-    """Tell webhooks what happens; an attempt that is under way at the end is made again at the next start."""
+    """Deliver events to webhooks. The next start repeats an attempt that the shutdown interrupted."""
     url, secret = app[SETTINGS].webhook_url, app[SETTINGS].webhook_secret.get_secret_value()
     async with app[app_keys.DATABASE].transaction() as connection:
         await webhooks.keep_settings(connection, url, secret, app[CLOCK].utc())
@@ -280,13 +280,13 @@ async def _gateway(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _drain(app: web.Application) -> None:
-    """Tell balancers and people first, while answers still go out."""
+    """Notify load balancers and participants first, while the server still answers."""
     app[READINESS].draining = True
     await app[GATEWAY].close()
 
 
 async def _public_address(app: web.Application) -> AsyncIterator[None]:
-    """Advertise the public address; where it is asked for in vain, keep asking beside the running server."""
+    """Advertise the public address. If STUN gives no answer, retry in the background."""
     settings, media = app[SETTINGS], app[MEDIA]
     local = media.advertised
     asking: asyncio.Task[None] | None = None
@@ -312,7 +312,7 @@ async def _ask_until_found(app: web.Application, local: tuple[str, ...]) -> None
 
 
 async def _room_sweeper(app: web.Application) -> AsyncIterator[None]:
-    """Sweep up after temporary rooms."""
+    """Run the sweeper of temporary rooms."""
     sweeper = RoomSweeper(app[app_keys.DATABASE], app[GATEWAY], app[CLOCK], SYSTEM_CHANCE, app[COURIER].wake)
     task = asyncio.create_task(sweeper.run(), name="room-keeper")
     yield
@@ -320,7 +320,7 @@ async def _room_sweeper(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _models(app: web.Application) -> AsyncIterator[None]:
-    """Build the models that the start has left unbuilt, one after the other beside the running server."""
+    """Build the models that the start has deferred, one by one in the background."""
     task = asyncio.create_task(_build_models(), name="models")
     yield
     await _end(task)
@@ -333,7 +333,7 @@ async def _build_models() -> None:
 
 
 async def _key_set(app: web.Application) -> AsyncIterator[None]:
-    """Read the key set of who else issues tokens, and keep it up to date. A source that is down delays nothing else."""
+    """Read the key set of the other token issuer, and keep it up to date. A failed source delays nothing else."""
     watcher = app[app_keys.KEY_SET]
     await watcher.look()
     task = asyncio.create_task(watcher.run(), name="key-set")
@@ -352,7 +352,7 @@ async def _certificate_watcher(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel an owned task and take its outcome; what it failed with is logged, not lost."""
+    """Cancel an owned task and await it. Its failure is logged."""
     task.cancel()
     outcome = (await asyncio.gather(task, return_exceptions=True))[0]
     if isinstance(outcome, Exception):

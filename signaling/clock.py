@@ -22,7 +22,7 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
-"""The machine's."""
+"""The clock of the host."""
 
 
 def rfc3339(utc: datetime) -> str:
@@ -31,4 +31,4 @@ def rfc3339(utc: datetime) -> str:
 
 
 SYSTEM_CHANCE: RandomBytes = secrets.token_bytes
-"""The machine's."""
+"""The random source of the operating system."""

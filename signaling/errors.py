@@ -1,9 +1,9 @@
 """Errors of signaling: one tree whose first fork says which side is wrong, and one table of the answers.
 
-`ClientMistake`: the other side asked for what the protocol, its token or our limits forbid. Answer it, and go on.
+`ClientMistake`: the request breaks the protocol, exceeds a limit, or lacks permission. Answer it, and go on.
 `ClosingMistake`: the same, but the connection ends with the answer.
 `OurMistake`: log it with its traceback; end this connection and no other.
-`StorageUnavailable`: nobody is wrong, the database is away. Answer it; calls go on.
+`StorageUnavailable`: neither side is wrong, the database is unreachable. Answer it; calls go on.
 
 `ERRORS` is the only place where an HTTP status or a WebSocket close code is chosen.
 """
@@ -16,7 +16,7 @@ class ErrorRow(NamedTuple):
     """What an error code means at the edge.
 
     `status` is the HTTP status (RFC 9110) of the same refusal over REST. `close_code` is what a WebSocket is closed
-    with (RFC 6455 section 7.4) where this error ends it, None for an error that never does. `sentence` is for people.
+    with (RFC 6455 section 7.4) if this error ends it, None for an error that never does. `sentence` is for users.
     """
 
     status: int
@@ -95,9 +95,9 @@ class OurMistake(SignalingError):
 
 
 class StorageUnavailable(SignalingError):
-    """The database is down, locked or too slow (`storage_unavailable`). Nobody's mistake: answer it, and try later.
+    """The database is down, locked or too slow (`storage_unavailable`). Neither side is wrong: answer, and retry later.
 
-    What was to be written is not. `message` is for the log; a client is told the sentence of the table.
+    The write did not happen. `message` is for the log; a client gets the sentence of the table.
     """
 
     def __init__(self, reason: str) -> None:
@@ -105,7 +105,7 @@ class StorageUnavailable(SignalingError):
 
 
 class WeakSecret(OurMistake):
-    """The secret for signing tokens is short or well known; nothing may be signed with it."""
+    """The secret for signing tokens is short or well known, and is not used."""
 
 
 class BadKey(OurMistake):
@@ -113,15 +113,15 @@ class BadKey(OurMistake):
 
 
 def code_for_media(code: str) -> str:
-    """The wire code for a code of the SFU's offer parser: itself where the table has it, else `bad_sdp`."""
+    """Return the wire code for a code of the SFU's offer parser: the same if the table has it, else `bad_sdp`."""
     return code if code in ("bad_sdp", "no_audio", "no_codec") else "bad_sdp"
 
 
 class Refusal(OurMistake):
-    """The machine, a setting or an argument does not let a command go on.
+    """The host, a setting or an argument prevents a command from continuing.
 
-    `what` happened, `why`, and what to do next (`remedy`). `exit_code` is 1 where the machine is in the way and 2
-    where the command or its settings are wrong.
+    It states `what` happened, `why`, and what to do next (`remedy`). `exit_code` is 1 for a cause in the host and 2
+    for a wrong command or setting.
     """
 
     def __init__(self, what: str, why: str, remedy: str, *, exit_code: int = 1) -> None:

@@ -8,9 +8,9 @@ _IPV6_HOST_BITS = 64
 
 
 def address_key(address: str) -> str:
-    """What an address is counted by: itself, or the /64 of an IPv6 address.
+    """Return the rate limit key of an address: the address, or the /64 of an IPv6 address.
 
-    RFC 4291 section 2.5.4: the lower 64 bits are the interface's own; who has one such address has all of them.
+    RFC 4291 section 2.5.4: the lower 64 bits are the interface id, so one client has all of them.
     """
     try:
         parsed = ip_address(address.partition("%")[0])
@@ -36,7 +36,7 @@ class TokenBucket:
         self._at = now
 
     def take(self, now: float) -> bool:
-        """Take one, if there is one."""
+        """Take one token if there is one. Return whether there was."""
         left = self.left(now)
         self._at = max(now, self._at)
         if left < 1.0:
@@ -46,23 +46,23 @@ class TokenBucket:
         return True
 
     def wait(self, now: float) -> float:
-        """The seconds until there is one; 0.0 where there is."""
+        """Return the seconds until a token is available; 0.0 if one is."""
         return max(0.0, 1.0 - self.left(now)) / self._rate
 
     def left(self, now: float) -> float:
-        """How many there are. Changes nothing."""
+        """Return the number of tokens. Changes nothing."""
         return min(self._burst, self._left + max(0.0, now - self._at) * self._rate)
 
     def full(self, now: float) -> bool:
-        """Whether nothing was taken for so long that the bucket may be forgotten."""
+        """Whether the bucket has refilled and can be dropped."""
         return self.left(now) >= self._burst
 
 
 class FloodGuard:
-    """The limit of one session: tells once, drops what is over, and ends what does not stop.
+    """The message limit of one session: warns the client, drops the excess, then closes the session.
 
-    `check` answers "pass", "tell" (the first one over: say so), "drop", or "close" once `tolerance` messages were
-    dropped since the telling. With a full bucket again, all is forgotten.
+    `check` returns "pass", "tell" (drop, and report the first excess), "drop", or "close" after `tolerance` messages
+    were dropped since the report. A full bucket resets the guard.
     """
 
     __slots__ = ("_bucket", "_dropped", "_tolerance")
@@ -73,7 +73,7 @@ class FloodGuard:
         self._dropped = 0
 
     def check(self, now: float) -> str:
-        """What to do with one more message."""
+        """Return what to do with the next message."""
         if self._dropped and self._bucket.full(now):
             self._dropped = 0
         if self._bucket.take(now):
@@ -85,7 +85,7 @@ class FloodGuard:
 
 
 class KeyedLimit:
-    """One bucket for each key, such as an address or an identity; at most `most_keys`, the longest unused go first."""
+    """One bucket for each key, such as an address or identity. Beyond `most_keys` the least recently used goes."""
 
     def __init__(self, per_minute: int, most_keys: int = 10_000) -> None:
         self._per_minute = per_minute
@@ -96,7 +96,7 @@ class KeyedLimit:
         return len(self._buckets)
 
     def take(self, key: str, now: float) -> bool:
-        """Take one for `key`, if there is one."""
+        """Take one token for `key` if there is one. Return whether there was."""
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket(self._per_minute / 60.0, self._per_minute, now)
@@ -107,7 +107,7 @@ class KeyedLimit:
         return bucket.take(now)
 
     def take_or_wait(self, key: str, now: float) -> float:
-        """Take one: 0.0 when there is one, else the seconds until there is."""
+        """Take one token and return 0.0, or return the seconds until there is one."""
         return 0.0 if self.take(key, now) else self._buckets[key].wait(now)
 
     def exhausted(self, key: str, now: float) -> bool:
@@ -116,13 +116,13 @@ class KeyedLimit:
         return bucket is not None and bucket.left(now) < 1.0
 
     def forget_idle(self, now: float) -> None:
-        """Drop the buckets that are full again."""
+        """Drop the buckets that have refilled."""
         for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
             del self._buckets[key]
 
 
 class ConcurrencyLimit:
-    """How many of something a key may have at the same time."""
+    """Limits how many of something a key has at the same time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -132,7 +132,7 @@ class ConcurrencyLimit:
         return len(self._held)
 
     def acquire(self, key: str) -> bool:
-        """Hold one more, if that is allowed."""
+        """Take one more if the limit allows. Return whether it does."""
         if self._held[key] >= self._most:
             return False
         self._held[key] += 1
@@ -146,18 +146,18 @@ class ConcurrencyLimit:
 
 
 class JoinGate:
-    """Shuts when the loop is later than `limit` seconds, and opens again once it is no later than half of that.
+    """Closes when the loop lag exceeds `limit` seconds, and reopens at half of that or less.
 
-    The two marks keep it from flapping: each newcomer is work, and a loop just below the limit has no room for many.
-    `LoopLag` of `sfu.deadlines` smooths the readings, so the gate needs no clock: after the load has gone, a lag of
-    `limit` takes some seconds to fall to half.
+    The hysteresis prevents flapping: each join is work, and a loop just below the limit can take few. `LoopLag` of
+    `sfu.deadlines` smooths the readings, so the gate needs no clock: after the load ends, a lag of `limit` takes some
+    seconds to fall to half.
     """
 
     OPENS_AT: Final = 0.5
     """Share of the limit."""
 
     RETRY_AFTER: Final = 5
-    """Seconds that a refused client is told to wait."""
+    """Seconds that a refused client should wait."""
 
     __slots__ = ("_limit", "is_open")
 
@@ -166,7 +166,7 @@ class JoinGate:
         self.is_open = True
 
     def look(self, lag: float) -> bool:
-        """Take a reading of the lag in seconds; whether newcomers are taken from now on."""
+        """Take a reading of the lag in seconds. Return whether joins are accepted from now on."""
         if lag > self._limit:
             self.is_open = False
         elif lag <= self._limit * self.OPENS_AT:

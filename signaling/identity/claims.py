@@ -15,15 +15,15 @@ LONGEST_METADATA = 4096
 LONGEST_TOKEN_ID = 256
 
 MOST_LEEWAY = 60.0
-"""Seconds that two clocks may differ by (RFC 7519 section 4.1.4: "no more than a few minutes")."""
+"""Maximum clock difference in seconds (RFC 7519 section 4.1.4: "no more than a few minutes")."""
 
 LIFETIME = timedelta(minutes=10)
-"""How long a token for joining lives; the session that it opened refreshes it."""
+"""Lifetime of a token for joining. Its session refreshes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The token that a chain of refreshed ones began with; while it lasts, it can be used again."""
+    """The first token of a chain of refreshed tokens. It stays usable until it expires."""
 
     token_id: str
     expires_at: datetime
@@ -33,7 +33,7 @@ class Origin:
 class Claims:
     """A verified token. `identity` is `sub`; times are aware UTC.
 
-    `token_id` is `jti`, or made from the token where it has none of its own. `origin` is set in a refreshed token.
+    `token_id` is `jti`, or derived from the token if it has no usable one. `origin` is set in a refreshed token.
     `invited` lets its bearer into a private room, or one with a password, as an invite does.
     """
 
@@ -50,14 +50,14 @@ class Claims:
 
     @property
     def first(self) -> Origin:
-        """The token that the chain began with: itself, unless it was refreshed."""
+        """The first token of the chain: this one, unless it was refreshed."""
         return self.origin or Origin(self.token_id, self.expires_at)
 
 
 def read_claims(payload: Mapping[str, Any], fingerprint: str, utc: datetime, leeway: float) -> Claims:
-    """The claims of a payload whose signature is good; `fingerprint` names a token without a `jti`.
+    """Read the claims of a verified payload. `fingerprint` names a token without a `jti`.
 
-    Raises ClientMistake: `token_expired` where only the time is wrong, else `token_invalid`.
+    Raises ClientMistake: `token_expired` if only the time is wrong, else `token_invalid`.
     """
     now = utc.timestamp()
     expires = _time(payload, "exp")
@@ -88,7 +88,7 @@ def read_claims(payload: Mapping[str, Any], fingerprint: str, utc: datetime, lee
 
 
 def check_parties(payload: Mapping[str, Any], issuer: str | None, audience: str | None) -> None:
-    """RFC 7519 sections 4.1.1 and 4.1.3, for what is configured. Raises ClientMistake (`token_invalid`)."""
+    """Check `iss`, `aud` if configured (RFC 7519 sections 4.1.1, 4.1.3). Raises ClientMistake (`token_invalid`)."""
     if issuer is not None and payload.get("iss") != issuer:
         refuse("it has another issuer")
     named = payload.get("aud")
@@ -109,7 +109,7 @@ def _identity(payload: Mapping[str, Any]) -> str:
 
 
 def _token_id(payload: Mapping[str, Any], identity: str, fingerprint: str) -> str:
-    """Some tools write the identity into `jti`; that names a person, and no token."""
+    """Return the id of a token. Some tools write the identity into `jti`, which then does not identify a token."""
     token_id = _text(payload, "jti")
     if token_id is not None and len(token_id) > LONGEST_TOKEN_ID:
         refuse("jti is too long")

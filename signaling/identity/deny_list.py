@@ -1,7 +1,7 @@
 """The deny list: revoked tokens and bans. Pure and in memory; the time is an argument.
 
-Both end by themselves: a withdrawn token when it would have expired anyway, a ban at its own time. Times are aware UTC,
-as they are compared with those of tokens and must outlive a restart where they are kept.
+Both expire: a revoked token with the token itself, a ban at its own time. Times are aware UTC, as they are compared
+with those of tokens and survive a restart in storage.
 """
 
 import heapq
@@ -19,10 +19,10 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """An identity that may not be in a room, or in none where `room` is None; `until` is None for one without end.
+    """A ban of an identity from a room, or from the server for `room` None. `until` None is a permanent ban.
 
-    `by_role` is the role of who imposed it: only somebody above that role may lift it. `by` is their identity, and `id`
-    names the ban where it is kept.
+    `by_role` is the role that imposed it. A lower role may not lift it. `by` is the identity of the actor, and
+    `id` is the id in storage.
     """
 
     identity: str
@@ -36,46 +36,46 @@ class Ban:
 
 
 class Denial(NamedTuple):
-    """Why somebody is kept out: the ban, or None where the token was withdrawn."""
+    """Why a join is denied: the ban, or None for a revoked token."""
 
     ban: Ban | None
 
 
 class DenyList(Protocol):
-    """What whoever admits people asks. None of it waits: a list that is kept elsewhere has a copy here."""
+    """The port that admission asks. No method waits: a stored list has a copy in memory."""
 
     def withdraw(self, claims: Claims, utc: datetime) -> None:
-        """This token, the one that its chain began with, and all that were made of it are good for nothing now."""
+        """Revoke this token, the first token of its chain, and all tokens refreshed from it."""
 
     def ban(self, ban: Ban) -> None:
-        """Keep an identity out; an earlier ban of the same identity and room is replaced."""
+        """Ban an identity. Replaces an earlier ban of the same identity and room."""
 
     def unban(self, identity: str, room: str | None, by: str = "") -> bool:
-        """Lift a ban; whether there was one. `by` is the identity of who does it."""
+        """Lift a ban and return whether there was one. `by` is the identity of the actor."""
 
     def find_ban(self, identity: str, room: str | None, utc: datetime) -> Ban | None:
-        """The ban of exactly this room (None: of the whole server) that holds at `utc`."""
+        """Return the ban of exactly this room (None: the whole server) in force at `utc`."""
 
     def denial(self, claims: Claims, utc: datetime) -> Denial | None:
-        """Why these claims admit nobody at `utc`, or None where they do."""
+        """Return why these claims are denied at `utc`, or None if they are not."""
 
     def forget_room(self, room: str) -> None:
-        """A room was deleted: its bans go with it."""
+        """Drop the bans of a deleted room."""
 
     def forget_expired(self, utc: datetime) -> None:
-        """Let go of what has ended."""
+        """Drop expired entries."""
 
     def take_news(self) -> bool:
-        """Whether another server has put somebody on it since the last call: whoever is here is to be looked at."""
+        """Whether another node has added an entry since the last call, so that participants must be checked again."""
 
 
 def token_hashes(claims: Claims) -> set[str]:
-    """What is kept of the ids of a token and of the one that its chain began with: they may be any text."""
+    """Return the hashes of the ids of a token and of the first token of its chain, as an id may be any text."""
     return {hash_of(token_id) for token_id in (claims.token_id, claims.first.token_id)}
 
 
 def withdrawn_until(claims: Claims, utc: datetime) -> datetime:
-    """Until when a token that is withdrawn at `utc` has to be known."""
+    """Return how long a token revoked at `utc` must be remembered."""
     ends = max(claims.expires_at, claims.first.expires_at, utc + LIFETIME)
     return min(ends, FOREVER - timedelta(days=1)) + timedelta(seconds=MOST_LEEWAY)
 
@@ -84,9 +84,9 @@ _Key = tuple[str, str, str]
 
 
 class MemoryDenyList:
-    """A deny list of this process. At most `most_entries`: past that, what would end first is let go early.
+    """A deny list in memory with at most `most_entries`. Beyond that, the entry that ends first is dropped early.
 
-    `forced_out` counts those, as each is somebody who could come back.
+    `forced_out` counts dropped entries, as each one may let a denied identity return.
     """
 
     def __init__(self, most_entries: int = MOST_ENTRIES) -> None:
@@ -100,13 +100,13 @@ class MemoryDenyList:
         return len(self._ends)
 
     def withdraw(self, claims: Claims, utc: datetime) -> None:
-        """See `DenyList`. Held until the last token of the chain has expired, with the leeway of its clocks."""
+        """See `DenyList`. The entry lasts until the last token of the chain has expired, plus the clock leeway."""
         until = withdrawn_until(claims, utc)
         for token_hash in token_hashes(claims):
             self.withdraw_hash(token_hash, until)
 
     def withdraw_hash(self, token_hash: str, until: datetime) -> None:
-        """One token, by what is kept of its id."""
+        """Revoke one token by the hash of its id."""
         self._put(("token", token_hash, ""), until)
 
     def ban(self, ban: Ban) -> None:
@@ -147,7 +147,7 @@ class MemoryDenyList:
             self._drop_first()
 
     def take_news(self) -> bool:
-        """See `DenyList`. There is no other server."""
+        """See `DenyList`. There is no other node."""
         return False
 
     def _holds(self, key: _Key, utc: datetime) -> bool:
@@ -163,7 +163,7 @@ class MemoryDenyList:
             self._order = sorted((ends, key) for key, ends in self._ends.items())
 
     def _drop_first(self) -> bool:
-        """Drop what ends first; False for a leftover of an entry that was lifted or has got another end."""
+        """Drop the entry that ends first. Return False for a stale record of one that was lifted or changed."""
         ends, key = heapq.heappop(self._order)
         if self._ends.get(key) != ends:
             return False

@@ -8,18 +8,18 @@ from pydantic.alias_generators import to_camel
 from signaling.models import Model
 
 Role = Literal["member", "moderator", "owner", "operator"]
-"""In the order of their power. An operator runs the server; in a room it counts as an owner."""
+"""Roles, lowest first. An operator runs the server; in a room it counts as an owner."""
 
 RANK: dict[str, int] = {"member": 0, "moderator": 1, "owner": 2, "operator": 3}
 
 Standing = Literal["member", "moderator", "owner", "service", "operator"]
-"""Who acts: a role, or a service; in the order of their power."""
+"""The standing of an actor, lowest first: a role, or a service."""
 
 STANDING: dict[str, int] = {"member": 0, "moderator": 1, "owner": 2, "service": 3, "operator": 4}
 
 
 class Grants(Model):
-    """The claim `video`. Grants with names that we do not know are ignored; those that we know have exact types."""
+    """The claim `video`. Unknown grants are ignored. Known ones have exact types."""
 
     model_config = ConfigDict(
         strict=True,
@@ -44,7 +44,7 @@ class Grants(Model):
     @model_validator(mode="before")
     @classmethod
     def _voice_is_the_microphone(cls, data: Any) -> Any:
-        """`canPublishSources`, where it is not empty, names all that may be published; here that is the microphone."""
+        """A non-empty `canPublishSources` names all sources that may be published. Parley has the microphone only."""
         sources = data.get("canPublishSources") if isinstance(data, dict) else None
         if sources is not None and not isinstance(sources, list):
             raise ValueError("canPublishSources must be a list")
@@ -52,15 +52,15 @@ class Grants(Model):
 
     @classmethod
     def for_room(cls, room: str, *, admin: bool = False) -> Self:
-        """To enter one room, speak and listen; with `admin` to moderate it too."""
+        """Return grants to enter one room, speak and listen; with `admin` also to moderate it."""
         return cls(room=room, room_join=True, room_admin=admin)
 
     def as_claim(self) -> dict[str, object]:
-        """The claim as it goes into a token: only what differs from the defaults."""
+        """Return the claim for a token: only values that differ from the defaults."""
         return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 def role_of(named: Role | None, grants: Grants) -> Role:
-    """The role of a token: the one it names, or that of its grants, whichever is higher."""
+    """Return the role of a token: the named one or that of its grants, whichever is higher."""
     granted: Role = "moderator" if grants.room_admin else "member"
     return granted if named is None or RANK[named] < RANK[granted] else named

@@ -1,8 +1,8 @@
 """Issuing of tokens and invites for others: an issuer can grant only what they have. Pure.
 
-Nobody gives what they have not: whoever issues a token of a role must be allowed all that this role may do beyond a
-member, in the room of the token; and for each grant that adds something, what it adds. So a key with the one scope
-`token.issue` makes members only, one with `*` owners too, and operators are made by operators alone.
+The issuer of a token needs every permission that its role has beyond a member, in the room of the token, and every
+permission that its grants add. So a key with only the scope `token.issue` issues tokens for members, one with `*` also
+for owners. Only operators issue tokens for operators.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from signaling.identity.permissions import ACTIONS, GIVEN, Holder, Service, may
 from signaling.ids import RandomBytes
 
 LONGEST = timedelta(days=1)
-"""A token that is asked for over HTTP; a session refreshes its own."""
+"""Maximum lifetime of a token issued over HTTP. A session refreshes its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenOrder:
-    """A token for somebody. `grants` hold the room, if it is for one; `role` may be raised by them.
+    """A request for a token. `grants` hold the room, if any, and may raise `role`.
 
-    One that is `invited` opens a private room, as an invite does.
+    An `invited` token opens a private room, as an invite does.
     """
 
     identity: str
@@ -36,7 +36,7 @@ class TokenOrder:
 
 
 def check_order(holder: Holder, order: TokenOrder) -> None:
-    """Whether `holder` may issue this token. Raises ClientMistake (`forbidden`)."""
+    """Check that `holder` may issue this token. Raises ClientMistake (`forbidden`)."""
     room = order.grants.room
     if not may(holder, "token.issue", room=room):
         raise ClientMistake(
@@ -55,7 +55,7 @@ def check_order(holder: Holder, order: TokenOrder) -> None:
 
 
 def may_give(holder: Holder, role: Role, room: str | None) -> bool:
-    """Whether `holder` may make somebody a `role` there, by a token or by an invite."""
+    """Whether `holder` may give `role` in the room, by a token or by an invite."""
     if role == "operator":
         return not isinstance(holder, Service) and holder.role == "operator"
     beyond = [name for name, row in ACTIONS.items() if 0 < RANK[row.least] <= RANK[role] and row.services]
@@ -63,30 +63,30 @@ def may_give(holder: Holder, role: Role, room: str | None) -> bool:
 
 
 def _may_there(holder: Holder, action: str, room: str | None) -> bool:
-    """In that room, or on the whole server where the action concerns all rooms."""
+    """Whether `holder` may do `action` in the room, or on the server for an action on all rooms."""
     return may(holder, action, room=room if ACTIONS[action].place == "room" else None)
 
 
 GUEST = "guest-"
-"""How the identity of somebody begins who came with an invite and nothing else."""
+"""Identity prefix of a guest, who joins with only an invite."""
 _GUEST_BYTES = 10
 
 
 def check_role(holder: Holder, role: Role, room_id: str) -> None:
-    """Whether `holder` may invite somebody as a `role`. Raises ClientMistake (`forbidden`)."""
+    """Check that `holder` may invite to `role`. Raises ClientMistake (`forbidden`)."""
     if not may_give(holder, role, room_id):
         raise ClientMistake("forbidden", f"to invite a {role} you need all permissions of a {role} in that room")
 
 
 def new_guest(random: RandomBytes) -> str:
-    """An identity that nobody has had."""
+    """Return a new unique identity for a guest."""
     return GUEST + random(_GUEST_BYTES).hex()
 
 
 def token_of(claims: Claims | None, identity: str, name: str, room_id: str, role: Role) -> TokenOrder:
-    """The token of whoever has accepted an invite: for its room, in its role, and as the person that they are.
+    """Return the token order for an accepted invite: its room, its role, and the identity of the caller.
 
-    `claims` are those of the token that was shown, if any: of them only the identity and the name are kept.
+    `claims` are those of the caller's token, if any. Only the identity and the name are taken from them.
     """
     return TokenOrder(
         identity=identity,
@@ -99,5 +99,5 @@ def token_of(claims: Claims | None, identity: str, name: str, room_id: str, role
 
 
 def link_to(page: str, token: str) -> str:
-    """The link that opens the page and joins. The token stands in the fragment, which browsers send to no server."""
+    """Return the link that opens the page and joins. Browsers do not send the fragment, which holds the token."""
     return f"{page.rstrip('/')}/#invite={token}"

@@ -1,7 +1,7 @@
 """Parses a JSON Web Key Set (RFC 7517 section 5, RFC 8037 for Ed25519) into keys. Pure; only BadKey leaves `read_jwks`.
 
-What we have no use for (another `kty`, `use`, `alg`, a key too short) is passed over and counted, as RFC 7517 section 5
-asks. A document that holds a secret is refused as a whole: whoever can read it could sign.
+Unusable entries (another `kty`, `use`, `alg`, a key too short) are skipped and counted, as RFC 7517 section 5 requires.
+A document that holds a secret is refused as a whole, as any reader of it could sign.
 """
 
 import re
@@ -28,14 +28,14 @@ _ALGORITHMS = {"RSA": "RS256", "OKP": "EdDSA"}
 
 
 class JwksReading(NamedTuple):
-    """The keys of a document, and how many were passed over for which reason."""
+    """The keys of a document, and the number of skipped entries by reason."""
 
     keys: tuple[Key, ...]
     skipped: Mapping[str, int]
 
 
 def read_jwks(document: bytes) -> JwksReading:
-    """The keys of a document.
+    """Read the keys of a document.
 
     Raises BadKey: not a key set, too large, more than 64 keys, a secret or private key among them, a `kid` twice.
     """
@@ -72,7 +72,7 @@ def _entries(document: bytes) -> list[Any]:
 
 
 def _key(entry: dict[str, Any]) -> Key | str:
-    """The key of an entry, or why it is passed over."""
+    """Return the key of an entry, or why it is skipped."""
     kind, kid = entry.get("kty"), entry.get("kid")
     if not isinstance(kind, str) or kind not in _ALGORITHMS:
         return "kty"
@@ -113,7 +113,7 @@ def _ed25519(entry: dict[str, Any], kid: str | None) -> Key | str:
 
 
 def _octets(entry: dict[str, Any], name: str) -> bytes:
-    """The bytes of a member in base64url; none where it is missing or anything else."""
+    """Decode a base64url member. Empty if it is missing or malformed."""
     value = entry.get(name)
     if not isinstance(value, str) or len(value) % 4 == 1 or not _BASE64URL.match(value):
         return b""

@@ -1,4 +1,4 @@
-"""A session, its carrier, and the recent messages that it keeps for `resume`. Pure."""
+"""A session, its carrier, and its recent messages for `resume`. Pure."""
 
 import secrets
 from collections import deque
@@ -20,9 +20,9 @@ MOST_BYTES = 1 << 20
 
 
 class Replay:
-    """The last 256 messages of a session, or 1 MiB of payload; volatile ones are never put in.
+    """The last 256 messages of a session, or 1 MiB of payload. Volatile messages are never stored.
 
-    Payloads are shared with everybody who got the same broadcast.
+    The sessions that got the same broadcast share its payload.
     """
 
     __slots__ = ("_bytes", "_kept", "_lost")
@@ -36,7 +36,7 @@ class Replay:
         return len(self._kept) if self._kept else 0
 
     def keep(self, seq: int, message: Outgoing, request_id: RequestId) -> None:
-        """Keep a message that has been sent under `seq`; the oldest fall out at the bounds."""
+        """Store a message sent as `seq`. At the bounds the oldest are dropped."""
         if self._kept is None:
             self._kept = deque()
         self._kept.append((seq, message.type, message.body, request_id))
@@ -46,18 +46,18 @@ class Replay:
             self._drop_first()
 
     def acknowledge(self, seq: int) -> None:
-        """Let go of everything up to `seq`: the client has it."""
+        """Drop messages up to `seq`, which the client has received."""
         while self._kept and self._kept[0][0] <= seq:
             self._drop_first()
 
     def after(self, seq: int) -> list[tuple[int, Outgoing, RequestId]] | None:
-        """Everything after `seq` in order, numbered; None where some of it is no longer kept. Changes nothing."""
+        """Return the numbered messages after `seq` in order, or None if some were dropped. Changes nothing."""
         if seq < self._lost:
             return None
         return [(kept[0], Outgoing(kept[1], {}, kept[2]), kept[3]) for kept in self._kept or () if kept[0] > seq]
 
     def take_after(self, seq: int) -> list[tuple[Outgoing, RequestId]] | None:
-        """Everything after `seq` in order, and nothing is left behind; None where some of it is no longer kept."""
+        """Remove all messages and return those after `seq` in order, or None if some were dropped."""
         self.acknowledge(seq)
         missed = [(Outgoing(kind, {}, body), request_id) for _, kind, body, request_id in self._kept or ()]
         complete = seq >= self._lost
@@ -72,11 +72,10 @@ class Replay:
 
 
 class Carrier(Protocol):
-    """One client's line. None of this waits, and none of it calls back into the conversation before it returns.
+    """The transport of one session. No method waits or calls back into the conversation before it returns.
 
-    `session` is whom the line speaks for; the conversation alone changes it, and sets it to None when the line has been
-    superseded: what still arrives on it then is not looked at. `address` is the client's IP address, `user_agent` what
-    it says of itself, cleaned; empty where it says nothing.
+    Only the conversation changes `session`. It sets it to None when another carrier takes over; later messages on this
+    one are ignored. `address` is the client's IP address, `user_agent` its cleaned User-Agent, empty if it sent none.
     """
 
     session: "Session | None"
@@ -97,9 +96,9 @@ SEAT_SECONDS = 60.0
 class Session:
     """States, numbering, secret and time limits of one session.
 
-    `claims` are the verified token's, None until then; `standing` are the same with the role that the room gives, None
-    outside of one; `home` are those that it came with, once it was moved. `participant_id` is set while in a room.
-    `refresh_at` is when a fresh token is due; `replay` what was sent lately. Times are monotonic seconds.
+    `claims` are those of the verified token, None before. `standing` is the same with the role in the room, None
+    outside a room. `home` are the original claims of a moved session. `participant_id` is set while in a room.
+    `refresh_at` is when a fresh token is due; `replay` has the recent messages. Times are monotonic seconds.
     """
 
     __slots__ = (
@@ -148,15 +147,15 @@ class Session:
         self._media_gone_at = now
 
     def step(self, event: str) -> None:
-        """Move on by the table of states. Raises ClientMistake (`unexpected_message`), and nothing is changed."""
+        """Apply an event of the state table. Raises ClientMistake (`unexpected_message`) without a change."""
         self.state = step_session(self.state, event)
 
     def check(self, event: str) -> str:
-        """The state that `event` would lead to; nothing is changed. Raises as `step`."""
+        """Return the state after `event`, without a change. Raises as `step`."""
         return step_session(self.state, event)
 
     def send(self, message: Outgoing, request_id: RequestId = None) -> None:
-        """Number a message, keep it for `resume` unless volatile, and give it to the line if there is one."""
+        """Number a message, store it for `resume` unless volatile, and pass it to the carrier, if any."""
         self.seq = seq = self.seq + 1
         if not message.volatile:
             self.replay.keep(seq, message, request_id)
@@ -164,7 +163,7 @@ class Session:
             self.carrier.deliver(message, seq, request_id)
 
     def heard(self, seq_ack: int | None = None) -> None:
-        """A message came: the client has the newest secret, and everything up to `seq_ack`.
+        """Note a client message: the client has the newest secret, and all messages up to `seq_ack`.
 
         Raises ClientMistake (`bad_message`) for a number that was never sent.
         """
@@ -177,8 +176,8 @@ class Session:
     def accepts(self, secret: str) -> bool:
         """Whether this is the secret, compared in constant time.
 
-        The one before it is good too until the client has been heard, as the `welcome` with the new one may be lost
-        with the connection that it was sent on.
+        The previous secret stays valid until the next client message, as the `welcome` with the new one may be lost
+        with its connection.
         """
         offered = secret.encode()
         good = secrets.compare_digest(offered, self.secret.encode())
@@ -186,15 +185,15 @@ class Session:
         return good or former
 
     def lose(self, now: float) -> None:
-        """The line has ended."""
+        """Note that the carrier has ended."""
         self.step("lost")
         self.carrier = None
         self._since = now
 
     def take_over(self, carrier: Carrier, *, secret_stays: bool = False) -> Carrier | None:
-        """Another line resumes this session: a new secret, and the old line is handed back to be closed.
+        """Resume on another carrier: make a new secret, and return the old carrier for the caller to close.
 
-        The secret stays where nobody else can have seen it used, as on the next request of the same client.
+        `secret_stays` keeps the secret if no third party can have seen it, as for the next request of one client.
         """
         self.step("taken")
         older, self.carrier = self.carrier, carrier
@@ -203,30 +202,30 @@ class Session:
         return older
 
     def take_missed(self, seq_ack: int) -> list[tuple[Outgoing, RequestId]] | None:
-        """What came after `seq_ack`, to be sent again under new numbers; None where some of it is no longer kept.
+        """Remove and return the messages after `seq_ack`, to be sent with new numbers; None if some were dropped.
 
-        Nothing stays behind: what is sent again is kept again.
+        Sending stores them again.
         """
         missed = self.replay.take_after(seq_ack)
         return None if seq_ack > self.seq else missed
 
     def end(self, event: str) -> Carrier | None:
-        """The session is over (`expired`, `removed`, `replaced`); the line is handed back."""
+        """End the session (`expired`, `removed`, `replaced`) and return its carrier."""
         self.step(event)
         carrier, self.carrier = self.carrier, None
         self.participant_id = None
         return carrier
 
     def media(self, up: bool, now: float) -> None:
-        """The peer connection stands, or stands no more: a sign of life on the other path."""
+        """Note that the peer connection is up or down: a sign of life on the media path."""
         if self._media_up and not up:
             self._media_gone_at = now
         self._media_up = up
 
     def deadline(self) -> float | None:
-        """When this session ends unless something comes first; None where nothing limits it.
+        """Return when this session expires, or None without a limit.
 
-        Five seconds to authenticate; 60 s for a seat without a line, from the last sign of life on either path.
+        5 s to authenticate; 60 s for a session without a carrier, from the last sign of life on either path.
         """
         if self.state == "opened":
             return self._since + self.auth_seconds

@@ -53,12 +53,12 @@ SESSION: Table = {
     "away": {"taken": "joined", "expired": "closed", "removed": "closed"},
     "closed": {},
 }
-"""State of a session x what comes -> next state. Names with a message type are that message; the others happen to it:
-`lost` the connection ended, `taken` a new connection resumed this session, `replaced` its own connection resumed
-another, `expired` a time limit passed, `removed` somebody else ended it."""
+"""State of a session x event -> next state. An event named like a message type is that message. The others:
+`lost`: the connection ended; `taken`: a new connection resumed this session; `replaced`: its own connection resumed
+another; `expired`: a time limit passed; `removed`: another party ended it."""
 
 EVENTS = frozenset({"lost", "taken", "replaced", "expired", "removed"})
-"""What is not a message."""
+"""The events that are not messages."""
 
 PARTICIPANT: Table = {
     "joining": {"admitted": "joined", "left": "disconnected"},
@@ -78,12 +78,12 @@ PARTICIPANT: Table = {
     },
     "disconnected": {},
 }
-"""State of a participant x what happens -> next state. `lost` and `returned` are the signaling connection's,
+"""State of a participant x event -> next state. `lost` and `returned` are the signaling connection's,
 `media_up` and `media_down` the peer connection's."""
 
 
 def step_session(state: str, event: str) -> str:
-    """The next state. Raises ClientMistake (`unexpected_message`) for what the table does not have."""
+    """Return the next state. Raises ClientMistake (`unexpected_message`) for a transition not in the table."""
     try:
         return SESSION[state][event]
     except KeyError:
@@ -91,7 +91,7 @@ def step_session(state: str, event: str) -> str:
 
 
 def step_participant(state: str, event: str) -> str:
-    """The next state. Raises OurMistake for what the table does not have, as no client can cause it."""
+    """Return the next state. Raises OurMistake for a transition not in the table, as no client can cause it."""
     try:
         return PARTICIPANT[state][event]
     except KeyError:
@@ -99,7 +99,7 @@ def step_participant(state: str, event: str) -> str:
 
 
 def mermaid(table: Table) -> str:
-    """The table as a Mermaid state diagram: one arrow for each pair of states, with what leads along it."""
+    """Return the table as a Mermaid state diagram: one arrow for each pair of states, labelled with its events."""
     lines = ["stateDiagram-v2", f"    [*] --> {next(iter(table))}"]
     for state, row in table.items():
         arrows: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ moderation_events = Table(
     "moderation_events",
     METADATA,
     Column("id", key(words.ID_LENGTH), primary_key=True),
-    # No foreign keys: the trail outlives what it tells of. A trigger refuses to change or delete a row.
+    # No foreign keys: the audit trail outlives the rows it refers to. A trigger refuses to change or delete a row.
     Column("room_id", key(words.ID_LENGTH)),
     Column("call_id", key(words.ID_LENGTH)),
     Column("action", key(), nullable=False),
@@ -34,7 +34,7 @@ bans = Table(
     "bans",
     METADATA,
     Column("id", key(words.ID_LENGTH), primary_key=True),
-    # Without a room: from the whole server. No foreign key: a room that is not kept has bans too.
+    # NULL: the whole server. No foreign key: an ad-hoc room has bans too.
     Column("room_id", key(words.ID_LENGTH)),
     Column("identity", key(words.IDENTITY_LENGTH)),
     Column("address_hash", key(words.HASH_LENGTH)),
@@ -58,9 +58,9 @@ bans = Table(
 withdrawn_tokens = Table(
     "withdrawn_tokens",
     METADATA,
-    # Whoever issues tokens may put any text into their `jti`.
+    # A hash, as the issuer of a token chooses the text of its `jti`.
     Column("token_hash", key(words.HASH_LENGTH), primary_key=True),
-    # When it would have expired anyway: then nobody need know of it any more.
+    # The expiry of the token. The row is not needed after that.
     Column("until", UtcTime, nullable=False),
     Index(None, "until"),
 )
@@ -72,7 +72,7 @@ invites = Table(
     Column("room_id", key(words.ID_LENGTH), ForeignKey("rooms.id", ondelete="CASCADE"), nullable=False),
     Column("token_hash", key(words.HASH_LENGTH), nullable=False, unique=True),
     Column("role", key(), nullable=False),
-    # Whom it is for; without, it is for whoever has the link.
+    # The identity that it is for. NULL: anyone with the link.
     Column("invitee", key(words.IDENTITY_LENGTH)),
     Column("max_uses", Integer, nullable=False),
     Column("uses", Integer, nullable=False),
@@ -105,7 +105,7 @@ api_keys = Table(
     Column("secret_hash", key(words.HASH_LENGTH), nullable=False),
     Column("name", long_text(), nullable=False),
     Column("scopes", document(), nullable=False),
-    # The rooms that it is bounded to; NULL: all of them.
+    # The rooms that it is restricted to. NULL: all rooms.
     Column("rooms", document()),
     Column("created_by", key(words.IDENTITY_LENGTH), nullable=False),
     Column("created_at", UtcTime, nullable=False),
@@ -119,7 +119,7 @@ api_keys = Table(
 outbox = Table(
     "outbox",
     METADATA,
-    # All events of the server in one order, and those of each room in theirs; neither has gaps.
+    # One sequence for all events of the server and one for each room. Neither has gaps.
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("id", key(words.ID_LENGTH), nullable=False, unique=True),
     Column("room_id", key(words.ID_LENGTH), nullable=False),
@@ -134,7 +134,7 @@ outbox = Table(
 outbox_heads = Table(
     "outbox_heads",
     METADATA,
-    # The last number given out: for the server under '*', for events of no room under ''.
+    # The last number assigned: '*' for the server, '' for events without a room.
     Column("room_id", key(words.ID_LENGTH), primary_key=True),
     Column("last", BigInteger, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""API keys: a public prefix that finds the row, and the hash of a secret that is shown once."""
+"""API keys: a public prefix that finds the row, and the hash of a secret that is shown only at creation."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ class ApiKey:
     revoked_at: datetime | None = None
 
     def holds(self, utc: datetime) -> bool:
-        """Whether it opens anything at that moment."""
+        """Whether the key is valid at `utc`."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > utc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyOrder:
-    """A key as it is asked for."""
+    """A request for a key."""
 
     name: str
     created_by: str
@@ -53,7 +53,7 @@ class KeyOrder:
 async def create(
     connection: AsyncConnection, order: KeyOrder, utc: datetime, random: RandomBytes
 ) -> tuple[ApiKey, str]:
-    """A key and its text, which is shown this once. Raises ClientMistake (`bad_message`)."""
+    """Create a key. Return it with its text, which is not stored. Raises ClientMistake (`bad_message`)."""
     check_text("name", order.name, words.NAME_LENGTH, least=1)
     for one in (*order.scopes, *(order.rooms or ())):
         check_text("scopes and rooms", one, words.ID_LENGTH, least=1)
@@ -75,7 +75,7 @@ async def create(
 
 
 async def verify(connection: AsyncConnection, text: str, utc: datetime) -> ApiKey:
-    """The key of a text. Raises ClientMistake (`token_invalid`), the same one and as slowly, whatever is wrong."""
+    """Return the key of a text. Raises ClientMistake (`token_invalid`), the same in text and timing for each fault."""
     shown = parse_api_key(text)
     row = None
     if shown is not None:
@@ -88,12 +88,12 @@ async def verify(connection: AsyncConnection, text: str, utc: datetime) -> ApiKe
 
 
 async def note_use(connection: AsyncConnection, key_id: str, utc: datetime) -> None:
-    """Write when a key was last used. Once a minute is enough."""
+    """Record the time of use of a key. Call it at most every minute."""
     await connection.execute(update(table).where(table.c.id == key_id).values(used_at=utc))
 
 
 async def revoke(connection: AsyncConnection, key_id: str, utc: datetime) -> ApiKey:
-    """Withdraw a key. Raises ClientMistake (`not_found`) where it is not there, or is withdrawn."""
+    """Revoke a key. Raises ClientMistake (`not_found`) if it does not exist or is revoked."""
     revoking = update(table).where(table.c.id == key_id, table.c.revoked_at.is_(None)).values(revoked_at=utc)
     row = (await connection.execute(revoking.returning(*columns_of(table, ApiKey)))).mappings().one_or_none()
     if row is None:
@@ -102,7 +102,7 @@ async def revoke(connection: AsyncConnection, key_id: str, utc: datetime) -> Api
 
 
 async def every(connection: AsyncConnection) -> list[ApiKey]:
-    """All keys, the newest first, withdrawn ones too; there are few."""
+    """Return all keys, newest first, revoked ones included. There are few."""
     query = select(*columns_of(table, ApiKey)).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(MOST_KEYS)
     return [_load(row) for row in (await connection.execute(query)).mappings()]
 

@@ -17,9 +17,9 @@ from signaling.storage.pages import Listing, Page, PageRequest, columns_of, inse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ban:
-    """One ban. `room_id` None is the whole server; `address_hash` is kept for bans of addresses.
+    """One ban. `room_id` None is the whole server; `address_hash` is set for bans of addresses.
 
-    `by_role` is the role of who imposed it: only somebody above that role may lift it.
+    `by_role` is the role that imposed it. A lower role may not lift it.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Ban:
     lifted_by: str | None = None
 
     def holds(self, utc: datetime) -> bool:
-        """Whether it keeps anybody out at that moment."""
+        """Whether the ban is in force at `utc`."""
         return self.lifted_at is None and (self.expires_at is None or self.expires_at > utc)
 
 
@@ -43,9 +43,9 @@ _LISTING = Listing(table, Ban, "created_at")
 
 
 async def add(connection: AsyncConnection, ban: Ban) -> bool:
-    """Ban somebody; whether it was not written before. Two bans of one person both hold until both end.
+    """Insert a ban and return whether it is new. Two bans of one person are independent of each other.
 
-    Raises ClientMistake (`bad_message`) for a ban of nobody, or one that is over before it begins.
+    Raises ClientMistake (`bad_message`) for a ban without a target, or one that ends before it begins.
     """
     check_text("reason", ban.reason, words.REASON_LENGTH)
     if ban.identity is None and ban.address_hash is None:
@@ -57,7 +57,7 @@ async def add(connection: AsyncConnection, ban: Ban) -> bool:
 
 
 async def holding(connection: AsyncConnection, utc: datetime) -> AsyncIterator[Ban]:
-    """All bans of identities that hold, the first made first: what a server keeps in mind."""
+    """Yield all bans of identities in force, oldest first: the content of a deny list in memory."""
     query = select(*columns_of(table, Ban)).where(table.c.identity.is_not(None), _holding(utc))
     rows = await connection.stream(query.order_by(table.c.created_at, table.c.id))
     async for row in rows.mappings():
@@ -65,20 +65,20 @@ async def holding(connection: AsyncConnection, utc: datetime) -> AsyncIterator[B
 
 
 async def tally(connection: AsyncConnection) -> tuple[int, int]:
-    """How many bans there are, and how many were lifted: another one after whatever happens to them, but for chance."""
+    """Return the numbers of bans and of lifted bans. The pair changes with almost every change of the table."""
     row = (await connection.execute(select(func.count(), func.count(table.c.lifted_at)).select_from(table))).one()
     return row[0], row[1]
 
 
 async def find(connection: AsyncConnection, ban_id: str) -> Ban | None:
-    """The ban, whether it still holds or not."""
+    """Return the ban, in force or not."""
     query = select(*columns_of(table, Ban)).where(table.c.id == ban_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else load(Ban, row)
 
 
 async def lift(connection: AsyncConnection, ban_id: str, by: str, utc: datetime) -> Ban:
-    """End one ban. Raises ClientMistake (`not_found`) where it is not there, or does not hold any more."""
+    """End one ban. Raises ClientMistake (`not_found`) if it does not exist or is not in force."""
     lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
     row = (await connection.execute(lifting.returning(*columns_of(table, Ban)))).mappings().one_or_none()
     if row is None:
@@ -87,13 +87,13 @@ async def lift(connection: AsyncConnection, ban_id: str, by: str, utc: datetime)
 
 
 async def end(connection: AsyncConnection, ban_id: str, by: str, utc: datetime) -> bool:
-    """End one ban; whether it is news."""
+    """End one ban and return whether it was still open."""
     lifting = update(table).where(table.c.id == ban_id, _holding(utc)).values(lifted_at=utc, lifted_by=by)
     return bool((await connection.execute(lifting)).rowcount)
 
 
 async def forget(connection: AsyncConnection, before: datetime) -> int:
-    """Delete bans that ended before a time; how many they were. The trail of moderation keeps that there were any."""
+    """Delete bans that ended before a time and return their number. The audit trail still records them."""
     over = func.coalesce(table.c.lifted_at, table.c.expires_at) < before
     return (await connection.execute(delete(table).where(over))).rowcount
 
@@ -101,7 +101,7 @@ async def forget(connection: AsyncConnection, before: datetime) -> int:
 async def page(
     connection: AsyncConnection, room_id: str | None, request: PageRequest, *, holding_at: datetime | None = None
 ) -> Page[Ban]:
-    """Bans of a room, or of the whole server where it is None; with `holding_at` only those that hold then."""
+    """Return bans of a room, or of the whole server for None; with `holding_at` only those in force then."""
     conditions: list[ColumnElement[bool]] = [
         table.c.room_id.is_(None) if room_id is None else table.c.room_id == room_id
     ]
@@ -117,19 +117,19 @@ def _holding(utc: datetime) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawnToken:
-    """One token, by the SHA-256 of its `jti` in hexadecimal, and until when it has to be known."""
+    """A revoked token: the SHA-256 of its `jti` in hexadecimal, and how long the record is needed."""
 
     token_hash: str
     until: datetime
 
 
 async def withdraw(connection: AsyncConnection, token: WithdrawnToken) -> bool:
-    """Withdraw a token; whether it was not withdrawn before."""
+    """Revoke a token and return whether it was not revoked before."""
     return await insert_once(connection, tokens_table, values_of(token))
 
 
 async def withdrawn(connection: AsyncConnection, utc: datetime) -> AsyncIterator[WithdrawnToken]:
-    """All that have to be known at `utc`."""
+    """Yield the revoked tokens that have not expired at `utc`."""
     query = (
         select(*columns_of(tokens_table, WithdrawnToken))
         .where(tokens_table.c.until > utc)
@@ -140,10 +140,10 @@ async def withdrawn(connection: AsyncConnection, utc: datetime) -> AsyncIterator
 
 
 async def withdrawn_tally(connection: AsyncConnection) -> int:
-    """How many there are: another number after each that is added, but for chance."""
+    """Return the number of revoked tokens. It changes with almost every addition."""
     return (await connection.execute(select(func.count()).select_from(tokens_table))).scalar_one()
 
 
 async def forget_withdrawn(connection: AsyncConnection, utc: datetime) -> int:
-    """Delete those that have expired by themselves; how many they were."""
+    """Delete revoked tokens that have expired and return their number."""
     return (await connection.execute(delete(tokens_table).where(tokens_table.c.until <= utc))).rowcount

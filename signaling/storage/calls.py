@@ -1,8 +1,7 @@
 """Calls, their participants, and their history. Counts are computed from these rows and never stored, so they cannot
 drift.
 
-What is written here may be written again after an outage: each write names its row by id and changes nothing the
-second time.
+Writes are idempotent, as they may be repeated after an outage: each names its row by id.
 """
 
 from collections.abc import Collection
@@ -20,12 +19,12 @@ from signaling.storage.pages import Listing, Page, PageRequest, columns_of, inse
 from signaling.storage.room_tables import calls, media_sessions, participants, server_starts
 
 _AT_ONCE = 500
-"""Parameters of one statement: SQLite takes 32,766."""
+"""Rows of one statement. SQLite allows 32,766 parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One stretch of activity in a room, on one node."""
+    """A period in which a room has participants, on one node."""
 
     id: str
     room_id: str
@@ -38,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """One person in one call, from joining to leaving; `left_at` is None for who is in."""
+    """One person in one call, from joining to leaving; `left_at` is None for a present one."""
 
     id: str
     call_id: str
@@ -56,14 +55,14 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """What a server that was lost had left open, by id."""
+    """Ids of the records that a crashed server left open."""
 
     participants: tuple[str, ...]
     calls: tuple[str, ...]
 
 
 async def start(connection: AsyncConnection, call: Call) -> Call:
-    """The active call of the room: this one, or the one that is there already."""
+    """Return the active call of the room: this one, or the existing one."""
     if await insert_once(connection, calls, values_of(call)):
         return call
     written = await find(connection, call.id)
@@ -71,8 +70,8 @@ async def start(connection: AsyncConnection, call: Call) -> Call:
 
 
 async def begin(connection: AsyncConnection, call: Call) -> None:
-    """Start a call in a room that this server has to itself: one that is active there was left open by a lost server,
-    of another name perhaps, and ends now.
+    """Start a call in a room that only this server uses. End an active one, which a crashed server left open under
+    this or another node name.
     """
     there = await start(connection, call)
     if there.id != call.id:
@@ -81,28 +80,28 @@ async def begin(connection: AsyncConnection, call: Call) -> None:
 
 
 async def find(connection: AsyncConnection, call_id: str) -> Call | None:
-    """The call, active or ended."""
+    """Return the call, active or ended."""
     query = select(*columns_of(calls, Call)).where(calls.c.id == call_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else load(Call, row)
 
 
 async def find_person(connection: AsyncConnection, participant_id: str) -> Presence | None:
-    """One person in one call, in it or not any more."""
+    """Return one person in one call, present or departed."""
     query = select(*columns_of(participants, Presence)).where(participants.c.id == participant_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else load(Presence, row)
 
 
 async def current(connection: AsyncConnection, room_id: str) -> Call | None:
-    """The active call of a room."""
+    """Return the active call of a room."""
     query = select(*columns_of(calls, Call)).where(calls.c.room_id == room_id, calls.c.state == "active")
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else load(Call, row)
 
 
 async def end(connection: AsyncConnection, call_id: str, reason: words.CallEnd, utc: datetime) -> bool:
-    """End a call, and take out whoever is still in; whether it was active."""
+    """End a call and the presences in it. Return whether it was active."""
     leave_reason = "room_deleted" if reason in ("room_deleted", "scheduled_end") else "server_shutdown"
     people = await _leave(connection, (participants.c.call_id == call_id), leave_reason, utc)
     await _close_media(connection, people, utc)
@@ -112,14 +111,14 @@ async def end(connection: AsyncConnection, call_id: str, reason: words.CallEnd, 
 
 
 async def join(connection: AsyncConnection, person: Presence) -> bool:
-    """Write that somebody came in; whether it was not written before."""
+    """Insert a presence and return whether it is new."""
     return await insert_once(connection, participants, values_of(person))
 
 
 async def leave(connection: AsyncConnection, participant_id: str, reason: LeaveReason, utc: datetime) -> bool:
-    """Write that somebody left, and close their media sessions; whether they were in.
+    """End a presence and its media sessions. Return whether it was open.
 
-    After `migration` the peer connection goes on: see `media_sessions.move`.
+    After `migration` the peer connection continues: see `media_sessions.move`.
     """
     ids = await _leave(connection, (participants.c.id == participant_id), reason, utc)
     if reason != "migration":
@@ -128,7 +127,7 @@ async def leave(connection: AsyncConnection, participant_id: str, reason: LeaveR
 
 
 async def present(connection: AsyncConnection, room_id: str) -> list[Presence]:
-    """Who is in a room, in the order in which they came."""
+    """Return the presences in a room, in the order of joining."""
     query = (
         select(*columns_of(participants, Presence))
         .where(participants.c.room_id == room_id, participants.c.left_at.is_(None))
@@ -138,7 +137,7 @@ async def present(connection: AsyncConnection, room_id: str) -> list[Presence]:
 
 
 async def counts(connection: AsyncConnection, room_ids: Collection[str]) -> dict[str, int]:
-    """How many people are in each of some rooms; 0 for an empty one."""
+    """Return the number of people in each of the rooms; 0 for an empty one."""
     query = (
         select(participants.c.room_id, func.count())
         .where(participants.c.room_id.in_(room_ids), participants.c.left_at.is_(None))
@@ -149,14 +148,14 @@ async def counts(connection: AsyncConnection, room_ids: Collection[str]) -> dict
 
 
 async def close_orphans(connection: AsyncConnection, node: str, utc: datetime) -> Orphans:
-    """Close what an earlier start of `node` left open, as of when it was last seen. Call it before anybody joins.
+    """Close what an earlier start of `node` left open, as of its last sign of life. Call it before the first join.
 
-    Nothing ends before it began, and no call before the last that is known of it.
+    No record ends before it began, and no call before the last known event in it.
     """
     query = select(func.max(server_starts.c.seen_at, type_=server_starts.c.seen_at.type))
     seen = (await connection.execute(query.where(server_starts.c.node == node))).scalar_one() or utc
     people = await _leave(connection, (participants.c.node == node), "server_shutdown", seen)
-    # Also of whoever was being moved, who has left one call and is not yet in the other.
+    # Includes people in a move: out of one call, not yet in the other.
     media = select(media_sessions.c.participant_id).join(participants).where(participants.c.node == node)
     torn = (await connection.execute(media.where(media_sessions.c.ended_at.is_(None)))).scalars()
     await _close_media(connection, list(torn), seen)
@@ -172,7 +171,7 @@ async def close_orphans(connection: AsyncConnection, node: str, utc: datetime) -
 
 
 async def _leave(connection: AsyncConnection, which: ColumnElement[bool], reason: str, utc: datetime) -> list[str]:
-    """Nobody leaves before coming: where the clock was set back, both are the same moment."""
+    """End presences. If the clock was set back, the end is the start."""
     left = case((participants.c.joined_at > utc, participants.c.joined_at), else_=literal(utc, UtcTime()))
     closing = (
         update(participants)
@@ -198,7 +197,7 @@ _PEOPLE = Listing(participants, Presence, "joined_at")
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilter:
-    """Which presences: those that fit everything that is not None. `since` is counted in, `until` is not."""
+    """A filter of presences by all fields that are not None. `since` is inclusive, `until` exclusive."""
 
     room_id: str | None = None
     call_id: str | None = None
@@ -208,13 +207,13 @@ class PeopleFilter:
 
 
 async def past_calls(connection: AsyncConnection, room_id: str | None, request: PageRequest) -> Page[Call]:
-    """Calls of a room, or of all."""
+    """Return calls of a room, or of all rooms."""
     conditions: list[ColumnElement[bool]] = [] if room_id is None else [calls.c.room_id == room_id]
     return await _CALLS.page(connection, {"room_id": room_id}, conditions, request)
 
 
 async def past_people(connection: AsyncConnection, wanted: PeopleFilter, request: PageRequest) -> Page[Presence]:
-    """Who was in, and who still is."""
+    """Return past and present presences."""
     conditions: list[ColumnElement[bool]] = [
         participants.c[name] == value
         for name in ("room_id", "call_id", "identity")

@@ -1,7 +1,7 @@
 """Writes that may wait while the database is unreachable: audit trail, call history, bans, and their events.
 
-Each is named in one table, takes JSON values and times, and changes nothing the second time: so whoever does not know
-whether a write arrived writes it again.
+One table names them. Each takes JSON values and times and is idempotent, so a write with an unknown outcome is
+repeated.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -34,16 +34,16 @@ CHANGES: Mapping[str, Apply] = {
     "server.stop": lambda connection, values: server_starts.stopped(connection, **values),
     "event.append": lambda connection, values: outbox.append(connection, outbox.NewEvent(**values)),
 }
-"""By name: what is done with a change's values: the arguments of that function, or the fields of its record."""
+"""For each name, the function to call. The values of a change are its arguments, or the fields of its record."""
 
 
 async def apply(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Do some changes in order. Raises KeyError for a kind that there is not, and as the function behind each."""
+    """Apply changes in order. Raises KeyError for an unknown kind, and whatever the function of a change raises."""
     for change in changes:
         await CHANGES[change.kind](connection, change.values)
 
 
 async def write(database: Database, changes: Sequence[Change]) -> None:
-    """Do some changes in one transaction: what a `Spool` is given."""
+    """Apply changes in one transaction. This is the `write` of a `Spool`."""
     async with database.transaction() as connection:
         await apply(connection, changes)

@@ -1,4 +1,4 @@
-"""Types of columns, and the names of constraints and indexes. Each theme declares its own tables."""
+"""Column types, and the names of constraints and indexes. Each subject declares its own tables."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ POSTGRESQL = "postgresql"
 class UtcTime(TypeDecorator[datetime]):
     """A moment, aware and in UTC, to the microsecond. SQLite keeps it as text that sorts by time.
 
-    A naive time raises TypeError: it means another moment on another machine.
+    A naive time raises TypeError, as its meaning depends on the time zone of the host.
     """
 
     impl = DateTime(timezone=True)
@@ -59,16 +59,16 @@ def long_text() -> TypeEngine[str]:
 
 
 def document() -> TypeEngine[Any]:
-    """JSON, kept as it was written; its size is bounded in `fields`. None is SQL's NULL."""
+    """JSON, stored as written. `fields` bounds its size. None is SQL NULL."""
     return JSON(none_as_null=True)
 
 
 def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    """The column holds one of these words, or NULL where it may."""
+    """The column holds one of these words, or NULL if it is nullable."""
     words = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
 
 
 def at_most(column: str, length: int) -> CheckConstraint:
-    """The column holds no more characters than this. SQLite does not look at the length of a type."""
+    """The column holds at most `length` characters. SQLite ignores the length of a type."""
     return CheckConstraint(f"length({column}) <= {length}", name=f"{column}_length")

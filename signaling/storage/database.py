@@ -21,7 +21,7 @@ from signaling.clock import SYSTEM_CLOCK
 from signaling.errors import Refusal, StorageUnavailable
 
 FILE = "parley.db"
-"""In the data folder, where no URL names another database."""
+"""File name in the data folder, used without a database URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class DatabaseSettings:
 
     @property
     def embedded(self) -> bool:
-        """The database is a file of this server, and nobody else's."""
+        """The database is a file used by this server only."""
         return self.kind == "sqlite"
 
 
 def choose_database(
     url: str, data_dir: Path, *, pool_size: int = 10, statement_seconds: float = 5.0
 ) -> DatabaseSettings:
-    """The database of a URL that `setting_types.check_database_url` has let pass; of an empty one, the embedded one."""
+    """Return the settings for a URL checked by `types.check_database_url`. An empty one is the embedded database."""
     parts = urlsplit(url)
     if not url or parts.scheme == "sqlite":
         path = Path(parts.path[1:]) if url else data_dir / FILE
@@ -80,12 +80,12 @@ _UNIQUE_VIOLATION = "23505"
 
 
 def caught() -> tuple[type[Exception], ...]:
-    """The types of what may be an outage: ask `is_outage`."""
+    """Return the error types that may be an outage. `is_outage` decides."""
     return (DBAPIError, PoolTimeout, OSError, TimeoutError, *_driver_errors("PostgresError", "InterfaceError"))
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether to answer `storage_unavailable` and to try again, rather than to look for our own mistake."""
+    """Whether the error is an outage (answer `storage_unavailable`, retry) and not a mistake of our own."""
     if isinstance(error, IntegrityError):
         return False
     if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
@@ -94,7 +94,7 @@ def is_outage(error: Exception) -> bool:
 
 
 def is_conflict(error: IntegrityError) -> bool:
-    """Whether a row with the same key was there, rather than a constraint that we should have kept."""
+    """Whether a row with the same key exists, as opposed to a violated constraint of another kind."""
     return any(
         getattr(cause, "sqlstate", None) == _UNIQUE_VIOLATION
         or getattr(cause, "sqlite_errorcode", None) in _SQLITE_CONFLICTS
@@ -103,7 +103,7 @@ def is_conflict(error: IntegrityError) -> bool:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and what the driver said beneath it."""
+    """Yield the error and the driver's errors beneath it."""
     while error is not None:
         yield error
         error = getattr(error, "orig", None) or error.__cause__
@@ -118,22 +118,22 @@ def _says_outage(cause: BaseException) -> bool:
 
 
 def _driver_errors(*names: str) -> tuple[type[Exception], ...]:
-    """Error types of asyncpg. A process that serves from SQLite never imports it, and nothing raises them there."""
+    """Return error types of asyncpg. A process on SQLite never imports it, so nothing raises them there."""
     asyncpg: Any = sys.modules.get("asyncpg")
     return () if asyncpg is None else tuple(getattr(asyncpg, name) for name in names)
 
 
 PING_SECONDS = 2.0
 LEAST_POSTGRESQL = 15
-"""The oldest major version that is worked with."""
+"""The oldest supported major version."""
 _STEPS = 20_000
-"""Of SQLite's machine between two looks at the clock: some milliseconds."""
+"""SQLite virtual machine instructions between two checks of the time limit: some milliseconds."""
 _READING = "parley_reading"
 _DEADLINE = "parley_deadline"
 
 
 class Database:
-    """A database and its connections. `open` first, `close` at the end."""
+    """A database and its connections. Call `open` first, `close` at the end."""
 
     def __init__(self, settings: DatabaseSettings, now: Callable[[], float] = SYSTEM_CLOCK.now) -> None:
         self.settings = settings
@@ -143,10 +143,10 @@ class Database:
         self._asking: asyncio.Task[None] | None = None
 
     async def open(self, seconds: float | None = None) -> None:
-        """Make the file where there is none, look whether it is whole, and whether anybody answers within `seconds`.
+        """Create a missing file, check its integrity, and check that the database answers within `seconds`.
 
-        Raises Refusal for a file that is damaged or cannot be had and for a PostgreSQL that is too old,
-        StorageUnavailable where nobody answers.
+        Raises Refusal for a damaged or inaccessible file and for a PostgreSQL that is too old, StorageUnavailable
+        if the database does not answer.
         """
         if self.settings.path is not None:
             _make_file(self.settings)
@@ -156,7 +156,7 @@ class Database:
             await self._check_version()
 
     async def close(self) -> None:
-        """End all connections. A question that still waits for its answer is given up."""
+        """Close all connections. A pending ping is abandoned."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})
@@ -164,26 +164,26 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction that commits at the end, or rolls back where the block raises.
+        """Open a transaction that commits at the end, or rolls back if the block raises.
 
-        Do nothing slow in the block, and no other I/O. Raises StorageUnavailable; then nothing was written, or, where
-        the connection broke during the commit, perhaps all: write what may be written twice.
+        Do nothing slow in the block, and no other I/O. Raises StorageUnavailable. Then nothing was written, unless the
+        connection broke during the commit: make writes idempotent.
         """
         async with _translated(), self._turn(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one state of the database, and waits for no writer. Raises StorageUnavailable."""
+        """Open a snapshot for reading that does not wait for writers. Raises StorageUnavailable."""
         async with _translated(), self._engine.connect() as connection:
             await connection.execution_options(**{_READING: True})
             async with connection.begin():
                 yield connection
 
     async def ping(self, seconds: float = PING_SECONDS) -> None:
-        """Whether the database answers within `seconds`. Raises StorageUnavailable.
+        """Check that the database answers within `seconds`. Raises StorageUnavailable.
 
-        A question without an answer is not asked a second time: the next ping waits for the same one.
+        At most one query is pending: the next ping waits for an unanswered one.
         """
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask(), name="database-ping")
@@ -240,14 +240,14 @@ def _make_engine(settings: DatabaseSettings, now: Callable[[], float]) -> AsyncE
     }
     if settings.path is not None:
         url = URL.create("sqlite+aiosqlite", database=str(settings.path))
-        # The driver begins no transactions of its own: see _begin.
+        # The driver does not begin transactions: see _begin.
         engine = create_async_engine(url, connect_args={"isolation_level": None}, **options)
         _prepare_sqlite(engine, settings.statement_seconds, now)
         return engine
     milliseconds = str(max(1, round(settings.statement_seconds * 1000)))
     arguments: dict[str, Any] = {
         "timeout": settings.statement_seconds,
-        # The server ends a statement by itself; this is for a server that says nothing more.
+        # The server times statements out itself. This is for a server that no longer responds.
         "command_timeout": settings.statement_seconds + 1.0,
         "server_settings": {
             "application_name": "parley",
@@ -299,7 +299,7 @@ async def _translated() -> AsyncIterator[None]:
 
 
 def _take_note(asked: asyncio.Task[None]) -> None:
-    """Whoever asked may have given up; the answer is then nobody's."""
+    """Retrieve the result, as the caller may have stopped waiting for it."""
     if not asked.cancelled():
         asked.exception()
 

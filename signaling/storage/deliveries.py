@@ -1,6 +1,6 @@
 """The position of each webhook in each room: due lanes, and the results of attempts.
 
-Targets do not wait for each other, nor do rooms. What follows from an attempt is decided in `webhooks.lanes`.
+Neither receivers nor rooms wait for each other. `webhooks.lanes` decides what follows from an attempt.
 """
 
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from signaling.storage.webhook_tables import webhooks
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 SPREAD_AT_ONCE = 1000
-"""Events that one look hands to lanes."""
+"""Maximum events that one call of `spread` assigns to lanes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One target and one room. Events up to `last_seq` are dealt with; those up to `target_seq` wait.
+    """One webhook and one room. Events up to `last_seq` are done; those up to `target_seq` are pending.
 
-    `next_attempt_at` is None where nothing waits. Whoever works on a lane moves it to the end of their lease, and lets
-    go of what they find moved since.
+    `next_attempt_at` is None if none is pending. A courier moves it to the end of its lease, and drops a lane that was
+    moved since.
     """
 
     webhook_id: str
@@ -44,21 +44,21 @@ class Lane:
 
 
 async def behind(connection: AsyncConnection) -> list[str]:
-    """The enabled webhooks whose lanes do not know of all events."""
+    """Return the enabled webhooks with events that are not yet assigned to lanes."""
     head = await outbox.head(connection)
     query = select(webhooks.c.id).where(webhooks.c.enabled.is_(True), webhooks.c.position < head)
     return list((await connection.execute(query)).scalars())
 
 
 async def due(connection: AsyncConnection, utc: datetime) -> list[str]:
-    """The enabled webhooks with lanes whose time has come."""
+    """Return the enabled webhooks with due lanes."""
     query = select(table.c.webhook_id).distinct().join(webhooks, webhooks.c.id == table.c.webhook_id)
     found = await connection.execute(query.where(webhooks.c.enabled.is_(True), table.c.next_attempt_at <= utc))
     return list(found.scalars())
 
 
 async def spread(connection: AsyncConnection, webhook_id: str) -> bool:
-    """Tell the lanes of a webhook of the next events that it wants; whether there may be more of them."""
+    """Assign the next matching events to the lanes of a webhook. Return whether there may be more."""
     query = select(webhooks.c.position, webhooks.c.events)
     query = query.where(webhooks.c.id == webhook_id, webhooks.c.enabled.is_(True))
     found = (await connection.execute(query.with_for_update())).one_or_none()
@@ -81,9 +81,9 @@ async def spread(connection: AsyncConnection, webhook_id: str) -> bool:
 async def claim(
     connection: AsyncConnection, webhook_id: str, utc: datetime, lease: timedelta, limit: int
 ) -> list[Lane]:
-    """Lanes of an enabled webhook whose time has come, for the caller to work on within `lease`.
+    """Lease due lanes of an enabled webhook to the caller for `lease`.
 
-    Nobody else gets them meanwhile; whoever dies with them leaves them to the next one after the lease.
+    No other caller gets them during the lease. If the caller dies, they are due again after it.
     """
     on = select(webhooks.c.id).where(webhooks.c.id == table.c.webhook_id, webhooks.c.enabled.is_(True))
     query = (
@@ -103,18 +103,18 @@ async def claim(
 
 
 async def waiting(connection: AsyncConnection, lane: Lane, webhook: Webhook, limit: int) -> list[outbox.OutboxEvent]:
-    """The next events of a lane, in order. What is no longer kept is passed over."""
+    """Return the next events of a lane, in order. Deleted events are skipped."""
     seqs = (lane.last_seq, lane.target_seq)
     return await outbox.in_room(connection, lane.room_id, seqs, webhook.events, limit)
 
 
 async def save(connection: AsyncConnection, before: Lane, after: Lane) -> bool:
-    """Write what became of a lane; False, and nothing, where it was moved since `before` was read."""
+    """Update a lane. Return False, without a change, if it was moved since `before` was read."""
     values = values_of(after)
     for name in ("webhook_id", "room_id", "target_seq"):
         del values[name]
     if after.next_attempt_at is None:
-        # More may have come meanwhile: then it goes on at once.
+        # New events may have arrived; then the lane is due immediately.
         more = literal(_AT_ONCE, UtcTime())
         values["next_attempt_at"] = case((table.c.target_seq > after.last_seq, more), else_=None)
     same = and_(_is(before), table.c.last_seq == before.last_seq, table.c.next_attempt_at == before.next_attempt_at)
@@ -122,7 +122,7 @@ async def save(connection: AsyncConnection, before: Lane, after: Lane) -> bool:
 
 
 async def replay(connection: AsyncConnection, webhook_id: str, position: int, utc: datetime) -> None:
-    """Tell a webhook again of all events after a position that are still kept."""
+    """Deliver to a webhook again all stored events after a position."""
     first = (
         select(func.min(events.c.seq) - 1)
         .where(events.c.room_id == table.c.room_id, events.c.position > position)
@@ -132,25 +132,25 @@ async def replay(connection: AsyncConnection, webhook_id: str, position: int, ut
     await connection.execute(
         update(table).where(table.c.webhook_id == webhook_id, table.c.last_seq > first).values(**again)
     )
-    # Rooms that have no lane get one as events are spread again.
+    # `spread` creates missing lanes.
     earlier = update(webhooks).where(webhooks.c.id == webhook_id, webhooks.c.position > position)
     await connection.execute(earlier.values(position=max(position, 0)))
 
 
 async def delivered_since(connection: AsyncConnection, webhook_id: str, utc: datetime) -> bool:
-    """Whether anything got to this webhook after a time, in any room."""
+    """Whether a delivery to this webhook succeeded after a time, in any room."""
     query = select(table.c.room_id).where(table.c.webhook_id == webhook_id, table.c.delivered_at > utc).limit(1)
     return (await connection.execute(query)).first() is not None
 
 
 async def failing(connection: AsyncConnection) -> list[Lane]:
-    """The lanes whose last attempt failed."""
+    """Return the lanes whose last attempt failed."""
     query = _lanes().where(table.c.attempts > 0).order_by(table.c.webhook_id, table.c.failing_since).limit(1000)
     return [load(Lane, row) for row in (await connection.execute(query)).mappings()]
 
 
 async def forget_idle(connection: AsyncConnection, before: datetime) -> None:
-    """Delete lanes that wait for nothing and were not used since a time; a new event makes a new one."""
+    """Delete lanes without pending events that were not used since a time. A new event creates a new one."""
     idle = and_(table.c.next_attempt_at.is_(None), or_(table.c.delivered_at.is_(None), table.c.delivered_at < before))
     await connection.execute(delete(table).where(idle))
 

@@ -13,13 +13,13 @@ from signaling.errors import ClientMistake
 from signaling.storage import words
 
 DEEPEST = 32
-"""Levels of arrays and objects in a document."""
+"""Maximum depth of arrays and objects in a document."""
 _LARGEST_INTEGER = 2**53
-"""Beyond it a browser rounds."""
+"""A browser rounds larger integers."""
 
 
 def check_text(field: str, text: str, longest: int, *, least: int = 0) -> str:
-    """The text itself, if it has `least` to `longest` characters and both databases can keep it."""
+    """Return the text if it has `least` to `longest` characters that both databases can store."""
     if not least <= len(text) <= longest:
         raise ClientMistake("bad_message", f"{field}: from {least} to {longest} characters")
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
@@ -28,21 +28,21 @@ def check_text(field: str, text: str, longest: int, *, least: int = 0) -> str:
 
 
 def check_word(field: str, word: str, known: tuple[str, ...]) -> str:
-    """The word itself, if it is one of those known."""
+    """Return the word if it is a known one."""
     if word not in known:
         raise ClientMistake("bad_message", f"{field}: one of {', '.join(known)}")
     return word
 
 
 def check_number(field: str, number: int, least: int, most: int) -> int:
-    """The number itself, if it lies between; `true` is no number."""
+    """Return the number if it is from `least` to `most`. `true` is not a number."""
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
         raise ClientMistake("bad_message", f"{field}: a whole number from {least} to {most}")
     return number
 
 
 def check_document(field: str, value: Any, longest: int = words.DOCUMENT_BYTES) -> Any:
-    """The JSON value itself, if it can be written in `longest` bytes and comes back as it went in."""
+    """Return the JSON value if it fits `longest` bytes and survives a round trip unchanged."""
     _check_value(field, value, DEEPEST)
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
     if size > longest:
@@ -59,7 +59,7 @@ def check_object(field: str, value: Any, longest: int = words.DOCUMENT_BYTES) ->
 
 
 def search_key(text: str) -> str:
-    """What a name is found by: without case and without differences of form (NFKC); cut to the column's length."""
+    """Return the search key of a name: case-folded, NFKC, truncated to the length of the column."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return folded[: words.NAME_KEY_LENGTH]
 

@@ -22,7 +22,7 @@ MOST_USES = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteOrder:
-    """A request for an invite. `invitee` is the identity that it is for; without, whoever has the link."""
+    """A request for an invite. `invitee` is the identity that it is for; None is anyone with the link."""
 
     room_id: str
     created_by: str
@@ -34,7 +34,7 @@ class InviteOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invite:
-    """An invite without its token, which nobody can tell any more."""
+    """An invite without its token, which is stored only as a hash."""
 
     id: str
     room_id: str
@@ -56,7 +56,7 @@ _LISTING = Listing(table, Invite, "created_at")
 async def create(
     connection: AsyncConnection, order: InviteOrder, utc: datetime, random: RandomBytes
 ) -> tuple[Invite, str]:
-    """An invite and its token, which is shown this once. Raises ClientMistake (`bad_message`)."""
+    """Create an invite. Return it with its token, which is not stored. Raises ClientMistake (`bad_message`)."""
     check_word("role", order.role, words.ROOM_ROLES)
     check_number("max_uses", order.max_uses, 1, MOST_USES)
     if not timedelta(seconds=1) <= order.lifetime <= LONGEST:
@@ -78,7 +78,7 @@ async def create(
 
 
 async def find(connection: AsyncConnection, token: str, utc: datetime, identity: str | None = None) -> Invite:
-    """The invite of a token, if it could be accepted now: by `identity`, or without one by a guest.
+    """Return the invite of a token if `identity`, or a guest for None, can accept it now.
 
     Raises ClientMistake (`invite_invalid`).
     """
@@ -92,10 +92,10 @@ async def find(connection: AsyncConnection, token: str, utc: datetime, identity:
 
 
 async def accept(connection: AsyncConnection, token: str, identity: str, utc: datetime) -> Invite:
-    """Come in by an invite. Who has accepted it before may again, and is not counted twice.
+    """Accept an invite. A second acceptance by the same identity is allowed and not counted.
 
-    Raises ClientMistake (`invite_invalid`), also for the one of two who asks for the last use a moment later; the
-    caller's transaction must end then.
+    Raises ClientMistake (`invite_invalid`), also for the later of two requests for the last use. The caller's
+    transaction must end then.
     """
     query = select(*columns_of(table, Invite)).where(_valid(token, utc), _for(identity))
     row = (await connection.execute(query)).mappings().one_or_none()
@@ -105,7 +105,7 @@ async def accept(connection: AsyncConnection, token: str, identity: str, utc: da
     use = {"invite_id": invite.id, "identity": identity, "used_at": utc}
     if not await insert_once(connection, invite_uses, use):
         return invite
-    # One statement looks and counts: the other one of two waits for it, and finds the invite used up.
+    # One statement checks and counts. A concurrent one waits for it and finds the invite used up.
     counting = update(table).where(_valid(token, utc), table.c.uses < table.c.max_uses)
     counted = await connection.execute(counting.values(uses=table.c.uses + 1).returning(table.c.uses))
     uses = counted.scalar_one_or_none()
@@ -115,8 +115,8 @@ async def accept(connection: AsyncConnection, token: str, identity: str, utc: da
 
 
 async def reject(connection: AsyncConnection, token: str, identity: str | None, utc: datetime) -> Invite:
-    """Decline. An invite for this person ends; one for whoever has the link stays for the others, and is all that a
-    guest, who has no identity, can decline.
+    """Decline. An invite for this identity ends. One for anyone with the link stays valid for others; a guest, who has
+    no identity, can decline only such an invite.
 
     Raises ClientMistake (`invite_invalid`).
     """
@@ -132,7 +132,7 @@ async def reject(connection: AsyncConnection, token: str, identity: str | None, 
 
 
 async def revoke(connection: AsyncConnection, room_id: str, invite_id: str, by: str, utc: datetime) -> Invite:
-    """Withdraw an invite of a room. Raises ClientMistake (`not_found`) where it is not there, or is withdrawn."""
+    """Revoke an invite of a room. Raises ClientMistake (`not_found`) if it does not exist or is revoked."""
     revoking = update(table).where(table.c.id == invite_id, table.c.room_id == room_id, table.c.revoked_at.is_(None))
     values = {"revoked_at": utc, "revoked_by": by}
     row = (await connection.execute(revoking.values(**values).returning(*columns_of(table, Invite)))).mappings()
@@ -143,7 +143,7 @@ async def revoke(connection: AsyncConnection, room_id: str, invite_id: str, by: 
 
 
 async def page(connection: AsyncConnection, room_id: str, request: PageRequest) -> Page[Invite]:
-    """The invites of a room, whatever has become of them."""
+    """Return the invites of a room in any state."""
     return await _LISTING.page(connection, {"room_id": room_id}, [table.c.room_id == room_id], request)
 
 

@@ -1,4 +1,4 @@
-"""Media sessions: one for each peer connection that a participant had. Writes may be written again, as in `calls`."""
+"""Media sessions: one for each peer connection of a participant. Writes are idempotent, as in `calls`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +16,12 @@ from signaling.storage.room_tables import media_sessions as table
 Transport = Literal["udp", "tcp"]
 MOST_TOLD = 200
 UNTOLD = "untold"
-"""The reason of a session that was closed because its person left."""
+"""The reason of a session that ended because its participant left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSession:
-    """One peer connection. Bytes are those of its transport, as the server counts them."""
+    """One peer connection. Bytes are those of its transport, counted by the server."""
 
     id: str
     participant_id: str
@@ -38,7 +38,7 @@ class MediaSession:
 
 
 async def begin(connection: AsyncConnection, session: MediaSession) -> bool:
-    """Write that a peer connection began; whether it was not written before."""
+    """Insert a peer connection and return whether it is new."""
     return await insert_once(connection, table, values_of(session))
 
 
@@ -49,14 +49,14 @@ async def connected(
     transport: Transport,
     candidate_type: CandidateType | None = None,
 ) -> bool:
-    """Write that media goes; whether it is news."""
+    """Record that media is connected. Return whether this changed the row."""
     change = update(table).where(table.c.id == session_id, table.c.state == "connecting")
     values = {"state": "connected", "connected_at": utc, "transport": transport, "candidate_type": candidate_type}
     return bool((await connection.execute(change.values(**values))).rowcount)
 
 
 async def move(connection: AsyncConnection, session_id: str, participant_id: str) -> bool:
-    """Write that its person is in another call now, as this participant; whether it still goes on."""
+    """Assign a session to its participant in another call. Return whether the session is open."""
     change = update(table).where(table.c.id == session_id, table.c.ended_at.is_(None))
     return bool((await connection.execute(change.values(participant_id=participant_id))).rowcount)
 
@@ -64,9 +64,10 @@ async def move(connection: AsyncConnection, session_id: str, participant_id: str
 async def end(
     connection: AsyncConnection, session_id: str, utc: datetime, reason: str, sent_received: tuple[int, int]
 ) -> bool:
-    """Write that it is over, failed where it never was connected, and the bytes of both ways; whether it is news.
+    """End a session with the bytes of both directions. One that never connected has failed. Return whether the row
+    changed.
 
-    What `calls.leave` has closed because its person left still takes its reason and its bytes.
+    A session that `calls.leave` has ended still accepts its reason and its bytes.
     """
     sent, received = sent_received
     open_still = table.c.ended_at.is_(None) | (table.c.end_reason == UNTOLD)
@@ -82,7 +83,7 @@ async def end(
 
 
 async def of_participant(connection: AsyncConnection, participant_id: str) -> list[MediaSession]:
-    """The peer connections of one person in one call, in order; of very many the newest `MOST_TOLD`."""
+    """Return the peer connections of one person in one call, in order; at most the newest `MOST_TOLD`."""
     query = select(*columns_of(table, MediaSession)).where(table.c.participant_id == participant_id)
     newest = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(MOST_TOLD)
     rows = (await connection.execute(newest)).mappings().all()

@@ -31,20 +31,20 @@ class Message:
 
 
 def check_message(message: Message) -> Message:
-    """The message itself, if both databases can keep it. Raises ClientMistake (`bad_message`)."""
+    """Return the message if both databases can store it. Raises ClientMistake (`bad_message`)."""
     check_text("topic", message.topic, words.TOPIC_LENGTH, least=1)
     check_document("body", message.body)
     return message
 
 
 AT_ONCE = 1000
-"""Messages that one transaction forgets at most."""
+"""Maximum messages that one transaction deletes."""
 
 _LISTING = Listing(table, Message, "sent_at")
 
 
 async def keep(connection: AsyncConnection, message: Message) -> bool:
-    """Keep a message; whether it was not there before, and its room still is. Raises ClientMistake (`bad_message`)."""
+    """Store a message. Return whether it is new and its room exists. Raises ClientMistake (`bad_message`)."""
     check_message(message)
     there = select(rooms.c.id).where(rooms.c.id == message.room_id)
     if (await connection.execute(there)).first() is None:
@@ -55,7 +55,7 @@ async def keep(connection: AsyncConnection, message: Message) -> bool:
 async def page(
     connection: AsyncConnection, room_id: str, reader: str, request: PageRequest, *, topic: str | None = None
 ) -> Page[Message]:
-    """What `reader`, an identity, may read of a room: what was said to all, to them, and by them; the newest first."""
+    """Return the messages of a room to all, to the identity `reader` and by `reader`, newest first."""
     mine = table.c.recipient.is_(None) | (table.c.recipient == reader) | (table.c.sender == reader)
     conditions: list[ColumnElement[bool]] = [table.c.room_id == room_id, mine]
     if topic is not None:
@@ -65,16 +65,16 @@ async def page(
 
 
 async def rooms_that_keep(connection: AsyncConnection, after: str = "", limit: int = 200) -> Sequence[tuple[str, Any]]:
-    """(id, settings) of rooms of which messages are kept, in the order of their ids, from the one after `after` on."""
+    """Return (id, settings) of rooms with stored messages, in the order of their ids, starting after `after`."""
     some = exists().where(table.c.room_id == rooms.c.id)
     query = select(rooms.c.id, rooms.c.settings).where(rooms.c.id > after, some).order_by(rooms.c.id).limit(limit)
     return [(row.id, row.settings) for row in await connection.execute(query)]
 
 
 async def forget(connection: AsyncConnection, room_id: str, settings: dict[str, Any], utc: datetime) -> int:
-    """Delete the oldest messages that a room of these settings does not keep any more, `AT_ONCE` at most; how many.
+    """Delete the oldest messages past the retention in `settings`, `AT_ONCE` at most, and return their number.
 
-    A room that keeps none any more forgets all.
+    Without retention all messages of the room are deleted.
     """
     days = message_days(settings)
     oldest = select(table.c.id).where(table.c.room_id == room_id)

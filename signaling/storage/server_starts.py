@@ -23,22 +23,22 @@ class ServerStart:
 
 
 async def started(connection: AsyncConnection, start: ServerStart) -> None:
-    """Write that a server runs. `calls.close_orphans` comes before, as it looks when the last one was seen."""
+    """Record the start of a server. Call `calls.close_orphans` first, as it reads the last sign of life."""
     await insert_once(connection, table, values_of(start))
 
 
 async def seen(connection: AsyncConnection, start_id: str, utc: datetime) -> None:
-    """Write that it still runs: every 10 s or so."""
+    """Record a sign of life, every 10 s or so."""
     await connection.execute(update(table).where(table.c.id == start_id, table.c.seen_at < utc).values(seen_at=utc))
 
 
 async def stopped(connection: AsyncConnection, start_id: str, utc: datetime) -> None:
-    """Write that it ended as it should."""
+    """Record a clean end."""
     await connection.execute(update(table).where(table.c.id == start_id).values(seen_at=utc, stopped_at=utc))
 
 
 async def last(connection: AsyncConnection, node: str) -> ServerStart | None:
-    """The latest run of a node."""
+    """Return the latest run of a node."""
     query = select(*columns_of(table, ServerStart)).where(table.c.node == node)
     row = (await connection.execute(query.order_by(table.c.started_at.desc()).limit(1))).mappings().one_or_none()
     return None if row is None else load(ServerStart, row)
