@@ -92,7 +92,7 @@ class MediaPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The deny list and the history. By default one is in memory, the other in the log."""
+    """The deny list and the history. By default the deny list is in memory, and no history is stored."""
 
     deny_list: DenyList = field(default_factory=MemoryDenyList)
     chronicle: Chronicle = field(default_factory=SilentChronicle)
