@@ -10,9 +10,9 @@ _BACKLOG = 1024
 
 
 def bind_http(hosts: Sequence[str], port: int) -> list[socket.socket]:
-    """A listening socket for each host. The first must work; a later one may be missing on this machine (IPv6).
+    """Bind a listening socket for each host. The first must work; a later one may be unavailable (IPv6).
 
-    With port 0 all use the free port that the first one got. Raises PortTaken, or Refusal for another reason.
+    With port 0 all use the free port of the first one. Raises PortTaken, or Refusal for another reason.
     """
     bound: list[socket.socket] = []
     for host in hosts:
@@ -28,7 +28,7 @@ def bind_http(hosts: Sequence[str], port: int) -> list[socket.socket]:
 
 
 def close_all(sockets: Sequence[socket.socket]) -> None:
-    """Close them."""
+    """Close all sockets."""
     for one in sockets:
         one.close()
 
@@ -72,7 +72,7 @@ def _refusal(host: str, port: int, error: OSError) -> Refusal:
 
 
 def media_refusal(port: int, reason: str) -> Refusal:
-    """What to say when the media port could not be bound."""
+    """Return the refusal for a media port that could not be bound."""
     return PortTaken(
         f"media cannot use UDP port {port}",
         reason,

@@ -1,6 +1,6 @@
 """Logs: one JSON object a line, or readable lines on a terminal; never SDP, tokens, passwords or ICE credentials.
 
-Whatever uses the standard library's logging (aiohttp, aiortc, asyncio) goes the same way and through the same sieve.
+Records of the standard library's logging (aiohttp, aiortc, asyncio) pass the same processors.
 """
 
 import logging
@@ -40,7 +40,7 @@ _SECRET_TEXT = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|v=0\r?\n.*|a=ice-(?:pwd
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SOURCES = ("participant_id", "address", "room_id", "source", "logger")
 _NEVER_HELD_BACK = frozenset({"audit"})
-"""Events of which each line counts; what causes them is limited elsewhere."""
+"""Events that are never rate limited here. Their causes are limited elsewhere."""
 
 _MOST_SOURCES = 1024
 _DEPTH = 4
@@ -49,9 +49,9 @@ EventDict = MutableMapping[str, Any]
 
 
 class OneLineASecond:
-    """Lets through one line a second for each event and source; the next one says how many were held back.
+    """Lets through one line a second for each event and source; the next one reports how many were dropped.
 
-    A flooding client must not fill the disk. What is held in memory is bounded: the oldest sources are forgotten.
+    A flooding client must not fill the disk. Memory is bounded: the oldest sources are forgotten.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -59,7 +59,7 @@ class OneLineASecond:
         self._seen: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        """A structlog processor. Raises DropEvent for a line too many."""
+        """A structlog processor. Raises DropEvent for a line over the limit."""
         if event.get("event") in _NEVER_HELD_BACK:
             return event
         source = next((str(event[name]) for name in _SOURCES if name in event), "")
@@ -79,14 +79,14 @@ class OneLineASecond:
 
 
 def remove_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """A structlog processor: takes out values by the name of their key, and texts that are a token or SDP."""
+    """A structlog processor that removes values by key name, and texts that are a token or SDP."""
     for key, value in event.items():
         event[key] = REDACTED if _is_secret(key) else _clean(value, _DEPTH)
     return event
 
 
 def escape_control(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """A structlog processor for lines to people: no value can start a line of its own or move the cursor."""
+    """A structlog processor for terminals: no value can start a line or move the cursor."""
     for key, value in event.items():
         if isinstance(value, str) and key != "exception":
             event[key] = _CONTROL.sub(lambda found: repr(found[0])[1:-1], value)
@@ -94,7 +94,7 @@ def escape_control(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Send all logs to `stream` (standard error) from `level` on, as `json`, `console` or by what it is (`auto`)."""
+    """Send all logs to `stream` (standard error) from `level` on, as `json` or `console`; `auto` depends on `stream`."""
     stream = stream or sys.stderr
     to_people = form == "console" or (form == "auto" and stream.isatty())
     shared: list[structlog.typing.Processor] = [
@@ -140,9 +140,9 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
 
 
 def _not_http(record: logging.LogRecord) -> bool:
-    """A filter: what a client sent that is no HTTP is its own mistake; aiohttp logs an error with a traceback for it.
+    """A filter for malformed HTTP, which is the client's mistake. aiohttp logs it as an error with a traceback.
 
-    The line does not repeat what was sent, which may be half a header with a key in it.
+    The line does not contain what was sent, which may be part of a header with a key.
     """
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, HttpProcessingError):
@@ -153,7 +153,7 @@ def _not_http(record: logging.LogRecord) -> bool:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """A handler for which a dropped line is no mistake, and one that cannot be written no reason to stop."""
+    """A handler that accepts dropped lines, and survives lines that it cannot write."""
 
     lost = 0
 
@@ -166,7 +166,7 @@ class _Handler(logging.StreamHandler[TextIO]):
             self.stream.write(line + self.terminator)
             self.flush()
         except (OSError, ValueError):
-            # Nobody reads any more, or the disk is full: a line that cannot be written must not end a call.
+            # The reader has gone, or the disk is full. A failed log line must not end a call.
             self.lost += 1
 
 

@@ -20,7 +20,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 @dataclass(frozen=True)
 class Definition:
-    """One metric. A counter's name ends in `_total` where it is exposed."""
+    """One metric. The exposed name of a counter ends in `_total`."""
 
     name: str
     kind: str
@@ -104,14 +104,14 @@ Counters = Callable[[], Mapping[str, int]]
 Gauges = Callable[[], Mapping[str, float]]
 Source = tuple[Counters, Gauges]
 NOTHING: Source = (dict, dict)
-"""A part of the server that is not there."""
+"""The source of an absent part of the server."""
 
 
 class Metrics:
     """The registry of one application, and the two metrics that HTTP itself feeds."""
 
     def __init__(self, media: Source, signaling: Source, storage: Source = NOTHING, webhooks: Source = NOTHING) -> None:
-        # The time of creation says nothing that a rate needs, and doubles the number of lines.
+        # A rate does not need the time of creation, which doubles the number of lines.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._registry.register(_Parley(media, signaling, storage, webhooks))
@@ -131,7 +131,7 @@ class Metrics:
         )
 
     def request_answered(self, method: str, route: str, status: int, seconds: float | None) -> None:
-        """Count one request. `route` is a template; `seconds` is None where the duration says nothing."""
+        """Count one request. `route` is a template; `seconds` is None if the duration is meaningless."""
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         if seconds is not None:
             self._durations.labels(route).observe(seconds)
@@ -142,7 +142,7 @@ class Metrics:
 
 
 class _Parley(Collector):
-    """Reads counters and gauges when asked, so that nothing is counted twice and nothing while nobody asks."""
+    """Reads counters and gauges on each scrape, so that no value is counted twice or without a scrape."""
 
     def __init__(self, media: Source, signaling: Source, storage: Source, webhooks: Source) -> None:
         self._media = media
@@ -151,7 +151,7 @@ class _Parley(Collector):
         self._webhooks = webhooks
 
     def collect(self) -> Iterator[Metric]:
-        """The families at this moment."""
+        """Yield the current metric families."""
         yield _gauges("parley_build_info", {VERSION: 1.0})
         counters, gauges = self._media[0](), dict(self._media[1]())
         lag = GaugeMetricFamily("parley_event_loop_lag_seconds", TABLE["parley_event_loop_lag_seconds"].help)

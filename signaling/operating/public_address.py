@@ -1,6 +1,6 @@
 """The public address of a machine behind NAT: one STUN query (RFC 8489) at start.
 
-Only the address is asked for: the media port must be forwarded as it is. Nothing is asked unless the operator says so.
+Only the address is queried: the media port must be forwarded unchanged. There is no query unless the operator asks.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ _TRANSACTION_BYTES = 12
 
 
 async def query(servers: Sequence[str], *, time_limit: float = TIME_LIMIT) -> str | None:
-    """This machine's IPv4 address as the first answering server sees it, or None within `time_limit` seconds.
+    """Return the IPv4 address that the first answering server sees; None if none answers in `time_limit` seconds.
 
-    `servers` are `stun:host:port`; all are asked at once. IPv4 because that is what lies behind NAT, and because the
-    first candidate of an answer is an IPv4 address. Never raises for what the network does.
+    `servers` are `stun:host:port`; all are queried in parallel. It is IPv4 because NAT applies to IPv4, and because
+    the first candidate of an answer is an IPv4 address. Never raises for a network error.
     """
     asked = [asyncio.create_task(_ask(server)) for server in servers]
     try:
@@ -41,7 +41,7 @@ async def query(servers: Sequence[str], *, time_limit: float = TIME_LIMIT) -> st
 
 
 def advertise(public: str | None, local: Sequence[str]) -> tuple[str, ...]:
-    """What answers advertise: the public address first, then the local ones, each once."""
+    """Return the addresses for answers: the public one first, then the local ones, without duplicates."""
     return tuple(dict.fromkeys((*((public,) if public else ()), *local)))
 
 
@@ -56,7 +56,7 @@ class _Asker(asyncio.DatagramProtocol):
             self.answer.set_result(mapped)
 
     def error_received(self, exc: Exception) -> None:
-        # A refused port now may be a server starting; the time limit decides.
+        # A port that is refused now may belong to a server that is starting. The time limit decides.
         _log.debug("stun_query_error", reason=str(exc))
 
 

@@ -1,4 +1,4 @@
-"""Readiness: whether this process can accept participants. Pure: facts and `now` in, states with their age out."""
+"""Readiness: whether this process can accept participants. Pure: measurements and `now` in, states with their age out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from signaling.limits import ConcurrencyLimit, FloodGuard
 from signaling.protocol.envelope import RequestId, read_envelope
 
 MOST_LAG = 0.5
-"""Seconds that the event loop may be late; joins are refused far earlier, this takes the node out of a balancer."""
+"""Maximum event loop lag in seconds. It takes the node out of a load balancer; joins are refused far earlier."""
 
 LEAST_FREE = 64 << 20
-"""Bytes that the data folder must have room for: what happens while the database is away waits there."""
+"""Bytes that must be free in the data folder, which holds the spool while the database is unreachable."""
 
 CHECKS = ("media_socket", "accepting", "loop_lag", "database", "disk")
 """The names of all checks."""
@@ -21,7 +21,7 @@ CHECKS = ("media_socket", "accepting", "loop_lag", "database", "disk")
 
 @dataclass(frozen=True)
 class CheckState:
-    """One check: does it hold, since how many seconds, and what was seen."""
+    """One check: whether it passes, the seconds since its last change, and the measurement."""
 
     ok: bool
     age: float
@@ -39,7 +39,7 @@ class Readiness:
     def look(
         self, now: float, *, media_addresses: int, loop_lag: float, database: bool, free_bytes: int | None
     ) -> Mapping[str, CheckState]:
-        """All checks at `now`; `free_bytes` is None where the data folder cannot be looked at."""
+        """All checks at `now`; `free_bytes` is None if the data folder is inaccessible."""
         bound = f"bound on {media_addresses} addresses" if media_addresses else "not bound"
         room = "cannot be read" if free_bytes is None else f"{free_bytes >> 20} MiB free"
         return {
@@ -67,7 +67,7 @@ PINGS_AT_ONCE = 10
 
 
 class HealthWatch:
-    """One watcher: told at first, on each change of a check, and when it asks."""
+    """One watcher. It gets the state at first, on each change of a check, and on request."""
 
     def __init__(self, now: float) -> None:
         self._guard = FloodGuard(PINGS_PER_SECOND, PINGS_AT_ONCE, now)
@@ -75,7 +75,7 @@ class HealthWatch:
         self._seq = 0
 
     def read(self, text: str, now: float) -> RequestId:
-        """The id of a `ping`, None where it has none. Raises ClientMistake for all else, and for too many."""
+        """Return the id of a `ping`, or None. Raises ClientMistake for any other message, and over the rate limit."""
         self.count(now)
         kind, request_id, payload = read_envelope(text)
         if kind != "ping":
@@ -85,16 +85,16 @@ class HealthWatch:
         return request_id
 
     def count(self, now: float) -> None:
-        """One more question, or frame of another kind. Raises ClientMistake (`rate_limited`)."""
+        """Count one request or other frame. Raises ClientMistake (`rate_limited`)."""
         if self._guard.check(now) != "pass":
             raise ClientMistake("rate_limited")
 
     def has_news(self, states: Mapping[str, CheckState]) -> bool:
-        """Whether a check holds that did not, or the other way round, since it was last told."""
+        """Whether a check has changed since the last message to this watcher."""
         return {name: state.ok for name, state in states.items()} != self._told
 
     def tell(self, states: Mapping[str, CheckState], body: Mapping[str, object], request_id: RequestId = None) -> str:
-        """The message that tells of `states`; `body` is what /ready would say."""
+        """Return the message for `states`. `body` is the response body of /ready."""
         self._told = {name: state.ok for name, state in states.items()}
         self._seq += 1
         answered = {} if request_id is None else {"id": request_id}
@@ -102,14 +102,14 @@ class HealthWatch:
 
 
 class Watchers:
-    """How many watch: a few for each address, and not many in all."""
+    """Limits the watchers for each address and in total."""
 
     def __init__(self) -> None:
         self._of_address = ConcurrencyLimit(MOST_WATCHERS_OF_ADDRESS)
         self._in_all = ConcurrencyLimit(MOST_WATCHERS)
 
     def enter(self, address: str) -> None:
-        """One more. Raises ClientMistake (`rate_limited`)."""
+        """Add a watcher. Raises ClientMistake (`rate_limited`)."""
         if not self._in_all.acquire(""):
             raise ClientMistake("rate_limited", "too many watchers of the server's health", {"retry_after": 60})
         if not self._of_address.acquire(address):
@@ -119,6 +119,6 @@ class Watchers:
             )
 
     def leave(self, address: str) -> None:
-        """One less."""
+        """Remove a watcher."""
         self._in_all.release("")
         self._of_address.release(address)

@@ -15,7 +15,7 @@ _Signature = tuple[tuple[int, int, int], ...]
 
 
 def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """A server's TLS context, 1.2 and up. Raises BadSettings when the files are missing, unreadable or no pair."""
+    """A server's TLS context, 1.2 and up. Raises BadSettings if the files are missing, unreadable or no pair."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -34,8 +34,8 @@ def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
 class CertificateWatcher:
     """Loads certificate and key again into the live context when a file changes.
 
-    New connections get the new certificate, open ones go on. Files that do not fit together (a renewal is half
-    written) leave the old certificate in place, and are looked at again at the next poll.
+    New connections get the new certificate, open ones continue. Files that do not match (a partly written
+    renewal) leave the old certificate in place, and are checked again at the next poll.
     """
 
     def __init__(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
@@ -45,12 +45,12 @@ class CertificateWatcher:
         self._seen = self._signature()
 
     def check(self) -> bool:
-        """Look once; true when a new certificate is in use."""
+        """Check the files now. Return whether a new certificate is in use."""
         signature = self._signature()
         if signature == self._seen:
             return False
         try:
-            # A context of its own first: a pair that does not fit must not spoil the live one.
+            # Load into a separate context first: a mismatched pair must not break the live one.
             _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._certificate, self._key)
             _load(self._context, self._certificate, self._key)
         except OSError as error:
@@ -61,7 +61,7 @@ class CertificateWatcher:
         return True
 
     async def run(self, interval: float = POLL_SECONDS) -> None:
-        """Look every `interval` seconds until cancelled."""
+        """Check every `interval` seconds until cancelled."""
         while True:
             await asyncio.sleep(interval)
             self.check()

@@ -17,9 +17,9 @@ FILE_POLL_SECONDS = 10.0
 
 
 def make_ring(settings: Settings) -> KeyRing:
-    """The public keys of the settings, and those of `jwks_file`. Raises BadSettings for what cannot be used.
+    """Return the public keys of the settings and of `jwks_file`. Raises BadSettings for an unusable key.
 
-    A key set at a URL comes later: the server starts without it.
+    A key set at a URL is read later: the server starts without it.
     """
     try:
         ring = KeyRing([_public_key(one) for one in settings.jwt_public_keys])
@@ -34,7 +34,7 @@ def make_ring(settings: Settings) -> KeyRing:
 
 
 def make_tokens(settings: Settings, ring: KeyRing | None = None) -> Tokens:
-    """What issues and verifies. Raises Refusal."""
+    """Return the issuer and verifier of tokens. Raises Refusal."""
     return Tokens(
         secret_of(settings),
         issuer=settings.token_issuer or None,
@@ -44,7 +44,7 @@ def make_tokens(settings: Settings, ring: KeyRing | None = None) -> Tokens:
 
 
 def make_watcher(settings: Settings, ring: KeyRing, now: Callable[[], float]) -> "JwksWatcher | None":
-    """What keeps the key set up to date, where there is one."""
+    """Return the watcher of the key set, or None without one."""
     from signaling.identity.jwks_source import FileSource, JwksWatcher, UrlSource  # noqa: PLC0415 - heavy: aiohttp
 
     source: Source

@@ -1,8 +1,7 @@
 """The state of the tables, and their upgrade to this version.
 
-All steps of an upgrade are one transaction, on both databases: it is done, or it is not. Two servers that start at once
-upgrade one after the other, and the second finds nothing to do. Alembic is imported only where there are steps to
-run: three statements tell the state of the tables.
+An upgrade is one transaction on both databases. Two servers that start together upgrade one after the other, and the
+second finds nothing to do. Three statements read the state of the tables; Alembic is imported only to run steps.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from signaling.storage.database import Database
 from signaling.storage.tables import METADATA
 
 UPGRADE_SECONDS = 3600.0
-"""For one statement of an upgrade: an index on a long history takes its time."""
+"""Time limit of one statement of an upgrade, in seconds. An index on a long history is slow to build."""
 _LOCK = 0x706172  # any number: it names the upgrade of Parley in PostgreSQL
 _SCRIPTS = Path(__file__).parent / "migrations"
 _REVISION_TABLE = "alembic_version"
@@ -26,16 +25,16 @@ _COLUMNS = {
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')"
     " AND a.attnum > 0 AND NOT a.attisdropped",
 }
-"""By dialect: (table, column) of all tables."""
+"""For each dialect, a query for (table, column) of all tables."""
 
 State = Literal["empty", "current", "behind", "newer", "half"]
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """Where the tables are. `current` is their revision, `head` the one of this version.
+    """The state of the tables. `current` is their revision, `head` that of this version.
 
-    `half` says that tables and revision do not belong together; `missing` names what is not there.
+    `half` means that tables and revision do not match; `missing` names absent tables or columns.
     """
 
     state: State
@@ -49,13 +48,13 @@ class MigrationStatus:
 
 
 async def status(database: Database) -> MigrationStatus:
-    """In what state the tables are. Raises StorageUnavailable."""
+    """Return the state of the tables. Raises StorageUnavailable."""
     async with database.reading() as connection:
         return await connection.run_sync(_look)
 
 
 async def upgrade(database: Database) -> MigrationStatus:
-    """Bring the tables to this version. Raises Refusal for what cannot be upgraded, StorageUnavailable."""
+    """Upgrade the tables to this version. Raises Refusal if that is impossible, StorageUnavailable."""
     async with database.transaction() as connection:
         if not database.settings.embedded:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _LOCK})
@@ -67,16 +66,16 @@ async def upgrade(database: Database) -> MigrationStatus:
 
 
 async def downgrade(database: Database, revision: str) -> None:
-    """Take the tables back to an older revision, or to `base`. What only the newer ones hold is lost."""
+    """Downgrade the tables to an older revision, or to `base`. Data that only newer tables hold is lost."""
     async with database.transaction() as connection:
         await connection.run_sync(_run, "downgrade", revision)
 
 
 async def prepare(database: Database) -> MigrationStatus:
-    """Open the database with the tables of this version: what `serve` does before anything else.
+    """Open the database with the tables of this version. `serve` calls it before anything else.
 
-    An embedded or an empty database is upgraded; another one only by `parley db upgrade`, as other servers may be
-    running on it. Raises Refusal, which says what to do.
+    It upgrades an embedded or an empty database. `parley db upgrade` upgrades any other, as other servers may use it.
+    Raises Refusal with a remedy.
     """
     settings = database.settings
     await open_or_refuse(database)
@@ -97,12 +96,12 @@ async def prepare(database: Database) -> MigrationStatus:
 
 
 def revisions() -> tuple[str, ...]:
-    """The revisions that this version knows, the oldest first; the names of their files begin with them."""
+    """Return the known revisions, oldest first. Each is the prefix of its file name."""
     return tuple(sorted(path.name[1:5] for path in (_SCRIPTS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py")))
 
 
 async def open_or_refuse(database: Database, seconds: float | None = None) -> None:
-    """Open it; a database that does not answer within `seconds` is a Refusal here, as nothing runs yet."""
+    """Open the database. Raises Refusal if it does not answer within `seconds`, as no call is running yet."""
     try:
         await database.open(seconds)
     except StorageUnavailable as error:
@@ -153,7 +152,7 @@ def _recorded(connection: Connection) -> set[str]:
 
 
 def _missing(columns: set[tuple[str, str]], present: set[str]) -> tuple[str, ...]:
-    """Tables that are not there; with all of them, columns that are not."""
+    """Return the missing tables; if there are none, the missing columns."""
     if tables := METADATA.tables.keys() - present:
         return tuple(sorted(tables))
     wanted = {(table.name, column.name) for table in METADATA.tables.values() for column in table.columns}

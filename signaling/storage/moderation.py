@@ -1,4 +1,4 @@
-"""The audit trail: who did what to whom, when and why. Rows are added; nothing changes or deletes one."""
+"""The audit trail: actor, action, target, time and reason. Rows are only added, never changed or deleted."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -16,10 +16,10 @@ from signaling.storage.pages import Listing, Page, PageRequest, insert_once, val
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModerationEvent:
-    """One act. `action` is one of `permissions.ACTIONS`; `actor` and `target` are identities.
+    """One moderation action. `action` is one of `permissions.ACTIONS`; `actor` and `target` are identities.
 
-    `room_id` None is the whole server, `target` is empty for what was done to nobody, `address` is the actor's, and
-    `expires_at` ends the act.
+    `room_id` None is the whole server, `target` is empty for an action without a target, `address` is the actor's,
+    and `expires_at` is when the action ends.
     """
 
     id: str
@@ -39,7 +39,7 @@ class ModerationEvent:
 
 @dataclass(frozen=True, slots=True)
 class ModerationFilter:
-    """Which acts: those that fit everything that is not None. `since` is counted in, `until` is not."""
+    """A filter of actions by all fields that are not None. `since` is inclusive, `until` exclusive."""
 
     room_id: str | None = None
     target: str | None = None
@@ -53,7 +53,7 @@ _LISTING = Listing(table, ModerationEvent, "created_at")
 
 
 def check_event(event: ModerationEvent) -> None:
-    """Whether an act can be kept. Raises ClientMistake (`bad_message`). Ask before it takes effect."""
+    """Check, before an action takes effect, that it can be stored. Raises ClientMistake (`bad_message`)."""
     check_word("action", event.action, tuple(ACTIONS))
     check_word("actor_role", event.actor_role, words.ACTOR_ROLES)
     check_text("actor", event.actor, words.IDENTITY_LENGTH, least=1)
@@ -64,13 +64,13 @@ def check_event(event: ModerationEvent) -> None:
 
 
 async def append(connection: AsyncConnection, event: ModerationEvent) -> bool:
-    """Add an act to the trail; whether it was not there before."""
+    """Append an action to the audit trail and return whether it is new."""
     check_event(event)
     return await insert_once(connection, table, values_of(event))
 
 
 async def page(connection: AsyncConnection, wanted: ModerationFilter, request: PageRequest) -> Page[ModerationEvent]:
-    """Moderation actions, newest first."""
+    """Return moderation actions, newest first."""
     conditions: list[ColumnElement[bool]] = [
         table.c[name] == value
         for name in ("room_id", "target", "actor", "action")

@@ -1,6 +1,6 @@
-"""The outbox of events: append, read in order, forget; and filters of event names. Pure.
+"""The outbox of events: append, read in order, delete; and filters of event names. Pure.
 
-The same words in a webhook and in a question to `/api/v1/events`. What they become in SQL is in `outbox`.
+Webhooks and `/api/v1/events` use the same filters.
 """
 
 import re
@@ -35,16 +35,16 @@ EVENTS = (
     "quality.degraded",
     "moderation.action",
 )
-"""What happens on a server."""
+"""The names of all events of a server."""
 TEST = "webhook.test"
-"""What a test of a webhook sends; it never happens by itself."""
+"""The event of a test delivery. Nothing else produces it."""
 EVERYTHING = "*"
 MOST_PATTERNS = 50
 _FAMILY = re.compile(r"[a-z_]{1,32}\.\*")
 
 
 def check_filter(patterns: Sequence[str]) -> tuple[str, ...]:
-    """The patterns, each once and in order, if each can name an event. Raises ClientMistake (`bad_message`)."""
+    """Return the sorted, unique patterns if each matches an event name. Raises ClientMistake (`bad_message`)."""
     if not 1 <= len(patterns) <= MOST_PATTERNS:
         raise ClientMistake("bad_message", f"events: needs 1 to {MOST_PATTERNS} entries; {EVERYTHING} means all")
     for pattern in patterns:
@@ -54,24 +54,24 @@ def check_filter(patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def family(pattern: str) -> str | None:
-    """What the names of a family begin with, the dot included; None for a pattern that is no family."""
+    """Return the prefix of a family, the dot included; None for a pattern that is not a family."""
     return pattern[:-1] if _FAMILY.fullmatch(pattern) else None
 
 
 def covers(pattern: str, event: str) -> bool:
-    """Whether a pattern takes in an event."""
+    """Whether a pattern matches an event name."""
     begin = family(pattern)
     return pattern in (EVERYTHING, event) or (begin is not None and event.startswith(begin))
 
 
 SERVER = "*"
-"""The head that counts all events; no room has this id."""
+"""The head that numbers all events. No room has this id."""
 LARGEST_PAYLOAD = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """One event. `room_id` is empty for what concerns no room; `event` is like `room.created`."""
+    """One event. `room_id` is empty for an event without a room; `event` is a name like `room.created`."""
 
     id: str
     event: str
@@ -89,16 +89,16 @@ class OutboxEvent(NewEvent):
 
 
 async def append(connection: AsyncConnection, event: NewEvent) -> OutboxEvent:
-    """Put an event at the end of the outbox; one whose id is there already stays what and where it is.
+    """Append an event to the outbox. An event with an existing id is left unchanged.
 
-    Whoever appends waits for the transactions that have done so before: keep them short.
+    An append waits for earlier transactions that append: keep them short.
     """
     check_text("event", event.event, words.EVENT_LENGTH, least=1)
     check_object("payload", event.payload, LARGEST_PAYLOAD)
     there = await find(connection, event.id)
     if there is not None:
         return there
-    # First the server's head, then the room's: always in this order, so that nobody waits in a circle.
+    # Lock the server's head before the room's, always in this order, to avoid a deadlock.
     position = await _next(connection, SERVER)
     seq = await _next(connection, event.room_id)
     made = OutboxEvent(**values_of(event), position=position, seq=seq)
@@ -107,19 +107,19 @@ async def append(connection: AsyncConnection, event: NewEvent) -> OutboxEvent:
 
 
 async def find(connection: AsyncConnection, event_id: str) -> OutboxEvent | None:
-    """The event, if it is there."""
+    """Return the event, or None."""
     found = await _all(connection, _events().where(table.c.id == event_id))
     return found[0] if found else None
 
 
 async def head(connection: AsyncConnection) -> int:
-    """The position of the last event; 0 where there was none yet."""
+    """Return the position of the last event; 0 if there was none."""
     query = select(outbox_heads.c.last).where(outbox_heads.c.room_id == SERVER)
     return (await connection.execute(query)).scalar_one_or_none() or 0
 
 
 async def oldest(connection: AsyncConnection) -> int | None:
-    """The position of the first event that is still stored."""
+    """Return the position of the oldest stored event, or None."""
     found: int | None = (await connection.execute(select(func.min(table.c.position)))).scalar_one()
     return found
 
@@ -132,24 +132,24 @@ async def after(
     room_id: str | None = None,
     patterns: Sequence[str] = (EVERYTHING,),
 ) -> list[OutboxEvent]:
-    """Events after a position, in order; of one room, or of some kinds only."""
+    """Return events after a position, in order; optionally of one room or of some names."""
     query = _events().where(table.c.position > position, matching(patterns)).limit(limit)
     if room_id is None:
         return await _all(connection, query.order_by(table.c.position))
-    # In one room `seq` has the same order, and an index.
+    # Within a room `seq` has the same order, and an index.
     return await _all(connection, query.where(table.c.room_id == room_id).order_by(table.c.seq))
 
 
 async def in_room(
     connection: AsyncConnection, room_id: str, seqs: tuple[int, int], patterns: Sequence[str], limit: int
 ) -> list[OutboxEvent]:
-    """Events of one room, after the first `seq` and up to the second one, in order."""
+    """Return events of one room in order, from the first `seq` (exclusive) to the second (inclusive)."""
     query = _events().where(table.c.room_id == room_id, table.c.seq > seqs[0], table.c.seq <= seqs[1])
     return await _all(connection, query.where(matching(patterns)).order_by(table.c.seq).limit(limit))
 
 
 def matching(patterns: Sequence[str]) -> ColumnElement[bool]:
-    """What `event_filters.covers` says, for the rows of the outbox."""
+    """Return the SQL condition that is equivalent to `covers`."""
     if EVERYTHING in patterns:
         return true()
     families = [begin for pattern in patterns if (begin := family(pattern)) is not None]
@@ -158,7 +158,7 @@ def matching(patterns: Sequence[str]) -> ColumnElement[bool]:
 
 
 async def forget(connection: AsyncConnection, before: datetime, limit: int = 1000) -> int:
-    """Delete events from before a time, so many at once; how many they were."""
+    """Delete at most `limit` events older than a time and return their number."""
     old = select(table.c.position).where(table.c.created_at < before).order_by(table.c.created_at).limit(limit)
     return (await connection.execute(delete(table).where(table.c.position.in_(old)))).rowcount
 
@@ -172,7 +172,7 @@ async def _all(connection: AsyncConnection, query: Select[Any]) -> list[OutboxEv
 
 
 async def _next(connection: AsyncConnection, counted: str) -> int:
-    """The next number of a head, which stays locked until the transaction ends."""
+    """Return the next number of a head. The head stays locked until the transaction ends."""
     insert: Any = postgresql.insert if connection.dialect.name == POSTGRESQL else sqlite.insert
     first = insert(outbox_heads).values(room_id=counted, last=1)
     counting = first.on_conflict_do_update(

@@ -21,22 +21,22 @@ Record = TypeVar("Record")
 
 
 def field_names(kind: type[Any]) -> tuple[str, ...]:
-    """The names of the fields, in order."""
+    """Return the names of the fields, in order."""
     return tuple(field.name for field in fields(kind))
 
 
 def columns_of(table: "Table", kind: type[Any]) -> list["Column[Any]"]:
-    """The columns that make a `kind`."""
+    """Return the columns for the fields of `kind`."""
     return [table.c[name] for name in field_names(kind)]
 
 
 def load(kind: type[Record], row: Mapping[Any, Any]) -> Record:
-    """A `kind` of a row's mapping."""
+    """Make a `kind` from the mapping of a row."""
     return kind(**{name: row[name] for name in field_names(kind)})
 
 
 def values_of(record: Any) -> dict[str, Any]:
-    """What goes into the columns of a record."""
+    """Return the column values of a record."""
     return {name: getattr(record, name) for name in field_names(type(record))}
 
 
@@ -55,14 +55,14 @@ class Place:
 
 
 def encode_cursor(scope: str, place: Place) -> str:
-    """The cursor after `place` in the list that `scope` names, with its filters."""
+    """Return the cursor after `place`. `scope` names the list and its filters."""
     microseconds = (place.at - _EPOCH) // timedelta(microseconds=1)
     body = json.dumps([_seal(scope, microseconds, place.id), microseconds, place.id], separators=(",", ":"))
     return base64.urlsafe_b64encode(body.encode()).rstrip(b"=").decode()
 
 
 def decode_cursor(scope: str, text: str) -> Place:
-    """The place that a cursor of the same list names. Raises ClientMistake (`bad_message`) for anything else."""
+    """Return the place of a cursor of the same list. Raises ClientMistake (`bad_message`) for anything else."""
     try:
         found = json.loads(base64.b64decode(_padded(text), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
@@ -84,7 +84,7 @@ def _padded(text: str) -> bytes:
 
 
 def _seal(scope: str, microseconds: int, row_id: str) -> str:
-    """Tells a cursor of another list, or a damaged one. No secret: a forged one reads only what its reader may read."""
+    """Return a checksum that detects a damaged or foreign cursor. It is no secret: a forged cursor grants no access."""
     return hashlib.sha256(f"{scope}\n{microseconds}\n{row_id}".encode()).hexdigest()[:12]
 
 
@@ -98,7 +98,7 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """How many rows, and after which cursor; the first page has none."""
+    """The number of rows and the cursor to continue from, None for the first page."""
 
     limit: int = 50
     cursor: str | None = None
@@ -106,7 +106,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some rows of a list; `next_cursor` is None where there are no more."""
+    """Some rows of a list. `next_cursor` is None on the last page."""
 
     items: tuple[Item, ...]
     next_cursor: str | None
@@ -114,7 +114,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Item]):
-    """A list that can be paged through: rows of `table` as `kind`, by the column `time`."""
+    """A paginated list: rows of `table` as `kind`, by the column `time`."""
 
     table: Table
     kind: type[Item]
@@ -128,9 +128,9 @@ class Listing(Generic[Item]):
         request: PageRequest,
         until: datetime | None = None,
     ) -> Page[Item]:
-        """One page of the rows before `until`. Raises ClientMistake.
+        """Return one page of the rows before `until`. Raises ClientMistake.
 
-        `wanted` names all filters: a cursor holds for the same ones only.
+        `wanted` names all filters: a cursor is valid only for the same filters.
         """
         if not 1 <= request.limit <= MOST:
             raise ClientMistake("bad_message", f"limit: from 1 to {MOST}")
@@ -140,7 +140,7 @@ class Listing(Generic[Item]):
         if request.cursor is not None:
             after = decode_cursor(scope, request.cursor)
             place = tuple_(literal(after.at, UtcTime()), literal(after.id, String()))
-            # It lies before `until`; with one upper bound SQLite takes it for the index.
+            # It is before `until`. With a single upper bound SQLite uses the index.
             query = query.where(tuple_(time, self.table.c.id) < place)
         elif until is not None:
             query = query.where(time < until)
@@ -154,7 +154,7 @@ class Listing(Generic[Item]):
 
 
 async def insert_once(connection: AsyncConnection, table: Table, values: Mapping[str, object]) -> bool:
-    """Insert a row, unless one with a key of its is there; whether it was inserted."""
+    """Insert a row unless one with the same key exists. Return whether it was inserted."""
     if connection.dialect.name == POSTGRESQL:
         statement: Any = postgresql.insert(table).values(**values).on_conflict_do_nothing()
     else:

@@ -20,9 +20,9 @@ MOST_DAYS = 3650
 
 
 def check_settings(settings: Any) -> None:
-    """Whether a room may have these settings. Raises ClientMistake (`bad_message`), which names the field.
+    """Check the settings of a room. Raises ClientMistake (`bad_message`), which names the field.
 
-    `message_history` is `{"keep": true or false, "days": 1 to 3650}`; days are 30 unless told.
+    `message_history` is `{"keep": true or false, "days": 1 to 3650}`; `days` is 30 by default.
     """
     check_object("settings", settings)
     if MESSAGE_HISTORY not in settings:
@@ -35,18 +35,18 @@ def check_settings(settings: Any) -> None:
 
 
 def message_days(settings: Mapping[str, Any]) -> int | None:
-    """For how many days the room keeps its messages; None where it keeps none."""
+    """Return how many days the room stores its messages; None if it stores none."""
     history = settings.get(MESSAGE_HISTORY) or {}
     return history.get("days", USUAL_DAYS) if history.get("keep") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomFields:
-    """What an owner chooses of a room. Times are aware, `empty_timeout` is seconds.
+    """The fields of a room that its owner chooses. Times are aware, `empty_timeout` is seconds.
 
-    `is_private` rooms need an invite, a password or a role; `is_temporary` ones go when they have been empty for
-    `empty_timeout`; in `is_moderated` ones people arrive suppressed. `password_hash` comes from `identity.passwords`.
-    `duplicate_identity` None leaves it to the server's setting.
+    `is_private` rooms need an invite, a password or a role; `is_temporary` ones are deleted after being empty for
+    `empty_timeout`; in `is_moderated` ones people join suppressed. `password_hash` comes from `identity.passwords`.
+    `duplicate_identity` None means the setting of the server.
     """
 
     name: str
@@ -71,7 +71,7 @@ class RoomFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room(RoomFields):
-    """A room. `version` counts its changes from 1."""
+    """A stored room. `version` counts its changes from 1."""
 
     id: str
     version: int
@@ -86,11 +86,11 @@ class Room(RoomFields):
 
 
 CHANGEABLE = tuple(one.name for one in fields(RoomFields))
-"""What an update may name."""
+"""The fields that an update may change."""
 
 
 def version_of(etag: str) -> int:
-    """The version that an `If-Match` names. Raises ClientMistake: `stale` for a tag that was never one of a room."""
+    """Return the version of an `If-Match`. Raises ClientMistake: `stale` for a tag that was never one of a room."""
     inner = etag.strip().removeprefix('"').removesuffix('"')
     if not (inner.isascii() and inner.isdigit() and len(inner) <= 9):
         raise ClientMistake("stale")
@@ -98,23 +98,23 @@ def version_of(etag: str) -> int:
 
 
 def wanted_version(if_match: str | None) -> int | None:
-    """The version that a change is meant for, by its `If-Match` (RFC 9110 section 13.1.1).
+    """Return the version that a change applies to, from its `If-Match` (RFC 9110 section 13.1.1).
 
-    None for any version: no header at all, or `*`. Raises as `version_of`.
+    None means any version: no header, or `*`. Raises as `version_of`.
     """
     tag = "*" if if_match is None else if_match.strip()
     return None if tag == "*" else version_of(tag)
 
 
 def check_room_id(room_id: str) -> str:
-    """The id itself, if it may be one. Raises ClientMistake (`bad_message`)."""
+    """Return the id if it is valid. Raises ClientMistake (`bad_message`)."""
     if not ROOM_ID.match(room_id):
         raise ClientMistake("bad_message", "a room is 1 to 64 of A-Z a-z 0-9 _ -")
     return room_id
 
 
 def check_room(room: RoomFields) -> None:
-    """Whether all fields hold what they may; a name must have gone through `clean_title` before.
+    """Check all fields. The name must already have passed `clean_title`.
 
     Raises ClientMistake (`bad_message`), which names the field.
     """

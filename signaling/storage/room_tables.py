@@ -64,7 +64,7 @@ calls = Table(
     "calls",
     METADATA,
     Column("id", key(words.ID_LENGTH), primary_key=True),
-    # No foreign key: the history outlives its room.
+    # No foreign key: the history outlives the room.
     Column("room_id", key(words.ID_LENGTH), nullable=False),
     Column("node", key(words.ID_LENGTH), nullable=False),
     Column("state", key(), nullable=False),

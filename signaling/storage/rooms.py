@@ -26,9 +26,9 @@ LONGEST_SEARCH = 64
 
 @dataclass(frozen=True, slots=True)
 class RoomFilter:
-    """Which rooms: those that fit everything that is not None.
+    """A filter of rooms by all fields that are not None.
 
-    `prefix` and `search` look at the name, without case: how it begins, and what it contains.
+    `prefix` and `search` match the start of the name and a part of it, ignoring case.
     """
 
     room_type: str | None = None
@@ -42,7 +42,7 @@ class RoomFilter:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """Who makes a room, when, and where its id's chance comes from. `room_id` is for an id that was chosen."""
+    """Creator, time, and random source of a new room. `room_id` is set for a chosen id."""
 
     by: str | None
     utc: datetime
@@ -51,7 +51,7 @@ class Creation:
 
 
 async def create(connection: AsyncConnection, chosen: RoomFields, creation: Creation) -> Room:
-    """Make a room. Raises ClientMistake: `bad_message`, or `already_exists` for a chosen id that is taken."""
+    """Insert a room. Raises ClientMistake: `bad_message`, or `already_exists` for a chosen id that is taken."""
     check_room(chosen)
     room_id = uuid7(creation.utc, creation.random) if creation.room_id is None else check_room_id(creation.room_id)
     room = Room(
@@ -72,14 +72,14 @@ async def create(connection: AsyncConnection, chosen: RoomFields, creation: Crea
 
 
 async def find(connection: AsyncConnection, room_id: str) -> Room | None:
-    """The room, if there is one."""
+    """Return the room, or None."""
     query = select(*columns_of(table, Room)).where(table.c.id == room_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else load(Room, row)
 
 
 async def get(connection: AsyncConnection, room_id: str) -> Room:
-    """The room. Raises ClientMistake (`not_found`)."""
+    """Return the room. Raises ClientMistake (`not_found`)."""
     room = await find(connection, room_id)
     if room is None:
         raise ClientMistake("not_found", "there is no such room")
@@ -89,9 +89,9 @@ async def get(connection: AsyncConnection, room_id: str) -> Room:
 async def change(
     connection: AsyncConnection, room_id: str, changes: Mapping[str, Any], version: int | None, utc: datetime
 ) -> Room:
-    """Change some fields of the version that the caller has read; None changes whichever there is.
+    """Change fields of the version that the caller has read; None for any version.
 
-    Raises ClientMistake: `not_found`, `stale` where another change came first, `bad_message`.
+    Raises ClientMistake: `not_found`, `stale` if another change came first, `bad_message`.
     """
     unknown = sorted(set(changes) - set(CHANGEABLE))
     if unknown:
@@ -108,7 +108,7 @@ async def change(
 
 
 async def remove(connection: AsyncConnection, room_id: str, version: int | None = None) -> Room:
-    """Delete a room with its bans, invites and messages; its calls stay in the history. Raises as `change`."""
+    """Delete a room with its bans, invites and messages. Its calls stay in the history. Raises as `change`."""
     room = await get(connection, room_id)
     if version is not None and version != room.version:
         raise _stale(room.version)
@@ -120,7 +120,7 @@ async def remove(connection: AsyncConnection, room_id: str, version: int | None 
 
 
 async def page(connection: AsyncConnection, wanted: RoomFilter, request: PageRequest) -> Page[Room]:
-    """Rooms, the newest first. Raises ClientMistake (`bad_message`) for a cursor or a search that is none."""
+    """Return rooms, newest first. Raises ClientMistake (`bad_message`) for an invalid cursor or search."""
     conditions: list[ColumnElement[bool]] = [
         table.c[name] == value
         for name in ("room_type", "guild_id", "owner", "region", "is_private")
@@ -138,7 +138,7 @@ async def page(connection: AsyncConnection, wanted: RoomFilter, request: PageReq
 
 
 async def abandoned(connection: AsyncConnection, utc: datetime, limit: int = 100) -> list[Room]:
-    """Temporary rooms that have been empty for their `empty_timeout`: to be deleted."""
+    """Return temporary rooms that have been empty for their `empty_timeout` and are due for deletion."""
     last = (
         select(func.max(func.coalesce(calls.c.ended_at, calls.c.started_at)))
         .where(calls.c.room_id == table.c.id)
@@ -154,7 +154,7 @@ async def abandoned(connection: AsyncConnection, utc: datetime, limit: int = 100
 
 
 def values_of_fields(chosen: RoomFields) -> dict[str, Any]:
-    """What was chosen, by name."""
+    """Return the chosen fields by name."""
     return {name: getattr(chosen, name) for name in CHANGEABLE}
 
 

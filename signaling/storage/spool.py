@@ -1,7 +1,7 @@
 """The spool: changes that wait for the database, in memory and as lines of a file. Pure.
 
-A line is one transaction: `<CRC-32 in hexadecimal> <JSON>`. A line that was cut off or damaged is told apart from the
-others, and they are read all the same.
+A line is one transaction: `<CRC-32 in hexadecimal> <JSON>`. The checksum detects a truncated or damaged line;
+the other lines are still read.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(slots=True)
 class Decoded:
-    """What a piece of a file holds: whole lines, damaged ones as they are, and how many bytes both are."""
+    """The content of a piece of a file: valid lines, damaged lines verbatim, and the bytes of both."""
 
     lines: list[tuple[Change, ...]] = field(default_factory=list)
     damaged: list[bytes] = field(default_factory=list)
@@ -40,13 +40,13 @@ class Decoded:
 
 
 def encode_line(changes: Sequence[Change]) -> bytes:
-    """The line of one transaction, with its end. Raises TypeError for what JSON cannot say."""
+    """Return the line of one transaction, with its end. Raises TypeError for a value that JSON cannot represent."""
     body = json.dumps([_outward(change) for change in changes], separators=(",", ":"), allow_nan=False).encode()
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
 def decode_lines(data: bytes) -> Decoded:
-    """The lines of a piece of a file. What follows the last line end is not counted: it may go on in the next piece."""
+    """Decode the lines of a piece of a file. Bytes after the last line end are left for the next piece."""
     found = Decoded()
     for line in data.split(b"\n")[:-1]:
         found.length += len(line) + 1
@@ -87,9 +87,9 @@ Write = Callable[[Sequence[Change]], Awaitable[None]]
 Result = TypeVar("Result")
 
 PATIENCE = 0.5
-"""Seconds that changes wait in memory, where the database does not take them: then they go to the disk."""
+"""Seconds that changes wait in memory for the database before they go to disk."""
 _TOGETHER = 64
-"""Batches in one transaction, while nothing is wrong with any."""
+"""Maximum batches in one transaction. After an error each gets its own."""
 _PIECE = 1 << 20
 _REFUSED = (SignalingError, SQLAlchemyError, LookupError, TypeError, ValueError)
 
@@ -97,11 +97,11 @@ _log = structlog.get_logger("signaling.storage")
 
 
 class Spool:
-    """The queue before the database. `write` does changes in one transaction and raises StorageUnavailable.
+    """The queue before the database. `write` applies changes in one transaction and raises StorageUnavailable.
 
-    Where the database is away, or takes longer than `patience` seconds, what waits goes to the file `path`, which is
-    flushed to the disk and survives this process. What the database refuses, for another reason than being away, goes
-    to `path` with `.refused`, and is logged. `counters` has `spooled`, `written`, `refused` and `damaged`.
+    If the database is unreachable or takes longer than `patience` seconds, the backlog goes to the file `path`, which
+    is flushed to disk and survives this process. Changes that the database refuses for another reason go to `path`
+    with `.refused`, and are logged. `counters` has `spooled`, `written`, `refused` and `damaged`.
     """
 
     def __init__(self, path: Path, write: Write, *, patience: float = PATIENCE) -> None:
@@ -118,31 +118,31 @@ class Spool:
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="spool")
 
     def __len__(self) -> int:
-        """Batches that wait in memory."""
+        """The number of batches in memory."""
         return len(self._memory)
 
     @property
     def on_disk(self) -> bool:
-        """Some changes wait in the file."""
+        """Whether the file holds changes."""
         return self._path.exists()
 
     @property
     def bytes_on_disk(self) -> int:
-        """How long the file is; what of it is written already counts until all of it is."""
+        """The length of the file. Changes already written count until the whole file is."""
         return self._path.stat().st_size if self.on_disk else 0
 
     def put(self, changes: Sequence[Change]) -> None:
-        """Changes that belong together, to be written after all before them. Never waits."""
+        """Queue changes that form one transaction, in order. Never waits."""
         if changes:
             self._memory.append(tuple(changes))
             self._news.set()
 
     async def flush(self) -> bool:
-        """Write all that waits; whether the database took it. Where not, it is on the disk."""
+        """Write the backlog and return whether the database took it. If not, it is on disk."""
         async with self._busy:
             try:
                 if self.on_disk:
-                    # The database was away: whether it still is may take a while to find out.
+                    # The database was unreachable. Finding out whether it still is may take a while.
                     await self._spill()
                 while self.on_disk or self._memory:
                     await self._write_file()
@@ -158,9 +158,9 @@ class Spool:
             return True
 
     async def run(self, retry_seconds: float = PATIENCE) -> None:
-        """Write what is put, and try again while the database is away; until `end`.
+        """Write queued changes, and retry while the database is unreachable, until `end`.
 
-        Better ended than cancelled: a write that is cut off half-way may hold SQLite's lock for a while.
+        Use `end` rather than cancellation: an interrupted write may hold the lock of SQLite for a while.
         """
         if self.on_disk:
             self._news.set()
@@ -175,12 +175,12 @@ class Spool:
                 await asyncio.sleep(retry_seconds)
 
     def end(self) -> None:
-        """Let `run` write what waits once more, and return."""
+        """Let `run` write the backlog a last time, and return."""
         self._ending = True
         self._news.set()
 
     async def close(self, seconds: float | None = None) -> None:
-        """Write what waits, for so many seconds at most, or leave it on the disk for the next start."""
+        """Write the backlog for at most `seconds`, or leave it on disk for the next start."""
         try:
             async with asyncio.timeout(seconds):
                 await self.flush()
@@ -191,7 +191,7 @@ class Spool:
         self._disk.shutdown()
 
     async def _write_memory(self) -> None:
-        """What waits in memory, unless it has gone to the disk meanwhile: then that comes first."""
+        """Write the batches in memory, unless they have gone to disk in the meantime: then the file comes first."""
         while self._memory and not self.on_disk:
             together = [self._memory[at] for at in range(min(_TOGETHER, len(self._memory)))]
             await self._write_all(together)
@@ -200,7 +200,7 @@ class Spool:
                     self._memory.popleft()
 
     async def _patiently(self, changes: Sequence[Change]) -> None:
-        """Write; while that takes long, what waits in memory, these included, goes to the disk. Written twice is once.
+        """Write changes. If that is slow, all batches in memory, these included, go to disk. Writes are idempotent.
 
         Raises as `write`.
         """
@@ -215,7 +215,7 @@ class Spool:
                 await asyncio.wait({writing})
 
     async def _write_all(self, batches: Sequence[Batch]) -> None:
-        """In one transaction; where something is wrong with one of them, each in its own."""
+        """Write all batches in one transaction; if one is refused, each in its own."""
         try:
             await self._patiently([change for batch in batches for change in batch])
         except StorageUnavailable:
@@ -230,7 +230,7 @@ class Spool:
         self.counters["written"] += len(batches)
 
     async def _write_file(self) -> None:
-        """From where the last attempt ended; the file goes when all of it is written."""
+        """Write the file from where the last attempt ended. Delete it when all of it is written."""
         while self.on_disk:
             data = await self._on_disk(_read_piece, self._path, self._read)
             found = decode_lines(data)
@@ -240,7 +240,7 @@ class Spool:
                 await self._write_all(found.lines[begin : begin + _TOGETHER])
             self._read += found.length
             if not found.length:
-                # A line that a crash has cut off: the rest of it is nowhere.
+                # A line that a crash truncated. Its rest is lost.
                 if data:
                     await self._set_aside(data + b"\n", "damaged")
                 await self._on_disk(_remove, self._path)
@@ -255,13 +255,13 @@ class Spool:
         except OSError as error:
             self._tell("spool_failed", error.strerror or str(error))
             return
-        # More may have come behind them meanwhile.
+        # More batches may have been appended in the meantime.
         for _ in waiting:
             self._memory.popleft()
         self.counters["spooled"] += len(waiting)
 
     def _tell(self, trouble: str, reason: str) -> None:
-        """Say once what is wrong, and once that it is over: it is tried again twice a second."""
+        """Log the start and the end of an outage only, as a retry comes twice a second."""
         before = self._trouble
         if trouble == before or (trouble == "storage_unavailable" and before):
             return
@@ -284,19 +284,19 @@ class Spool:
 
 
 def _read_piece(path: Path, begin: int) -> bytes:
-    """A megabyte from `begin`, or more where a line is longer than that."""
+    """Read a megabyte from `begin`, or more if a line is longer."""
     with path.open("rb") as file:
         file.seek(begin)
         return file.read(_PIECE) + file.readline()
 
 
 def _append(path: Path, data: bytes) -> None:
-    """All of `data` at the end and on the disk, or none of it."""
+    """Append all of `data` and flush it to disk, or none of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         end = os.fstat(handle).st_size
-        # After a line that a crash has cut off, a new one begins.
+        # End a line that a crash truncated.
         if end and os.pread(handle, 1, end - 1) != b"\n":
             data = b"\n" + data
         try:

@@ -21,14 +21,14 @@ MOST_SECRETS = 3
 
 
 FROM_SETTINGS = "settings"
-"""The id, and the maker, of the webhook that the settings name."""
+"""The id and the creator of the webhook from the settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A target of events. `secrets` are in clear, as they sign; the newest comes first.
+    """A receiver of events. `secrets` are in clear, as they sign; the newest comes first.
 
-    `disabled_reason` is None where it is enabled. `position` is that of the last event which its lanes know of.
+    `disabled_reason` is None if it is enabled. `position` is that of the last event assigned to its lanes.
     """
 
     id: str
@@ -46,13 +46,13 @@ class Webhook:
 
     @property
     def etag(self) -> str:
-        """Its entity tag (RFC 9110 section 8.8.3): the version."""
+        """The entity tag of the version (RFC 9110 section 8.8.3)."""
         return f'"{self.version}"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookFields:
-    """What is chosen of a webhook, its secret apart."""
+    """The chosen fields of a webhook, without its secret."""
 
     url: str
     description: str = ""
@@ -67,14 +67,14 @@ CHANGEABLE = ("url", "description", "events", "enabled")
 
 
 def check_webhook(webhook: WebhookFields | Webhook) -> None:
-    """Whether all fields can be kept; whether the target may be one is decided by `webhooks.targets`."""
+    """Check that all fields can be stored. `webhooks.targets` decides whether the URL is allowed."""
     check_text("url", webhook.url, words.URL_LENGTH, least=1)
     check_text("description", webhook.description, words.DESCRIPTION_LENGTH)
     check_filter(webhook.events)
 
 
 def named(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes as fields of a `Webhook`, with what follows from them."""
+    """Return the changes as fields of a `Webhook`, with the fields that depend on them."""
     unknown = sorted(set(changes) - set(CHANGEABLE))
     if unknown:
         raise ClientMistake("bad_message", f"{unknown[0]} cannot be changed")
@@ -87,16 +87,16 @@ def named(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_secret(secrets: Sequence[str], new: str) -> tuple[str, ...]:
-    """The secrets with a new one in front; of more than three the oldest goes."""
+    """Return the secrets with a new one in front. At most three are kept."""
     return (new, *(one for one in secrets if one != new))[:MOST_SECRETS]
 
 
 def may_be_id(text: str) -> bool:
-    """Whether a webhook could have this id: one that cannot be kept is not looked for either."""
+    """Whether the id can be stored. An id that cannot is not queried either."""
     return _ID.fullmatch(text) is not None
 
 
 def refuse_from_settings(webhook_id: str) -> None:
-    """Raises ClientMistake (`forbidden`) for the webhook that the settings name: it is changed there."""
+    """Raises ClientMistake (`forbidden`) for the webhook from the settings, which only they can change."""
     if webhook_id == FROM_SETTINGS:
         raise ClientMistake("forbidden", "the settings define this webhook; change it there")

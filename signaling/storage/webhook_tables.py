@@ -12,7 +12,7 @@ webhooks = Table(
     Column("url", long_text(), nullable=False),
     Column("description", long_text(), nullable=False),
     Column("events", document(), nullable=False),
-    # In clear: whoever signs needs them.
+    # In clear, as signing needs them.
     Column("secrets", document(), nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("disabled_reason", key()),
@@ -33,7 +33,7 @@ webhook_lanes = Table(
     "webhook_lanes",
     METADATA,
     Column("webhook_id", key(words.ID_LENGTH), ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True),
-    # Empty for events of no room. No foreign key: the last event of a room tells that it is gone.
+    # Empty for events without a room. No foreign key: the last event of a room reports its deletion.
     Column("room_id", key(words.ID_LENGTH), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
     Column("target_seq", BigInteger, nullable=False),

@@ -29,9 +29,9 @@ from signaling.storage.webhook_tables import webhooks as table
 async def create(
     connection: AsyncConnection, chosen: WebhookFields, secret: str, by: str, made: tuple[datetime, RandomBytes]
 ) -> Webhook:
-    """Add a webhook, which hears what happens from now on. Raises ClientMistake (`bad_message`).
+    """Add a webhook, which receives events from now on. Raises ClientMistake (`bad_message`).
 
-    `made` is when, and where its id's chance comes from.
+    `made` is the time, and the random source of its id.
     """
     utc, random = made
     count = (await connection.execute(select(func.count()).select_from(table))).scalar_one()
@@ -41,7 +41,7 @@ async def create(
 
 
 async def get(connection: AsyncConnection, webhook_id: str, *, lock: bool = False) -> Webhook:
-    """The webhook; with `lock` nobody else changes it meanwhile. Raises ClientMistake (`not_found`)."""
+    """Return the webhook; `lock` locks its row until the transaction ends. Raises ClientMistake (`not_found`)."""
     query = select(table).where(table.c.id == webhook_id)
     row = None
     if may_be_id(webhook_id):
@@ -52,23 +52,23 @@ async def get(connection: AsyncConnection, webhook_id: str, *, lock: bool = Fals
 
 
 async def every(connection: AsyncConnection) -> list[Webhook]:
-    """All webhooks, the newest first; there are few."""
+    """Return all webhooks, newest first. There are few."""
     query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
     return [_load(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def enabled(connection: AsyncConnection) -> list[Webhook]:
-    """Those that are to be told."""
+    """Return the enabled webhooks."""
     return [one for one in await every(connection) if one.enabled]
 
 
 async def change(
     connection: AsyncConnection, webhook_id: str, changes: Mapping[str, Any], version: int | None, utc: datetime
 ) -> Webhook:
-    """Change some fields of the version that was read; None changes whichever there is.
+    """Change fields of the version that was read; None for any version.
 
-    One that is enabled again goes on where it stopped, as far as the events are still kept. Raises ClientMistake:
-    `not_found`, `stale`, `bad_message`, `forbidden` for the one of the settings.
+    A webhook that is enabled again continues where it stopped, as far as events are still stored. Raises ClientMistake:
+    `not_found`, `stale`, `bad_message`, `forbidden` for the one from the settings.
     """
     refuse_from_settings(webhook_id)
     values = named(changes)
@@ -77,7 +77,7 @@ async def change(
 
 
 async def rotate(connection: AsyncConnection, webhook_id: str, secret: str, utc: datetime) -> Webhook:
-    """Sign with a new secret too; the older ones go on signing. Raises as `change`."""
+    """Add a new signing secret. The older ones still sign too. Raises as `change`."""
     refuse_from_settings(webhook_id)
     before = await get(connection, webhook_id, lock=True)
     return await _update(connection, before, {"secrets": with_secret(before.secrets, secret)}, utc)
@@ -91,13 +91,13 @@ async def drop_old_secrets(connection: AsyncConnection, webhook_id: str, utc: da
 
 
 async def disable(connection: AsyncConnection, webhook_id: str, reason: words.DisabledReason, utc: datetime) -> None:
-    """Tell it nothing more, until somebody enables it again; one that is gone or disabled stays so."""
+    """Disable a webhook until it is enabled again. One that is deleted or disabled stays so."""
     values = {"enabled": False, "disabled_reason": reason, "updated_at": utc, "version": table.c.version + 1}
     await connection.execute(update(table).where(table.c.id == webhook_id, table.c.enabled.is_(True)).values(**values))
 
 
 async def remove(connection: AsyncConnection, webhook_id: str, version: int | None = None) -> Webhook:
-    """Delete a webhook and how far it came. Raises as `change`."""
+    """Delete a webhook and its lanes. Raises as `change`."""
     refuse_from_settings(webhook_id)
     found = await _of_version(connection, webhook_id, version)
     await connection.execute(delete(table).where(table.c.id == webhook_id))
@@ -105,9 +105,9 @@ async def remove(connection: AsyncConnection, webhook_id: str, version: int | No
 
 
 async def keep_settings(connection: AsyncConnection, url: str, secret: str, utc: datetime) -> None:
-    """Have the webhook that the settings name, and no other one from earlier settings; without `url` there is none.
+    """Store the webhook from the settings, and delete that of earlier settings. Without `url` there is none.
 
-    A start enables it again where it was disabled.
+    A start enables it again if it was disabled.
     """
     query = select(table).where(table.c.id == FROM_SETTINGS)
     row = (await connection.execute(query.with_for_update())).mappings().one_or_none()
@@ -152,7 +152,7 @@ async def _update(connection: AsyncConnection, before: Webhook, values: Mapping[
     after = Webhook(**values_of(before) | dict(values) | {"version": before.version + 1, "updated_at": utc})
     check_webhook(after)
     await connection.execute(update(table).where(table.c.id == before.id).values(**_columns(after)))
-    # Whoever works on a lane of it lets go, as what they read does not hold any more.
+    # A courier that works on one of its lanes drops it, as the data it has read is outdated.
     moving = update(lanes).where(lanes.c.webhook_id == before.id, lanes.c.next_attempt_at.is_not(None))
     await connection.execute(moving.values(next_attempt_at=utc, attempts=0, failing_since=None))
     return after

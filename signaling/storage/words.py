@@ -12,12 +12,12 @@ DuplicatePolicy = Literal["kick_old", "reject_new"]
 RoomRole = Literal["owner", "moderator", "member"]
 PersonRole = Literal["operator", "owner", "moderator", "member"]
 ActorRole = Literal["operator", "owner", "moderator", "member", "service", "server"]
-"""Who acts: a person, a service with an API key, or the server by itself."""
+"""The role of an actor: a person, a service with an API key, or the server."""
 CallState = Literal["active", "ended"]
 CallEnd = Literal["empty", "room_deleted", "scheduled_end", "server_shutdown", "server_lost"]
 MediaState = Literal["connecting", "connected", "closed", "failed"]
 DisabledReason = Literal["operator", "gone", "gave_up"]
-"""Why a webhook is disabled: somebody did it, the target answered 410, or nothing got there for three days."""
+"""Why a webhook is disabled: by an operator, after HTTP 410, or after three days without a delivery."""
 
 ROOM_TYPES: tuple[str, ...] = get_args(RoomType)
 QUALITY_PRESETS: tuple[str, ...] = get_args(QualityPreset)
@@ -47,7 +47,7 @@ ERROR_LENGTH = 500
 HASH_LENGTH = 64
 """SHA-256 in hexadecimal."""
 DOCUMENT_BYTES = 16_384
-"""Of JSON as UTF-8, without spaces."""
+"""Maximum bytes of JSON as UTF-8, without spaces."""
 URL_LENGTH = 2048
 MOST_PARTICIPANTS = 10_000
 LONGEST_EMPTY_SECONDS = 30 * 86_400
