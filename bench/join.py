@@ -1,6 +1,6 @@
 """How long a join takes, and how much memory a participant keeps in the server.
 
-The server is `parley serve --dev`, as anybody starts it, in a process of its own. 200 people join 20 rooms of 10, ten
+The server is `parley serve --dev`, as users start it, in its own process. 200 people join 20 rooms of 10, ten
 at a time, from two other processes: WebSocket, token, `join`, then an offer with a microphone and eight slots, as the
 page makes it. `connect_p50_ms` and `connect_p95_ms` are from sending `offer` to agreed SRTP keys at the client:
 signaling, ICE and DTLS. The microphone is on from then, as in a browser. When all are there, everybody says half a
@@ -88,13 +88,13 @@ def server_in(folder: str, **settings: str) -> Iterator[Server]:
     command = [str(Path(sys.executable).with_name("parley")), "serve", "--dev", "--data-dir", f"{folder}/data"]
     command += ["--port", str(port), "--media-port", str(media_port)]
     command += ["--set", "media_bind=127.0.0.1", "--set", "rate_limit_rpm=100000"]
-    # A machine that other work slows down is no reason to send anybody away from a bench.
+    # The bench must not refuse joins because other work slows the host down.
     command += ["--set", "overload_lag=10"]
-    told = ["env", *(f"PARLEY_{name.upper()}={value}" for name, value in settings.items())]
+    environment = ["env", *(f"PARLEY_{name.upper()}={value}" for name, value in settings.items())]
     began = time.perf_counter()
     log = Path(folder, "server.log")
     with log.open("wb") as written:
-        process = subprocess.Popen([*told, *command], cwd=folder, stdout=written, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*environment, *command], cwd=folder, stdout=written, stderr=subprocess.STDOUT)
     try:
         while not _ready(port):
             if process.poll() is not None or time.perf_counter() - began > START_WITHIN:
@@ -128,7 +128,7 @@ def measure_start() -> Start:
 
 
 def free_port(kind: socket.SocketKind) -> int:
-    """A port that nobody has just now."""
+    """Return a free port."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -13,7 +13,7 @@ import uvloop
 from bench.peer import Habits, Peer
 
 PACKETS = 25
-"""What everybody says: half a second of 20 ms packets."""
+"""The packets that each participant sends: half a second at 20 ms."""
 
 PACKET_SECONDS = 0.02
 ROOM_SECONDS = 0.3

@@ -4,7 +4,7 @@ The server is `parley serve --dev` in a process of its own; clients are plain so
 
 `messages_per_second`: 400 people in 40 rooms, each with one request under way: in turn a `ping`, and a `message` to one
 other person, which goes on to them. Counted are requests that were answered, for each second of CPU that the server
-spent: what one core does, whoever else is on the machine. `answered_per_second` is the same by the clock.
+spent: the work of one core, independent of other load on the host. `answered_per_second` is the same by the clock.
 `echo_per_second` is a bare aiohttp WebSocket that sends back what it gets, by CPU, in the same run, and `echo_ratio`
 how many of its echoes one of our requests costs (a `message` is two frames out).
 
@@ -67,7 +67,7 @@ def tokens(people: int, rooms: bool) -> list[sockets.Seat]:
 
 @contextmanager
 def clients(running: Server, seats: list[sockets.Seat], path: str = "/ws") -> Iterator[Connection]:
-    """A process in which everybody of these is connected."""
+    """Start a process that connects all these clients."""
     with child(sockets.run, running.address, seats, path) as pipe:
         if answer(pipe) != len(seats):
             raise RuntimeError("not everybody could connect")

@@ -1,7 +1,7 @@
 """Many WebSocket clients in one process, for `bench.signaling`: as little work as possible at this end.
 
 Each has one request under way at most. Frames are written whole and read by their lengths (RFC 6455 section 5.2); the
-mask is zero, as nobody is between us and the server whom it could protect.
+mask is zero, as there is no intermediary between client and server that it could protect.
 """
 
 import base64
@@ -122,7 +122,7 @@ class Client:
 
 
 def run(pipe: Connection, address: tuple[str, int], seats: Sequence[Seat], path: str) -> None:
-    """Connect everybody; then do what the pipe says until it says `close`.
+    """Connect all clients, then follow the commands of the pipe until `close`.
 
     `("flood", seconds)` asks as fast as answers come, and says how many came; `("pace", seconds, a second)` asks that
     often, one client after the other, and says how long each answer took.

@@ -28,7 +28,7 @@ CREATED_BY = "cli"
 
 
 def request_of(name: str, scopes: list[str], rooms: list[str] | None, ttl: int | None) -> KeyRequest:
-    """A key as it is asked for on the command line. Raises BadSettings."""
+    """Return the key request of a command line. Raises BadSettings."""
     try:
         return KeyRequest(name=name, scopes=scopes, rooms=rooms or None, ttl=ttl)
     except ValidationError as error:
@@ -130,5 +130,5 @@ def apikey_revoke(
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
     utc = SYSTEM_CLOCK.utc()
-    told = revoke(settings, key, utc)
-    say(told, told.as_text(utc), as_json=as_json)
+    revoked = revoke(settings, key, utc)
+    say(revoked, revoked.as_text(utc), as_json=as_json)

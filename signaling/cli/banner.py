@@ -59,7 +59,7 @@ def join_link(url: str, room: str, token: str = "") -> str:
 
 
 def shown_host(host: str, advertised: Sequence[str], *, loopback: bool) -> str:
-    """The host name to print: what was set, else localhost, else the first address that clients are told."""
+    """Return the host name to print: the configured one, else localhost, else the first advertised address."""
     if loopback:
         return "localhost" if host in ("", "localhost") else host
     if host and host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound

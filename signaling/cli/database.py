@@ -73,11 +73,11 @@ def upgrade(settings: Settings) -> dict[str, Any]:
     return asyncio.run(_opened(patient, migrate.upgrade, settings.database_statement_timeout))
 
 
-def as_text(told: dict[str, Any]) -> str:
-    """For people."""
-    revision = f"Revision {told['current'] or 'none'}, this version needs {told['head']}."
-    missing = f" Wrong or missing: {', '.join(told['missing'])}." if told["missing"] else ""
-    return f"{revision} {SENTENCES[told['state']]}{missing}"
+def as_text(report: dict[str, Any]) -> str:
+    """Return the state of the tables as text."""
+    revision = f"Revision {report['current'] or 'none'}, this version needs {report['head']}."
+    missing = f" Wrong or missing: {', '.join(report['missing'])}." if report["missing"] else ""
+    return f"{revision} {SENTENCES[report['state']]}{missing}"
 
 
 async def _opened(
@@ -100,9 +100,9 @@ def db_status(
 ) -> None:
     """Check whether the tables match this version; exits with 1 if they do not."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    told = look(settings)
-    typer.echo(json.dumps(told) if as_json else as_text(told))
-    raise typer.Exit(0 if told["state"] == "current" else 1)
+    report = look(settings)
+    typer.echo(json.dumps(report) if as_json else as_text(report))
+    raise typer.Exit(0 if report["state"] == "current" else 1)
 
 
 @db_app.command("upgrade")
@@ -112,5 +112,5 @@ def db_upgrade(
 ) -> None:
     """Upgrade the tables to this version, completely or not at all."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    told = upgrade(settings)
-    typer.echo(json.dumps(told) if as_json else as_text(told))
+    report = upgrade(settings)
+    typer.echo(json.dumps(report) if as_json else as_text(report))

@@ -76,7 +76,7 @@ def as_text(findings: Sequence[Finding]) -> str:
 
 
 def advertised_findings(addresses: Sequence[str], *, public: str = "") -> list[Finding]:
-    """Whether the addresses that clients will be told can be reached by them."""
+    """Check whether clients can reach the advertised addresses."""
     name = "advertised addresses"
     parsed = [ip_address(address) for address in addresses]
     shown = ", ".join(addresses) or "none"

@@ -34,7 +34,7 @@ _FLAGS = {"max_uses": "uses", "expires_in": "ttl", "invitee": "for"}
 
 
 def request_of(**chosen: object) -> InviteRequest:
-    """An invite as it is asked for on the command line; what is None is not chosen. Raises BadSettings."""
+    """Return the invite request of a command line. None means the default. Raises BadSettings."""
     try:
         return InviteRequest.model_validate({name: value for name, value in chosen.items() if value is not None})
     except ValidationError as error:
@@ -98,7 +98,7 @@ def revoke(settings: Settings, room_id: str, invite_id: str, utc: datetime) -> I
 
 
 async def _record(connection: AsyncConnection, action: str, invite: Invite, utc: datetime) -> None:
-    """The trail of the room: whoever sits at this machine may all that an operator may."""
+    """Append to the audit trail of the room. The command line has the permissions of an operator."""
     event = ModerationEvent(
         id=uuid7(utc, SYSTEM_CHANCE),
         action=action,
@@ -179,5 +179,5 @@ def invite_revoke(
     """Revoke an invite. Participants who used it stay in the room."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
 
-    told = revoke(settings, room, invite, SYSTEM_CLOCK.utc())
-    say(told, told.as_text(), as_json=as_json)
+    revoked = revoke(settings, room, invite, SYSTEM_CLOCK.utc())
+    say(revoked, revoked.as_text(), as_json=as_json)

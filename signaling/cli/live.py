@@ -71,14 +71,14 @@ def _server_flags(
 
 
 def _asking(command: Callable[..., tuple[Any, str | list[str]]]) -> Callable[..., None]:
-    """A command that gets a client, and gives what it was told and a line for people: with the flags of all of them."""
+    """Add the server flags to a command that takes a client and returns the answer with a text line."""
     shared = dict(inspect.signature(_server_flags).parameters)
     own = [one for name, one in inspect.signature(command).parameters.items() if name != "client"]
 
     def run(**given: Any) -> None:
         client, as_json = _server_flags(**{name: given.pop(name) for name in shared})
-        told, text = command(client, **given)
-        for one, line in zip(told, text, strict=True) if isinstance(told, list) else [(told, text)]:
+        answer, text = command(client, **given)
+        for one, line in zip(answer, text, strict=True) if isinstance(answer, list) else [(answer, text)]:
             typer.echo(json.dumps(one) if as_json else line)
 
     run.__doc__ = command.__doc__

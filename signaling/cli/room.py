@@ -36,7 +36,7 @@ def create(settings: Settings, chosen: RoomFields, room_id: str | None, utc: dat
 
 
 def delete(settings: Settings, room_id: str, utc: datetime) -> RoomView:
-    """Delete a room; what it was. A running server is not told: whoever is in it stays. Raises Refusal."""
+    """Delete a room and return it. A running server is not notified: its participants stay. Raises Refusal."""
 
     async def work(database: Database) -> Room:
         async with database.transaction() as connection:
@@ -74,8 +74,8 @@ def room_list(
 ) -> None:
     """List the stored rooms, newest first."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    for told in listing(settings, search):
-        typer.echo(told.model_dump_json() if as_json else told.as_text())
+    for row in listing(settings, search):
+        typer.echo(row.model_dump_json() if as_json else row.as_text())
 
 
 @room_app.command("create")
@@ -96,8 +96,8 @@ def room_create(
     """Create a room."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
     chosen = RoomFields(name=clean_title(name), owner=owner, max_participants=max_participants)
-    told = create(settings, chosen, room, SYSTEM_CLOCK.utc())
-    typer.echo(told.model_dump_json() if as_json else told.as_text())
+    made = create(settings, chosen, room, SYSTEM_CLOCK.utc())
+    typer.echo(made.model_dump_json() if as_json else made.as_text())
 
 
 @room_app.command("delete")
@@ -112,5 +112,5 @@ def room_delete(
 ) -> None:
     """Delete a room with its bans and invites; the call history stays."""
     settings = settings_of({"data_dir": data_dir}, set_, config, serving=False)
-    told = delete(settings, room, SYSTEM_CLOCK.utc())
-    typer.echo(told.model_dump_json() if as_json else told.as_text())
+    deleted = delete(settings, room, SYSTEM_CLOCK.utc())
+    typer.echo(deleted.model_dump_json() if as_json else deleted.as_text())

@@ -30,7 +30,7 @@ ACTS: Mapping[str, str] = {
     "ban": "Remove a participant and ban the identity, which may be absent.",
     "unban": "Lift a ban, by identity.",
 }
-"""What is done to somebody in a room, and the line of its help."""
+"""Actions on a participant, each with its line of help."""
 
 
 def room_path(room: str) -> str:
@@ -44,13 +44,13 @@ def bans_path(room: str | None) -> str:
 
 
 def participant_line(one: Mapping[str, Any]) -> str:
-    """Somebody who is in, for people."""
+    """Return a participant as a line of text."""
     marks = [name for name in ("self_mute", "mute", "deaf", "suppressed") if one[name]]
     return "  ".join([one["id"], one["identity"], one["name"], one["role"], *marks])
 
 
 def ban_line(one: Mapping[str, Any]) -> str:
-    """A ban, for people."""
+    """Return a ban as a line of text."""
     until = f"until {one['expires_at']}" if one["expires_at"] else "for good"
     return f"{one['id']}  {one['identity']}  {until}  by {one['created_by']}  {one['reason']}".rstrip()
 
@@ -66,7 +66,7 @@ def check_url(url: str) -> str:
 
 
 def unreachable(url: str, why: str) -> Refusal:
-    """Nobody answers there."""
+    """Return the refusal for a server that is unreachable."""
     return Refusal(
         f"the server at {url} does not answer",
         why,
@@ -116,10 +116,10 @@ class ServerClient:
             raise unreachable(self.url, why) from error
         finally:
             connection.close()
-        told = _json(raw)
+        answer = _json(raw)
         if not 200 <= status < 300:
-            raise refusal_of(status, told if isinstance(told, dict) else {}, self.url)
-        return told
+            raise refusal_of(status, answer if isinstance(answer, dict) else {}, self.url)
+        return answer
 
     def pages(self, path: str, query: dict[str, str] | None = None) -> list[Any]:
         """All items of a list, page after page. Raises as `ask`."""

@@ -32,7 +32,7 @@ _WORDS = {"": True, "true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True)
 class TokenOrder:
-    """A token as it was asked for on the command line."""
+    """The token request of a command line."""
 
     room: str
     identity: str

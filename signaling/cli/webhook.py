@@ -19,7 +19,7 @@ from signaling.webhooks.sender import Sender
 from signaling.webhooks.signing import chosen_secret
 
 COMMAND_LINE = "command-line"
-"""Who made what was made here."""
+"""The creator of webhooks made on the command line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def escape_control(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Send all logs to `stream` (standard error) from `level` on, as `json` or `console`; `auto` depends on `stream`."""
+    """Send all logs to `stream` (standard error) from `level` on, as `json` or `console`; `auto`: by `stream`."""
     stream = stream or sys.stderr
     to_people = form == "console" or (form == "auto" and stream.isatty())
     shared: list[structlog.typing.Processor] = [

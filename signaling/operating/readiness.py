@@ -1,4 +1,4 @@
-"""Readiness: whether this process can accept participants. Pure: measurements and `now` in, states with their age out."""
+"""Readiness: whether this process can accept participants. Pure: facts and `now` in, states with their age out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
