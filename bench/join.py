@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.forward import child
-from bench.joiners import Seat, run
+from bench.joiners import Login, run
 from bench.peer_dtls import ALL_PROFILES, DtlsEnd, Identity
 from bench.report import Figure, options, report
 
@@ -164,7 +164,7 @@ def bare_handshake() -> float:
     return time.perf_counter() - began
 
 
-def seats() -> list[Seat]:
+def logins() -> list[Login]:
     """Who sits where: rooms are filled one after the other."""
     return [(number // ROOM, f"room-{number // ROOM}", f"person-{number}") for number in range(PEOPLE)]
 
@@ -184,9 +184,9 @@ def ask(pipes: Sequence[Connection], order: str | None) -> list[Any]:
 
 def measure_joins(running: Server) -> tuple[list[float], float]:
     """Seconds of each join, and KB for each participant."""
-    everybody = seats()
+    everyone = logins()
     with ExitStack() as stack:
-        shares = [everybody[number::PROCESSES] for number in range(PROCESSES)]
+        shares = [everyone[number::PROCESSES] for number in range(PROCESSES)]
         at_once = AT_ONCE // PROCESSES
         pipes = [stack.enter_context(child(run, running.url, share, at_once)) for share in shares]
         ask(pipes, None)

@@ -22,7 +22,7 @@ ROOM_SECONDS = 0.3
 PAYLOAD = bytes(80)
 HEARD_WITHIN = 10.0
 
-Seat = tuple[int, str, str]
+Login = tuple[int, str, str]
 """Number of the room, its name, name of the person."""
 
 
@@ -69,9 +69,9 @@ class SignalLine:
 class Joiner:
     """One person: joins, talks, stays."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, seat: Seat) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, login: Login) -> None:
         """Prepare."""
-        self.room, self._room_name, self._name = seat
+        self.room, self._room_name, self._name = login
         self._session = session
         self._url = url
         self._token = ""
@@ -123,15 +123,15 @@ class Joiner:
             await self._line.close()
 
 
-def run(pipe: Connection, url: str, seats: Sequence[Seat], at_once: int) -> None:
+def run(pipe: Connection, url: str, logins: Sequence[Login], at_once: int) -> None:
     """Be these people; the pipe says when to do what, and gets what came of it."""
-    uvloop.run(_run(pipe, url, seats, at_once))
+    uvloop.run(_run(pipe, url, logins, at_once))
 
 
-async def _run(pipe: Connection, url: str, seats: Sequence[Seat], at_once: int) -> None:
+async def _run(pipe: Connection, url: str, logins: Sequence[Login], at_once: int) -> None:
     loop = asyncio.get_running_loop()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        people = [Joiner(session, url, seat) for seat in seats]
+        people = [Joiner(session, url, login) for login in logins]
         gate = asyncio.Semaphore(at_once)
 
         async def join(person: Joiner) -> None:

@@ -53,23 +53,23 @@ FULL, QUICK = Pace(10.0, 10.0, 600), Pace(1.5, 2.5, 150)
 SETTINGS = {"jwt_secret": SECRET, "messages_per_second": "1000", "joins_per_minute": "1000"}
 
 
-def tokens(people: int, rooms: bool) -> list[sockets.Seat]:
+def tokens(people: int, rooms: bool) -> list[sockets.Login]:
     """A token for each, and a room where they have one."""
     issuer = Tokens(SECRET)
     utc = datetime.now(UTC)
-    seats = []
+    logins = []
     for number in range(people):
         room = f"room-{number // ROOM}"
         token = issuer.issue(f"person-{number}", grants=Grants.for_room(room), utc=utc, lifetime=timedelta(hours=1))
-        seats.append((token, room if rooms else ""))
-    return seats
+        logins.append((token, room if rooms else ""))
+    return logins
 
 
 @contextmanager
-def clients(running: Server, seats: list[sockets.Seat], path: str = "/ws") -> Iterator[Connection]:
+def clients(running: Server, logins: list[sockets.Login], path: str = "/ws") -> Iterator[Connection]:
     """Start a process that connects all these clients."""
-    with child(sockets.run, running.address, seats, path) as pipe:
-        if answer(pipe) != len(seats):
+    with child(sockets.run, running.address, logins, path) as pipe:
+        if answer(pipe) != len(logins):
             raise RuntimeError("not everybody could connect")
         yield pipe
         pipe.send("close")
@@ -83,9 +83,11 @@ def answer(pipe: Connection) -> Any:
     return pipe.recv()
 
 
-def measure_flood(running: Server, seats: list[sockets.Seat], seconds: float, path: str = "/ws") -> tuple[float, float]:
+def measure_flood(
+    running: Server, logins: list[sockets.Login], seconds: float, path: str = "/ws"
+) -> tuple[float, float]:
     """Requests for each second of the server's CPU, and by the clock."""
-    with clients(running, seats, path) as pipe:
+    with clients(running, logins, path) as pipe:
         pipe.send(("flood", min(1.0, seconds)))
         answer(pipe)
         before = running.cpu_seconds()

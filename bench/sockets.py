@@ -21,7 +21,7 @@ _ROOM_FOR = 1 << 16
 
 PING = b'{"type":"ping","id":1,"payload":{}}'
 
-Seat = tuple[str, str]
+Login = tuple[str, str]
 """A token, and the room to join (empty: none)."""
 
 
@@ -121,13 +121,13 @@ class Client:
         self.turn = (self.turn + 1) % len(self.requests)
 
 
-def run(pipe: Connection, address: tuple[str, int], seats: Sequence[Seat], path: str) -> None:
+def run(pipe: Connection, address: tuple[str, int], logins: Sequence[Login], path: str) -> None:
     """Connect all clients, then follow the commands of the pipe until `close`.
 
     `("flood", seconds)` asks as fast as answers come, and says how many came; `("pace", seconds, a second)` asks that
     often, one client after the other, and says how long each answer took.
     """
-    clients = [_seated(address, seat, path) for seat in seats]
+    clients = [_logged_in(address, login, path) for login in logins]
     for one, other in zip(clients[::2], clients[1::2], strict=False):
         if one.id:
             one.talk_to(other.id)
@@ -150,8 +150,8 @@ def run(pipe: Connection, address: tuple[str, int], seats: Sequence[Seat], path:
     pipe.send("closed")
 
 
-def _seated(address: tuple[str, int], seat: Seat, path: str) -> Client:
-    token, room = seat
+def _logged_in(address: tuple[str, int], login: Login, path: str) -> Client:
+    token, room = login
     client = Client(address, token, path)
     if token:
         client.wait_for("welcome")

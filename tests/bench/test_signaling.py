@@ -12,9 +12,9 @@ from signaling.identity.tokens import Tokens
 
 @pytest.mark.parametrize("rooms", [True, False])
 def test_everybody_has_a_token_for_a_room_of_ten(rooms: bool) -> None:
-    seats = signaling.tokens(25, rooms)
-    assert [room for _, room in seats] == ([f"room-{number // 10}" for number in range(25)] if rooms else [""] * 25)
-    said = [Tokens(signaling.SECRET).verify(token, datetime.now(UTC)) for token, _ in seats]
+    logins = signaling.tokens(25, rooms)
+    assert [room for _, room in logins] == ([f"room-{number // 10}" for number in range(25)] if rooms else [""] * 25)
+    said = [Tokens(signaling.SECRET).verify(token, datetime.now(UTC)) for token, _ in logins]
     assert len({one.identity for one in said}) == 25
 
 
