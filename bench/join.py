@@ -44,6 +44,8 @@ BARE_IMPORTS = "import aiohttp, sqlalchemy, OpenSSL"
 START_WITHIN = 30.0
 ANSWER_WITHIN = 120.0
 LOOK_EVERY = 0.002
+SETTLE_EVERY, SETTLED_LOOKS, MOST_LOOKS, STILL_KB = 0.5, 6, 60, 512
+"""Of a server's memory: seconds between looks, looks that must agree, looks at the most, and to how many KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,15 @@ class Server:
         """What it has in memory now (Linux; `Rss` of smaps_rollup)."""
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Rss:"))
+
+    def settle(self) -> None:
+        """Wait until its memory stands still: what a start leaves for later is there then, aiortc and all models."""
+        looks = [self.resident_kb()]
+        while len(looks) < SETTLED_LOOKS or max(looks[-SETTLED_LOOKS:]) - min(looks[-SETTLED_LOOKS:]) > STILL_KB:
+            if len(looks) == MOST_LOOKS:
+                raise RuntimeError("the server's memory does not come to rest")
+            time.sleep(SETTLE_EVERY)
+            looks.append(self.resident_kb())
 
 
 @contextmanager
@@ -190,6 +201,7 @@ def measure_joins(running: Server) -> tuple[list[float], float]:
         at_once = AT_ONCE // PROCESSES
         pipes = [stack.enter_context(child(run, running.url, share, at_once)) for share in shares]
         ask(pipes, None)
+        running.settle()
         before = running.resident_kb()
         seconds = [one for share in ask(pipes, "join") for one in share]
         ask(pipes, "talk")

@@ -101,6 +101,7 @@ def measure_flood(
 
 def measure_sockets(running: Server, seconds: float) -> tuple[float, float]:
     """The 99th percentile of an answer in seconds, and KB a socket."""
+    running.settle()
     before = running.resident_kb()
     with clients(running, tokens(SOCKETS, rooms=False)) as pipe:
         time.sleep(_SETTLE)
