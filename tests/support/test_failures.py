@@ -37,6 +37,24 @@ def test_hangs():
     threading.Event().wait()
 """
 
+STARTS = """
+import pytest
+
+class Starts:
+    def __init__(self, config):
+        self.config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logstart(self, nodeid):
+        if "hangs" in nodeid:
+            self.config.pluginmanager.get_plugin("terminalreporter").write_line("STARTED")
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Starts(config))
+"""
+"""A conftest.py: the run says that it knows of the last test's start, which a worker's message may bring late."""
+
 PLUGINS = ("tests.support.failures", "pytest_asyncio.plugin", "pytest_timeout", "xdist.plugin", "no:cacheprovider")
 """What pyproject.toml has options for. The others that are installed take a second to import."""
 
@@ -49,6 +67,7 @@ class Run:
 
     def __init__(self, folder: Path, source: str, *options: str) -> None:
         (folder / "test_some.py").write_text(source)
+        (folder / "conftest.py").write_text(STARTS)
         command = [sys.executable, "-m", "pytest", *(word for plugin in PLUGINS for word in ("-p", plugin))]
         command += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "test_some.py", *options]
         self.process = subprocess.Popen(
@@ -91,9 +110,9 @@ def test_a_stopped_run_says_what_has_failed(workers: list[str], number: signal.S
     fifo = tmp_path / "hanging"
     os.mkfifo(fifo)
     with Run(tmp_path, TESTS.format(fifo=str(fifo)), *workers) as run:
-        # Each has been printed while the last test still runs.
-        run.lines_to(FAILED, BROKEN)
         assert fifo.read_text() == "hanging"
+        # Each has been printed while the last test still runs.
+        run.lines_to(FAILED, BROKEN, "STARTED")
         # As a terminal and `timeout` do: to the workers too.
         os.killpg(run.process.pid, number)
         after = run.lines()
